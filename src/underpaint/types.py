@@ -1,0 +1,70 @@
+"""The few types that cross module borders, and the checks at the public edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underpaint.errors import UsageError
+
+#: One picture in the runtime: ``uint8 (H, W, 3)``, RGB.
+Image = NDArray[np.uint8]
+#: Message bits: ``uint8 (n,)``, each 0 or 1.
+Bits = NDArray[np.uint8]
+#: Soft bits: ``float32 (n,)``, log-likelihood ratios; positive says 1, magnitude says how sure.
+SoftBits = NDArray[np.float32]
+#: How many low bits of each colour value may carry data: ``uint8 (H, W, 3)``, 0–8.
+CapacityMap = NDArray[np.uint8]
+
+PayloadKind = Literal["text", "file"]
+
+#: The smallest side any method accepts, in pixels.
+SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What is hidden: bytes, whether they are a text message or a file, and the file's name if there is one."""
+
+    data: bytes
+    kind: PayloadKind = "file"
+    name: str | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> Payload:
+        """A text message, stored as UTF-8."""
+        return cls(text.encode("utf-8"), "text")
+
+    @property
+    def text(self) -> str:
+        """The message, for a payload of kind ``text``."""
+        return self.data.decode("utf-8")
+
+
+def as_image(array: object) -> Image:
+    """Check that *array* is ``uint8 (H, W, 3)`` with both sides of at least 1 pixel, and return it.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise UsageError(f"expected an RGB image, uint8 (H, W, 3), not {found}")
+    if 0 in array.shape:
+        raise UsageError("the image has no pixels")
+    return array
+
+
+def as_bits(array: object) -> Bits:
+    """Check that *array* is one-dimensional and holds only 0 and 1, and return it as ``uint8``.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    bits = np.asarray(array)
+    if bits.ndim != 1 or bits.dtype.kind not in "uib" or (bits.size and not np.isin(bits, (0, 1)).all()):
+        raise UsageError("expected a one-dimensional array of bits, each 0 or 1")
+    return bits.astype(np.uint8)

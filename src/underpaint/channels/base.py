@@ -1,0 +1,123 @@
+"""What a channel is: parameters checked in the constructor, a picture in, a picture out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from underpaint.errors import UsageError
+from underpaint.types import as_image
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+
+@dataclass(frozen=True)
+class Number:
+    """The closed range of whole or real numbers a parameter may take."""
+
+    low: float
+    high: float
+    kind: type[int] | type[float]
+
+    def read(self, value: Any) -> float:
+        """Return *value*, a number or its text, as a plain number. Raises ValueError if it is not in the range."""
+        number = self.kind(value)
+        if not self.low <= number <= self.high or (not isinstance(value, str) and number != value):
+            raise ValueError
+        return number
+
+    def __str__(self) -> str:
+        return f"{self.low:g}–{self.high:g}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The words a parameter may take."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: Any) -> str:
+        """Return *value* as a word. Raises ValueError if it is none of them."""
+        if str(value) not in self.words:
+            raise ValueError
+        return str(value)
+
+    def __str__(self) -> str:
+        return "|".join(self.words)
+
+
+def whole(low: int, high: int, default: Any = MISSING) -> Any:
+    """Declare a parameter that is a whole number from *low* to *high*."""
+    return field(default=default, metadata={"domain": Number(low, high, int)})
+
+
+def real(low: float, high: float, default: Any = MISSING) -> Any:
+    """Declare a parameter that is a real number from *low* to *high*."""
+    return field(default=default, metadata={"domain": Number(low, high, float)})
+
+
+def choice(*words: str, default: Any = MISSING) -> Any:
+    """Declare a parameter that is one of *words*."""
+    return field(default=default, metadata={"domain": Choice(words)})
+
+
+@dataclass(frozen=True)
+class Channel(ABC):
+    """One thing that may happen to a picture on its way.
+
+    A channel is pure: the same picture and the same state of the generator give the same result, the picture given is
+    never altered, and the result shares no memory with it. Results are rounded to 8 bits, never truncated, and have the
+    shape of the picture given unless the channel's docstring says otherwise.
+
+    Raises:
+        UsageError: a parameter is out of its range; the hint lists what is legal.
+    """
+
+    #: How the channel is written in a chain.
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for parameter in fields(self):
+            value, domain = getattr(self, parameter.name), parameter.metadata["domain"]
+            try:
+                object.__setattr__(self, parameter.name, domain.read(value))
+            except (TypeError, ValueError, OverflowError):
+                message = f"{self.name}: {parameter.name} cannot be {value}"
+                raise UsageError(message, hint=f"legal is {self.usage()}") from None
+
+    def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
+        """Return what arrives of *image*; *rng* is a generator, which moves on, or a seed.
+
+        Raises:
+            UsageError: *image* is not ``uint8 (H, W, 3)``.
+        """
+        return self._apply(as_image(image), np.random.default_rng(rng))
+
+    @abstractmethod
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image: ...
+
+    def __str__(self) -> str:
+        """Write the channel as ``name:first,second=…``, leaving out what is at its default."""
+        given = [(p.name, getattr(self, p.name)) for p in fields(self) if getattr(self, p.name) != p.default]
+        first = next(iter(fields(self)), None)
+        words = [_write(value) if first and name == first.name else f"{name}={_write(value)}" for name, value in given]
+        return f"{self.name}:{','.join(words)}" if words else self.name
+
+    @classmethod
+    def usage(cls) -> str:
+        """Return the syntax with the range of each parameter, for help and hints: ``jpeg:quality=1–100,…``."""
+        words = [f"{parameter.name}={parameter.metadata['domain']}" for parameter in fields(cls)]
+        return f"{cls.name}:{','.join(words)}" if words else cls.name
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the docstring, for help and listings."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+
+def _write(value: float | str) -> str:
+    return str(value).removesuffix(".0")

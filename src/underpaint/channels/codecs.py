@@ -1,0 +1,96 @@
+"""Lossy still-picture codecs, the real ones, through Pillow and in memory."""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from underpaint.channels.base import Channel, choice, real, whole
+from underpaint.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+
+@dataclass(frozen=True)
+class Jpeg(Channel):
+    """JPEG at a quality of 1–100 (libjpeg's scale), chroma halved both ways unless said otherwise."""
+
+    name = "jpeg"
+    quality: int = whole(1, 100)
+    subsampling: str = choice("420", "422", "444", default="420")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _through("JPEG", image, quality=self.quality, subsampling=":".join(self.subsampling))
+
+
+@dataclass(frozen=True)
+class Jpeg2000(Channel):
+    """JPEG 2000 at a rate of 10 for 10:1; 1 is lossless.
+
+    The rate is raw size over file size, reached with the reversible 5/3 wavelet. ``x1000`` takes OpenCV's
+    ``IMWRITE_JPEG2000_COMPRESSION_X1000`` instead, which papers quote: 1000 / rate, so 100 is 10:1 and 500 is 2:1.
+    On small pictures the file's headers count too: at 10:1 they weigh little from 128×128 up.
+    """
+
+    name = "jpeg2000"
+    # The default is outside the range, so that one of rate and x1000 must be given.
+    rate: float = real(1, 1000, default=0.0)
+    x1000: InitVar[float | None] = None
+
+    def __post_init__(self, x1000: float | None) -> None:
+        if x1000 is not None:
+            if self.rate:
+                raise UsageError("jpeg2000: rate and x1000 are two ways to say the same", hint="give only one of them")
+            try:
+                object.__setattr__(self, "rate", 1000 / float(x1000))
+            except (ValueError, ZeroDivisionError):
+                raise UsageError(f"jpeg2000: x1000 cannot be {x1000}", hint="legal is jpeg2000:x1000=1–1000") from None
+        super().__post_init__()
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _through("JPEG2000", image, quality_mode="rates", quality_layers=[self.rate])
+
+
+@dataclass(frozen=True)
+class WebP(Channel):
+    """Lossy WebP at a quality of 0–100."""
+
+    name = "webp"
+    quality: int = whole(0, 100)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _through("WEBP", image, quality=self.quality)
+
+
+@dataclass(frozen=True)
+class Avif(Channel):
+    """AVIF at a quality of 0–100, 4:2:0, encoder speed 8, one thread."""
+
+    name = "avif"
+    quality: int = whole(0, 100)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        # One thread and no automatic tiling: the result must not depend on how many cores a machine has.
+        return _through("AVIF", image, quality=self.quality, speed=8, max_threads=1, autotiling=False)
+
+
+def _through(codec: str, image: Image, **settings: Any) -> Image:
+    """Encode *image* with Pillow's *codec* and decode the result.
+
+    Raises:
+        ImageError: the codec cannot hold this picture, mostly because a side is too long for it.
+    """
+    from PIL import Image as Pillow
+
+    with BytesIO() as file:
+        try:
+            Pillow.fromarray(image).save(file, codec, **settings)
+        except (OSError, ValueError) as error:
+            height, width = image.shape[:2]
+            raise ImageError(f"{codec} cannot encode a picture of {width}×{height}: {error}") from error
+        with Pillow.open(file, formats=[codec]) as decoded:
+            return np.array(decoded.convert("RGB"))

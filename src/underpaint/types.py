@@ -44,6 +44,16 @@ class Payload:
         return self.data.decode("utf-8")
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """What one cover can take by one method."""
+
+    #: Largest payload in bytes, before compression, after every overhead.
+    payload_bytes: int
+    #: PSNR in dB to expect of a container filled to that size.
+    psnr: float
+
+
 def as_image(array: object) -> Image:
     """Check that *array* is ``uint8 (H, W, 3)`` with both sides of at least 1 pixel, and return it.
 

@@ -11,7 +11,6 @@ Whatever the carrier, the application sees a :class:`Method`: payload in, payloa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from underpaint.methods.lsb import LSB
@@ -20,17 +19,7 @@ from underpaint.methods.stdm import STDM
 if TYPE_CHECKING:
     from underpaint.channels import Chain
     from underpaint.secret.keys import Key
-    from underpaint.types import Bits, Image, Payload, SoftBits
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What one cover can take by one method."""
-
-    #: Largest payload in bytes, before compression, after every overhead.
-    payload_bytes: int
-    #: PSNR in dB to expect of a container filled to that size.
-    psnr: float
+    from underpaint.types import Bits, Capacity, Image, Payload, SoftBits
 
 
 class Method(Protocol):

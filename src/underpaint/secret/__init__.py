@@ -1,0 +1,1 @@
+"""Payload to bits and back: keys, sealed frames and error correction."""

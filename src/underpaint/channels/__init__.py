@@ -17,6 +17,9 @@ import numpy as np
 
 from underpaint.channels.base import Channel
 from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, WebP
+from underpaint.channels.geometry import Crop, Cropout, Dropout, Flip, Rescale, Resize, Rotate
+from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Noise, Nothing, Quantise
+from underpaint.channels.video import H264, Mpeg4, Xvid
 from underpaint.errors import UsageError
 from underpaint.types import as_image
 
@@ -25,7 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANNELS", "Chain", "Channel", "parse"]
 
-CHANNELS: dict[str, type[Channel]] = {channel.name: channel for channel in (Jpeg, Jpeg2000, WebP, Avif)}
+_CLASSES: tuple[type[Channel], ...] = (
+    Nothing,
+    *(Jpeg, Jpeg2000, WebP, Avif),
+    *(Mpeg4, Xvid, H264),
+    *(Noise, Blur, Brightness, Contrast, Gamma, Quantise),
+    *(Resize, Rescale, Crop, Cropout, Dropout, Rotate, Flip),
+)
+CHANNELS: dict[str, type[Channel]] = {channel.name: channel for channel in _CLASSES}
 
 
 @dataclass(frozen=True)

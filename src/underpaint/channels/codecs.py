@@ -89,7 +89,7 @@ def _through(codec: str, image: Image, **settings: Any) -> Image:
     with BytesIO() as file:
         try:
             Pillow.fromarray(image).save(file, codec, **settings)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             height, width = image.shape[:2]
             raise ImageError(f"{codec} cannot encode a picture of {width}×{height}: {error}") from error
         with Pillow.open(file, formats=[codec]) as decoded:

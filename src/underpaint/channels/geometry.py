@@ -1,0 +1,141 @@
+"""What happens to places: scaling, cutting, losing and turning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint.channels.base import Channel, choice, real
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+#: What stands where nothing of the picture is left: middle grey.
+_GREY = 128
+_FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
+
+
+@dataclass(frozen=True)
+class Resize(Channel):
+    """Scaled by a factor per side and back to the original size; 1 changes nothing."""
+
+    name = "resize"
+    factor: float = real(0.01, 4)
+    filter: str = choice(*_FILTERS, default="bicubic")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        height, width = image.shape[:2]
+        return _scaled(_scaled(image, *_times(self.factor, height, width), self.filter), height, width, self.filter)
+
+
+@dataclass(frozen=True)
+class Rescale(Channel):
+    """Scaled by a factor per side, and left so: the result has another size."""
+
+    name = "rescale"
+    factor: float = real(0.01, 4)
+    filter: str = choice(*_FILTERS, default="bicubic")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _scaled(image, *_times(self.factor, *image.shape[:2]), self.filter)
+
+
+@dataclass(frozen=True)
+class Crop(Channel):
+    """A window of the picture's proportions with that share of its area; the result is smaller.
+
+    HiDDeN's Crop (Zhu et al. 2018) in its definition of the share, H'W' / HW.
+    """
+
+    name = "crop"
+    area: float = real(0.0001, 1)
+    at: str = choice("random", "centre", default="random")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        return image[_window(image, self.area, self.at, rng)].copy()
+
+
+@dataclass(frozen=True)
+class Cropout(Channel):
+    """All but a window with that share of the area becomes middle grey; the size stays.
+
+    HiDDeN's Cropout fills from the cover, which nobody on the way has.
+    """
+
+    name = "cropout"
+    area: float = real(0.0001, 1)
+    at: str = choice("random", "centre", default="random")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        window = _window(image, self.area, self.at, rng)
+        left = np.full_like(image, _GREY)
+        left[window] = image[window]
+        return left
+
+
+@dataclass(frozen=True)
+class Dropout(Channel):
+    """That share of the pixels, at random, becomes the mean of their eight neighbours; 0 changes nothing.
+
+    HiDDeN's Dropout takes them from the cover, which nobody on the way has; the neighbours come as close. Note that
+    HiDDeN counts the pixels that stay.
+    """
+
+    name = "dropout"
+    share: float = real(0, 1)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        lost = rng.random(image.shape[:2], dtype=np.float32) < self.share
+        height, width = image.shape[:2]
+        padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge").astype(np.uint16)
+        total = sum(padded[y : y + height, x : x + width] for y in range(3) for x in range(3) if (y, x) != (1, 1))
+        # Half the divisor first makes the integer division round.
+        return np.where(lost[..., None], (total + np.uint16(4)) // np.uint16(8), image).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Rotate(Channel):
+    """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey."""
+
+    name = "rotate"
+    degrees: float = real(-180, 180)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        from PIL import Image as Pillow
+
+        turned = Pillow.fromarray(image).rotate(self.degrees, Pillow.Resampling.BICUBIC, fillcolor=(_GREY,) * 3)
+        return np.array(turned)
+
+
+@dataclass(frozen=True)
+class Flip(Channel):
+    """Mirrored: left and right change places (horizontal), or top and bottom (vertical)."""
+
+    name = "flip"
+    axis: str = choice("horizontal", "vertical", default="horizontal")
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return (image[:, ::-1] if self.axis == "horizontal" else image[::-1]).copy()
+
+
+def _times(factor: float, height: int, width: int) -> tuple[int, int]:
+    """Return the sides times *factor*, at least one pixel each."""
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _scaled(image: Image, height: int, width: int, name: str) -> Image:
+    from PIL import Image as Pillow
+
+    # Pillow widens the filter by the factor when it scales down, so nothing aliases.
+    return np.array(Pillow.fromarray(image).resize((width, height), Pillow.Resampling[name.upper()]))
+
+
+def _window(image: Image, area: float, at: str, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Return rows and columns of a window with the share *area* of *image*, in its proportions."""
+    height, width = image.shape[:2]
+    inner_height, inner_width = _times(area**0.5, height, width)
+    spare = height - inner_height, width - inner_width
+    top, left = rng.integers(0, spare, endpoint=True) if at == "random" else (side // 2 for side in spare)
+    return slice(top, top + inner_height), slice(left, left + inner_width)

@@ -1,0 +1,123 @@
+"""What happens to values but not to places: noise, blur, light and fewer levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint.channels.base import Channel, real, whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from underpaint.types import Image
+
+#: Share of red, green and blue in grey (ITU-R BT.601).
+_GREY = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Nothing(Channel):
+    """The picture arrives as it is."""
+
+    name = "none"
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return image.copy()
+
+
+@dataclass(frozen=True)
+class Noise(Channel):
+    """Gaussian noise, independent per value; sigma is a share of full scale, 0.04 is 10.2 levels."""
+
+    name = "noise"
+    sigma: float = real(0, 1)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        return _to_8_bits(image + noise * np.float32(255 * self.sigma))
+
+
+@dataclass(frozen=True)
+class Blur(Channel):
+    """Gaussian blur; sigma in pixels, mirrored at the edges."""
+
+    name = "blur"
+    sigma: float = real(0, 20)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        radius = int(np.ceil(4 * self.sigma))
+        offsets = np.arange(-radius, radius + 1)
+        # At sigma 0 the kernel is the single tap exp(0).
+        kernel = np.exp(-0.5 * (offsets / max(self.sigma, 1e-9)) ** 2)
+        kernel = (kernel / kernel.sum()).astype(np.float32)
+        blurred = image.astype(np.float32)
+        for axis in (0, 1):
+            padding = [(radius, radius) if axis == this else (0, 0) for this in range(3)]
+            padded, size = np.pad(blurred, padding, mode="symmetric"), image.shape[axis]
+            blurred = np.zeros_like(blurred)
+            for start, weight in enumerate(kernel):
+                window = slice(start, start + size)
+                blurred += weight * (padded[window] if axis == 0 else padded[:, window])
+        return _to_8_bits(blurred)
+
+
+@dataclass(frozen=True)
+class Brightness(Channel):
+    """Every value times a factor, clipped; 1 changes nothing, 0 is black (as in torchvision)."""
+
+    name = "brightness"
+    factor: float = real(0, 10)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _mapped(image, _LEVELS * self.factor)
+
+
+@dataclass(frozen=True)
+class Contrast(Channel):
+    """The distance of every value to the picture's mean grey times a factor; 1 changes nothing (as in torchvision)."""
+
+    name = "contrast"
+    factor: float = real(0, 10)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        mean = float(image.mean(axis=(0, 1)) @ _GREY)
+        return _mapped(image, mean + self.factor * (_LEVELS - mean))
+
+
+@dataclass(frozen=True)
+class Gamma(Channel):
+    """Every value, as a share of full scale, to the power of an exponent; 1 changes nothing, more is darker."""
+
+    name = "gamma"
+    exponent: float = real(0.05, 20)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        return _mapped(image, 255 * (_LEVELS / 255) ** self.exponent)
+
+
+@dataclass(frozen=True)
+class Quantise(Channel):
+    """Values rounded to so many bits, 1–8, evenly from black to white; 8 changes nothing."""
+
+    name = "quantise"
+    bits: int = whole(1, 8)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+        steps = 2**self.bits - 1
+        return _mapped(image, np.rint(_LEVELS / 255 * steps) / steps * 255)
+
+
+_LEVELS = np.arange(256, dtype=np.float64)
+
+
+def _to_8_bits(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    rounded: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded
+
+
+def _mapped(image: Image, curve: NDArray[np.float64]) -> Image:
+    """Replace each value v by ``curve[v]``; *curve* is ``(256,)``."""
+    return _to_8_bits(curve)[image]

@@ -23,7 +23,7 @@ class Jpeg(Channel):
     quality: int = whole(1, 100)
     subsampling: str = choice("420", "422", "444", default="420")
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("JPEG", image, quality=self.quality, subsampling=":".join(self.subsampling))
 
 
@@ -51,7 +51,7 @@ class Jpeg2000(Channel):
                 raise UsageError(f"jpeg2000: x1000 cannot be {x1000}", hint="legal is jpeg2000:x1000=1–1000") from None
         super().__post_init__()
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("JPEG2000", image, quality_mode="rates", quality_layers=[self.rate])
 
 
@@ -62,7 +62,7 @@ class WebP(Channel):
     name = "webp"
     quality: int = whole(0, 100)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("WEBP", image, quality=self.quality)
 
 
@@ -73,7 +73,7 @@ class Avif(Channel):
     name = "avif"
     quality: int = whole(0, 100)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         # One thread and no automatic tiling: the result must not depend on how many cores a machine has.
         return _through("AVIF", image, quality=self.quality, speed=8, max_threads=1, autotiling=False)
 

@@ -25,7 +25,7 @@ class Resize(Channel):
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         height, width = image.shape[:2]
         return _scaled(_scaled(image, *_times(self.factor, height, width), self.filter), height, width, self.filter)
 
@@ -38,7 +38,7 @@ class Rescale(Channel):
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _scaled(image, *_times(self.factor, *image.shape[:2]), self.filter)
 
 
@@ -102,7 +102,7 @@ class Rotate(Channel):
     name = "rotate"
     degrees: float = real(-180, 180)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         from PIL import Image as Pillow
 
         turned = Pillow.fromarray(image).rotate(self.degrees, Pillow.Resampling.BICUBIC, fillcolor=(_GREY,) * 3)
@@ -116,7 +116,7 @@ class Flip(Channel):
     name = "flip"
     axis: str = choice("horizontal", "vertical", default="horizontal")
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return (image[:, ::-1] if self.axis == "horizontal" else image[::-1]).copy()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: Share of red, green and blue in grey (ITU-R BT.601).
-_GREY = np.array([0.299, 0.587, 0.114])
+_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Nothing(Channel):
 
     name = "none"
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return image.copy()
 
 
@@ -47,7 +47,7 @@ class Blur(Channel):
     name = "blur"
     sigma: float = real(0, 20)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         radius = int(np.ceil(4 * self.sigma))
         offsets = np.arange(-radius, radius + 1)
         # At sigma 0 the kernel is the single tap exp(0).
@@ -71,7 +71,7 @@ class Brightness(Channel):
     name = "brightness"
     factor: float = real(0, 10)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _mapped(image, _LEVELS * self.factor)
 
 
@@ -82,8 +82,8 @@ class Contrast(Channel):
     name = "contrast"
     factor: float = real(0, 10)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
-        mean = float(image.mean(axis=(0, 1)) @ _GREY)
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+        mean = float(image.mean(axis=(0, 1)) @ _GREY_WEIGHTS)
         return _mapped(image, mean + self.factor * (_LEVELS - mean))
 
 
@@ -94,7 +94,7 @@ class Gamma(Channel):
     name = "gamma"
     exponent: float = real(0.05, 20)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _mapped(image, 255 * (_LEVELS / 255) ** self.exponent)
 
 
@@ -105,7 +105,7 @@ class Quantise(Channel):
     name = "quantise"
     bits: int = whole(1, 8)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         steps = 2**self.bits - 1
         return _mapped(image, np.rint(_LEVELS / 255 * steps) / steps * 255)
 

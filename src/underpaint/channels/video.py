@@ -33,7 +33,7 @@ class Mpeg4(Channel):
     name = "mpeg4"
     qscale: int = whole(2, 31)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("mpeg4", image, _fixed(self.qscale))
 
 
@@ -47,7 +47,7 @@ class Xvid(Channel):
     name = "xvid"
     qscale: int = whole(2, 31)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("mpeg4", image, _fixed(self.qscale) | {"bf": "2", "trellis": "1", "mpeg_quant": "1"})
 
 
@@ -58,7 +58,7 @@ class H264(Channel):
     name = "h264"
     crf: float = real(0, 51)
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:  # noqa: ARG002
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         return _through("libx264", image, {"crf": str(self.crf)})
 
 
@@ -87,12 +87,13 @@ def _through(encoder: str, image: Image, options: dict[str, str]) -> Image:
         sender.width, sender.height, sender.pix_fmt = frame.width, frame.height, "yuv420p"
         sender.time_base, sender.thread_count, sender.options = Fraction(1, 30), 1, options
         packets = []
-        for frame.pts in range(FRAMES):
+        for time in range(FRAMES):
+            frame.pts = time
             packets += sender.encode(frame)
         packets += sender.encode(None)
         receiver = av.Codec(sender.codec.canonical_name, "r").create("video")
         receiver.thread_count = 1
-        frames = [frame for packet in [*packets, None] for frame in receiver.decode(packet)]
+        frames = [decoded for packet in [*packets, None] for decoded in receiver.decode(packet)]
     except (av.FFmpegError, ValueError) as error:
         raise ImageError(f"{encoder} cannot encode a picture of {width}×{height}: {error}") from error
     return np.array(frames[-1].to_ndarray(format="rgb24")[:height, :width], dtype=np.uint8)

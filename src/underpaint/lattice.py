@@ -1,0 +1,164 @@
+"""Bits on keyed lattices of a picture's low frequencies: spread-transform dither modulation (STDM).
+
+::
+
+    picture ─analyse─► coefficients ─Spread.project─► one number per bit ─soft_bits─► soft bits
+    picture ◄─paint── coefficients ◄─Spread.spread─── how far each number must move ◄─ shifts ─ bits
+
+A bit decides which of two interleaved lattices the projection of many coefficients on a keyed direction is moved to
+(Chen and Wornell, "Quantization index modulation", IEEE Trans. Inf. Theory 47(4), 2001). Signs, order and dither are
+keyed: without the key the projections look like any picture's.
+
+The coefficients are the lowest frequencies of a 16x16 block DCT of luma, without the mean. They are what codecs with
+8x8 blocks keep best (half of them live in JPEG's DC), and unlike the means they are small in any picture, so a change
+of gain hardly moves them across a lattice cell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from underpaint.secret.keys import Key
+    from underpaint.types import Bits, Image, SoftBits
+
+Array = NDArray[np.float32]
+
+#: Side of a block in pixels.
+BLOCK = 16
+#: Frequencies (vertical, horizontal) in the order they are used: lowest first, the mean left out.
+FREQUENCIES = sorted(((v, h) for v in range(8) for h in range(8) if 0 < v + h < 8), key=lambda f: (sum(f), max(f), f))
+#: ITU-R BT.601 luma, as in every codec here.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+#: Blocks are handled this many rows at a time, so that the memory needed does not grow with the picture's height.
+_ROWS_PER_STRIP = 16
+
+
+def _dct_basis(count: int) -> Array:
+    """The first *count* rows of the orthonormal DCT-II matrix of order :data:`BLOCK`: ``(count, BLOCK)``."""
+    k = np.arange(count)[:, None]
+    basis = np.sqrt(2 / BLOCK) * np.cos((2 * np.arange(BLOCK) + 1) * k * np.pi / (2 * BLOCK))
+    basis[0] /= np.sqrt(2)
+    return np.asarray(basis, np.float32)
+
+
+def grid(image: Image) -> tuple[int, int]:
+    """How many whole blocks a picture has, down and across. What is left at the edges stays untouched."""
+    return image.shape[0] // BLOCK, image.shape[1] // BLOCK
+
+
+def _strips(image: Image) -> Iterator[tuple[slice, slice]]:
+    """Slices of block rows, and the pixel rows they cover."""
+    down, _ = grid(image)
+    for top in range(0, down, _ROWS_PER_STRIP):
+        bottom = min(top + _ROWS_PER_STRIP, down)
+        yield slice(top, bottom), slice(top * BLOCK, bottom * BLOCK)
+
+
+def _luma_blocks(image: Image, rows: slice) -> Array:
+    """Luma of one strip: ``(down, BLOCK, across, BLOCK)``."""
+    across = grid(image)[1]
+    luma = image[rows, : across * BLOCK] @ _LUMA
+    return luma.reshape(-1, BLOCK, across, BLOCK)
+
+
+def analyse(image: Image, count: int) -> Array:
+    """The first *count* coefficients of every block: ``float32 (blocks * count,)``, block by block."""
+    down, across = grid(image)
+    vertical, horizontal = np.array(FREQUENCIES[:count]).T
+    basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
+    coefficients = np.empty((down, across, count), np.float32)
+    for blocks, rows in _strips(image):
+        half = np.einsum("va,rabc->rvbc", basis, _luma_blocks(image, rows), optimize=True)
+        full = half @ basis.T  # (down, vertical, across, horizontal)
+        coefficients[blocks] = full[:, vertical, :, horizontal].transpose(1, 2, 0)
+    return coefficients.ravel()
+
+
+def paint(image: Image, change: Array, count: int) -> Image:
+    """Add a *change* of the coefficients to all three colour channels, rounded and clipped to 8 bits."""
+    down, across = grid(image)
+    vertical, horizontal = np.array(FREQUENCIES[:count]).T
+    basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
+    painted = image.copy()
+    for blocks, rows in _strips(image):
+        part = change.reshape(down, across, count)[blocks]
+        full = np.zeros((part.shape[0], len(basis), across, len(basis)), np.float32)
+        full[:, vertical, :, horizontal] = part.transpose(2, 0, 1)
+        luma = np.einsum("va,rvbc->rabc", basis, full @ basis, optimize=True)
+        strip = painted[rows, : across * BLOCK]
+        pixels = strip + luma.reshape(strip.shape[0], -1, 1)
+        strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
+    return painted
+
+
+def activity(image: Image) -> Array:
+    """How busy each block is, ``float32 (blocks,)`` in grey levels: mean standard deviation of luma in its quarters.
+
+    A quarter without contrast counts as such, so a block that an edge crosses does not hide what lies beside the edge.
+    """
+    down, across = grid(image)
+    busy = np.empty((down, across), np.float32)
+    half = BLOCK // 2
+    for blocks, rows in _strips(image):
+        quarters = _luma_blocks(image, rows).reshape(-1, 2, half, across, 2, half)
+        busy[blocks] = quarters.std(axis=(2, 5)).mean(axis=(1, 3))
+    return busy.ravel()
+
+
+class Spread:
+    """Keyed directions: which coefficients carry which bit, with which sign, on which lattice.
+
+    Args:
+        key: decides order, signs and dither.
+        label: separates the uses of one key.
+        pool: indices of the coefficients that may be used, ``(n,)``.
+        count: how many bits; at least one coefficient each.
+    """
+
+    def __init__(self, key: Key, label: str, pool: NDArray[np.intp], count: int) -> None:
+        share = len(pool) // count
+        order = pool[key.permutation(f"{label} order", len(pool))]
+        self.order = order[: share * count].reshape(share, count)
+        signs = np.unpackbits(key.stream(f"{label} signs", -(-share * count // 8)))[: share * count]
+        self.signs = (1 - 2 * signs.astype(np.float32)).reshape(share, count)
+        self.dither = key.words(f"{label} dither", count) / 2.0**32
+
+    def project(self, coefficients: Array) -> NDArray[np.float64]:
+        """One number per bit: ``float64 (count,)``, in units of a coefficient."""
+        share = len(self.order)
+        total = np.einsum("sc,sc->c", self.signs, coefficients[self.order], dtype=np.float64)
+        return np.asarray(total / np.sqrt(share))
+
+    def spread(self, moves: NDArray[np.float64], weights: Array) -> Array:
+        """The change of all coefficients that moves the projections by *moves* at least weighted cost.
+
+        The cost of changing a coefficient of weight w by x is x²/w: busy blocks take more. Zero outside this spread.
+        """
+        own = weights[self.order]
+        change = np.zeros_like(weights)
+        change[self.order] = own * self.signs * (moves * np.sqrt(len(self.order)) / own.sum(axis=0))
+        return change
+
+    def targets(self, projections: NDArray[np.float64], bits: Bits, step: float) -> NDArray[np.float64]:
+        """The point of each bit's own lattice nearest to the projection."""
+        offset = self.dither + bits / 2
+        return np.asarray(step * (np.rint(projections / step - offset) + offset))
+
+    def phases(self, projections: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Where in the lattice cell each projection lies, ``float32 (len(steps), count)`` in cells; 0 says bit 0."""
+        cells = projections / steps[:, None] - self.dither
+        return (cells - np.rint(cells)).astype(np.float32)
+
+    def soft_bits(self, projections: NDArray[np.float64], step: float) -> SoftBits:
+        """Log-likelihood ratios, positive for 1, for noise that wraps around the lattice cell (von Mises)."""
+        cosine = np.cos(2 * np.pi * self.phases(projections, np.array([step]))[0])
+        # Both lattices together have half the step: how tightly projections sit on it tells how strong the noise is.
+        tightness = float(np.clip(np.mean(2 * cosine**2 - 1), 0.01, 0.99))
+        variance = -np.log(tightness) / (8 * np.pi**2)  # of the noise, in cells
+        return np.asarray(-cosine / (2 * np.pi**2 * variance), np.float32)

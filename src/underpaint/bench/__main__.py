@@ -1,0 +1,29 @@
+"""``make bench``: every table of every bit carrier, then the tables of README and docs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from underpaint import bench
+from underpaint.bench import report
+
+
+def main() -> None:
+    """Measure everything, write the results, and fill in the tables of the checkout one is in."""
+    parser = argparse.ArgumentParser(prog="make bench", description=main.__doc__)
+    parser.add_argument("--images", type=Path, help="folder of pictures; the samples by default")
+    parser.add_argument("--tables-only", action="store_true", help="measure nothing, only fill in the tables")
+    options = parser.parse_args()
+    for method in () if options.tables_only else bench.carriers():
+        for table in bench.TABLES:
+            bench.run(table, method, images=options.images)
+    for page in report.pages(Path()):
+        text = page.read_text(encoding="utf-8")
+        if (filled := report.sync(text, bench.RESULTS)) != text:
+            page.write_text(filled, encoding="utf-8")
+            print(f"filled in {page}")
+
+
+if __name__ == "__main__":
+    main()

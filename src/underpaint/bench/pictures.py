@@ -1,0 +1,61 @@
+"""The pictures of a folder, and work spread over processes in a way that does not change its outcome."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, TypeVar
+
+from underpaint import samples
+from underpaint.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from underpaint.types import Image
+
+EXTENSIONS = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+
+
+def pictures_in(folder: Path | None) -> list[Path]:
+    """Return the pictures in *folder*, the samples by default, sorted by name.
+
+    Raises:
+        UsageError: there are none.
+    """
+    folder = (folder or samples.FOLDER).resolve()
+    found = sorted(file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS)
+    if not found:
+        raise UsageError(f"no pictures in {folder}")
+    return found
+
+
+def crops(image: Image, side: int) -> list[Image]:
+    """Cut *image* into all its squares of *side* pixels that do not overlap, row by row from the top left."""
+    height, width = image.shape[:2]
+    starts = [(y, x) for y in range(0, height - side + 1, side) for x in range(0, width - side + 1, side)]
+    return [image[y : y + side, x : x + side].copy() for y, x in starts]
+
+
+def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | None) -> list[Outcome]:
+    """Return ``[work(task) for task in tasks]``, computed by *jobs* processes (None: one per core)."""
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
+    if jobs <= 1:
+        return list(_with_progress(map(work, tasks), len(tasks)))
+    # Spawned, not forked: a fork copies the locks of codec and runtime threads in whatever state they are.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return list(_with_progress(pool.map(work, tasks), len(tasks)))
+
+
+def _with_progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(outcomes, "measuring", total=total, console=console, transient=True, disable=hidden)

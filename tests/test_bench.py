@@ -1,0 +1,174 @@
+"""Measurements count right, say where they come from, and come out the same each time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from underpaint import bench, image, samples
+from underpaint.bench import Case, Result, report
+from underpaint.bench.pictures import crops, pictures_in, spread
+from underpaint.channels import parse
+from underpaint.errors import UsageError
+from underpaint.methods import METHODS
+
+if TYPE_CHECKING:
+    from underpaint.secret.keys import Key
+    from underpaint.types import Bits, Image, SoftBits
+
+
+class LowBits:
+    """A bit carrier whose error rates are known: none where nothing changes, one half after any codec."""
+
+    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
+        container = cover.copy()
+        container[0, : len(bits), 0] = container[0, : len(bits), 0] & 0xFE | bits
+        container[1] ^= 1
+        return container
+
+    def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
+        return np.asarray(container[0, :count, 0] & 1, np.float32) - np.float32(0.5)
+
+
+@pytest.fixture
+def low(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(METHODS, "low", LowBits())
+    return "low"
+
+
+@pytest.fixture
+def result(low: str) -> Result:
+    return bench.channels(low, psnrs=(40, 42), chains=("none", "noise:0.04"), jobs=1)
+
+
+def test_channels_counts_wrong_bits(result: Result) -> None:
+    assert [(row.channel, row.psnr) for row in result.rows] == [
+        *(("none", 40), ("none", 42)),
+        *(("noise:0.04", 40), ("noise:0.04", 42)),
+    ]
+    sound, noisy = result.rows[0], result.rows[2]
+    assert (sound.sent, sound.bits, sound.errors, sound.exact, sound.ber) == (18, 540, 0, 18, 0)
+    assert noisy.exact == 0
+    assert noisy.ber_interval is not None
+    assert noisy.ber_interval[0] < 0.5 < noisy.ber_interval[1]
+    assert result.quality[0].containers == 18
+    assert 60 < result.quality[0].psnr_min <= result.quality[0].psnr_mean < 80
+
+
+def test_channels_repeat_and_do_not_depend_on_each_other(low: str, result: Result) -> None:
+    again = bench.channels(low, psnrs=(42,), chains=("jpeg:50", "noise:0.04"), jobs=1)
+    assert again.rows[1] == result.rows[3]
+    assert bench.channels(low, psnrs=(42,), chains=("noise:0.04",), jobs=1, seed=1).rows != again.rows[1:]
+
+
+def test_channels_reports_what_it_could_not_measure(low: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    result = bench.channels(low, psnrs=(40,), chains=("none", "h264:23"), jobs=1)
+    assert [row.channel for row in result.rows] == ["none"]
+    assert [(skip.channel, "PyAV" in skip.reason) for skip in result.skipped] == [("h264:23", True)]
+    assert "| h264:23 | skipped |" in report.markdown(result)
+
+
+def test_grid_is_written_as_channels_write_themselves() -> None:
+    assert [str(parse(chain)) for chain in bench.GRID] == list(bench.GRID)
+    assert len(set(bench.GRID)) == len(bench.GRID)
+
+
+def test_messages_go_the_whole_way() -> None:
+    result = bench.messages("stdm", cases=[Case(8, 40, ("none", "jpeg:50", "flip"))], jobs=1)
+    assert [(row.channel, row.exact, row.false, row.refused, row.sent) for row in result.rows] == [
+        *(("none", 2, 0, 0, 2), ("jpeg:50", 2, 0, 0, 2), ("flip", 0, 0, 0, 2)),
+    ]
+    assert result.quality[0].psnr_min > 39
+
+
+def test_messages_counts_refused_covers_as_failed() -> None:
+    result = bench.messages("stdm", cases=[Case(100_000, 40, ("none",))], jobs=1)
+    assert [(row.exact, row.refused, row.sent) for row in result.rows] == [(0, 2, 2)]
+    assert result.quality == ()
+    assert "| none | 100000 bytes | none | 0 of 2 (2 refused) |" in report.markdown(result)
+
+
+def test_result_file_is_read_as_written(result: Result, tmp_path: Path) -> None:
+    file = result.write(tmp_path)
+    assert file == tmp_path / "channels" / "low.json"
+    assert Result.read(file) == result
+    document = json.loads(file.read_text())
+    assert document["source"]["command"] == "underpaint bench channels low --seed 0"
+    assert document["source"]["versions"].keys() >= {"numpy", "pillow", "libjpeg_turbo", "webp", "avif", "av"}
+    assert str(Path.cwd()) not in file.read_text()
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"table": 1, "method": 2, "source": {}}'])
+def test_other_files_are_refused(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "some.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UsageError, match=r"some\.json is no result file"):
+        Result.read(file)
+
+
+def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    text = "before\n<!-- results: channels/low -->\nstale\n<!-- end of results -->\nafter\n"
+    filled = report.sync(text, tmp_path)
+    assert "stale" not in filled
+    assert "| none | 0.0 % (0.0–0.7 %) | 0.0 % (0.0–0.7 %) |" in filled
+    assert filled.startswith("before\n<!-- results: channels/low -->\n")
+    assert filled.endswith("\n<!-- end of results -->\nafter\n")
+    assert report.sync(filled, tmp_path) == filled
+    assert report.sync("nothing to fill", tmp_path) == "nothing to fill"
+    with pytest.raises(UsageError, match="missing"):
+        report.sync(text.replace("low", "missing"), tmp_path)
+
+
+def test_publish_shows_writes_and_draws(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = []
+    for name in ("one", "two"):
+        report.publish(result, tmp_path / name, Console(width=100))
+        drawn.append((tmp_path / name / "channels" / "low.svg").read_bytes())
+    assert drawn[0] == drawn[1]
+    assert b"noise:0.04" in drawn[0]
+    assert "noise:0.04" in capsys.readouterr().out
+
+
+def test_publish_does_without_matplotlib(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    report.publish(result, tmp_path, Console(width=100))
+    assert [file.name for file in (tmp_path / "channels").iterdir()] == ["low.json"]
+    assert "underpaint[plot]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: bench.run("speed", "stdm"), "no table is called 'speed'"),
+        (lambda: bench.channels("lsb"), "'lsb' carries no bits"),
+        (lambda: bench.messages("none"), "no method is called 'none'"),
+        (lambda: bench.messages("stdm", cases=[Case(8, 40, ("telex",))]), "telex"),
+        (lambda: pictures_in(Path(__file__).parent), "no pictures"),
+    ],
+)
+def test_wrong_use(call: Any, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        call()
+
+
+def test_crops_tile_the_picture() -> None:
+    pixels = image.read(samples.path("chelsea")).pixels  # 300×451
+    cut = crops(pixels, 128)
+    assert [crop.shape for crop in cut] == [(128, 128, 3)] * 6
+    assert np.array_equal(cut[4], pixels[128:256, 128:256])
+    assert crops(pixels[:100], 128) == []
+
+
+def test_processes_change_nothing() -> None:
+    assert spread(abs, [-3, 2, -1], 2) == spread(abs, [-3, 2, -1], 1) == [3, 2, 1]

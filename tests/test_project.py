@@ -1,0 +1,95 @@
+"""What holds for the repository as a whole: generated tables, tracked files, result files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from underpaint import samples
+from underpaint.bench import RESULTS, TABLES, Result, report
+from underpaint.channels import parse
+
+ROOT = Path(__file__).parent.parent
+RESULT_FILES = sorted((ROOT / RESULTS).rglob("*.json"))
+LONGEST_MODULE = 400
+#: Still to be split; the list may only shrink.
+TOO_LONG = {"src/underpaint/image.py", "tests/test_image.py"}
+#: Places on one machine, and package sources of one network. Spelled so that this file does not match itself.
+PRIVATE = re.compile(
+    r"""(?<![\w.])/(?:work|tmp|root|home|Users|opt|var)/   # where somebody's files lie
+      | (?:extra-)?index-url | find-links | file:/{2}/      # where somebody's packages come from
+      | (?:localhost|\b127\.0\.0\.1|\b10\.\d+\.\d+\.\d+):\d""",
+    re.VERBOSE,
+)
+
+
+def tracked() -> list[Path]:
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def test_pages_show_the_results() -> None:
+    text = {page: page.read_text(encoding="utf-8") for page in report.pages(ROOT)}
+    stale = [page.name for page in text if report.sync(text[page], ROOT / RESULTS) != text[page]]
+    assert not stale, "make bench, or: python -m underpaint.bench --tables-only"
+    for file in RESULT_FILES:
+        marker = f"<!-- results: {file.parent.name}/{file.stem} -->"
+        assert any(marker in page for page in text.values()), f"no page shows {file.name}: {marker}"
+
+
+@pytest.mark.parametrize("file", RESULT_FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_result_file(file: Path, tmp_path: Path) -> None:
+    result = Result.read(file)
+    assert (result.table, result.method) == (file.parent.name, file.stem)
+    assert result.table in TABLES
+    assert result.write(tmp_path).read_bytes() == file.read_bytes(), "intervals and rates follow from the counts"
+    assert re.fullmatch(r"[0-9a-f]{12}", result.source.commit), "measured on committed code"
+    assert re.fullmatch(r"[0-9a-f]{64}", result.source.sha256)
+    assert result.rows
+    for row in result.rows:
+        assert str(parse(row.channel)) == row.channel
+        assert 0 <= row.exact + row.refused + row.false <= row.sent
+        assert row.false == 0, "reveal returned something that was not hidden"
+
+
+def test_no_private_place_is_tracked() -> None:
+    found = []
+    for file in tracked():
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture
+        if file != Path(__file__):
+            found += [f"{file.relative_to(ROOT)}: {match.group()}" for match in PRIVATE.finditer(text)]
+    assert not found
+
+
+def test_modules_are_short() -> None:
+    modules = [file for file in tracked() if file.suffix == ".py"]
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in modules}
+    assert {name for name, length in lengths.items() if length >= LONGEST_MODULE} == TOO_LONG
+
+
+def test_samples_are_the_ones_described() -> None:
+    described = (samples.FOLDER / "README.md").read_text(encoding="utf-8")
+    for name in samples.names():
+        file = samples.path(name)
+        assert f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" in described
+    assert sum(file.stat().st_size for file in samples.FOLDER.iterdir() if file.is_file()) < 1_200_000
+
+
+def test_every_package_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    needed = set(re.findall(r'"([a-z-]+)>=', project))
+    assert needed <= pinned

@@ -60,11 +60,10 @@ def _strips(image: Image) -> Iterator[tuple[slice, slice]]:
         yield slice(top, bottom), slice(top * BLOCK, bottom * BLOCK)
 
 
-def _luma_blocks(image: Image, rows: slice) -> Array:
-    """Luma of one strip: ``(down, BLOCK, across, BLOCK)``."""
-    across = grid(image)[1]
-    luma = image[rows, : across * BLOCK] @ _LUMA
-    return luma.reshape(-1, BLOCK, across, BLOCK)
+def _luma(image: Image, rows: slice) -> Array:
+    """Luma of one strip, one row of blocks after the other: ``(down, BLOCK, across * BLOCK)``."""
+    width = grid(image)[1] * BLOCK
+    return (image[rows, :width] @ _LUMA).reshape(-1, BLOCK, width)
 
 
 def analyse(image: Image, count: int) -> Array:
@@ -74,8 +73,8 @@ def analyse(image: Image, count: int) -> Array:
     basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
     coefficients = np.empty((down, across, count), np.float32)
     for blocks, rows in _strips(image):
-        half = np.einsum("va,rabc->rvbc", basis, _luma_blocks(image, rows), optimize=True)
-        full = half @ basis.T  # (down, vertical, across, horizontal)
+        half = basis @ _luma(image, rows)
+        full = half.reshape(len(half), -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
         coefficients[blocks] = full[:, vertical, :, horizontal].transpose(1, 2, 0)
     return coefficients.ravel()
 
@@ -90,9 +89,9 @@ def paint(image: Image, change: Array, count: int) -> Image:
         part = change.reshape(down, across, count)[blocks]
         full = np.zeros((part.shape[0], len(basis), across, len(basis)), np.float32)
         full[:, vertical, :, horizontal] = part.transpose(2, 0, 1)
-        luma = np.einsum("va,rvbc->rabc", basis, full @ basis, optimize=True)
+        luma = basis.T @ (full @ basis).reshape(len(full), len(basis), -1)
         strip = painted[rows, : across * BLOCK]
-        pixels = strip + luma.reshape(strip.shape[0], -1, 1)
+        pixels = strip + luma.reshape(len(strip), -1, 1)
         strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
     return painted
 
@@ -106,7 +105,7 @@ def activity(image: Image) -> Array:
     busy = np.empty((down, across), np.float32)
     half = BLOCK // 2
     for blocks, rows in _strips(image):
-        quarters = _luma_blocks(image, rows).reshape(-1, 2, half, across, 2, half)
+        quarters = _luma(image, rows).reshape(-1, 2, half, across, 2, half)
         busy[blocks] = quarters.std(axis=(2, 5)).mean(axis=(1, 3))
     return busy.ravel()
 

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from underpaint import metrics
 from underpaint.channels import Chain, parse
-from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.lattice import Array, Spread, activity, analyse, grid, paint
 from underpaint.secret import ecc, frame
 from underpaint.secret.keys import SALT, Key
 from underpaint.types import Bits, Capacity, Image, Payload, SoftBits
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
-SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 49)}))
+SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 PILOTS = 64
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -39,6 +39,7 @@ COUNTS = (7, 14, 35)
 DEFAULT_SURVIVE = "jpeg:50"
 #: PSNRs in dB tried in turn where none is asked for.
 QUALITIES = (46.0, 44.0, 42.0, 40.0, 38.0)
+LOWEST_PSNR, HIGHEST_PSNR = 25.0, 60.0
 #: False-alarm probability per picture below which a mark is said to be there.
 FALSE_ALARM = 1e-6
 
@@ -56,7 +57,7 @@ _MASKING = 0.75
 #: What masking and mending add to the even share of step² / 12 per bit; the mean over training pictures.
 _OVERHEAD = 1.2
 #: The step below which JPEG 50 leaves more than _TOLERATED of the coded bits wrong.
-_SMALLEST_STEP = 35.0
+_SMALLEST_STEP = 45.0
 #: Steps a reader tries: from the finest that carries anything to that of the shortest message at the worst quality.
 _FINEST_STEP = 8.0
 _WORST_QUALITY = 30.0
@@ -103,6 +104,10 @@ class STDM:
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; without *survive* it is
         :data:`DEFAULT_SURVIVE`.
         """
+        if psnr is not None and not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
+            raise UsageError(
+                f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g} to {HIGHEST_PSNR:g} make sense"
+            )
         needed = frame.compact_size(payload)
         size = next((size for size in SIZES if size >= needed), None)
         if size is None or not _fits(cover, size):
@@ -113,15 +118,20 @@ class STDM:
             )
         key = Key.derive(passphrase, SALT)
         sealed = np.frombuffer(frame.seal_compact(payload, key, size), np.uint8)
-        plan = _plan(key, cover, size, ecc.encode(np.unpackbits(sealed)))
+        count, pilots, message = _layout(key, cover, size)
+        bits = ecc.encode(np.unpackbits(sealed))
+        plan = _Plan(cover, count, ((pilots, _pilot(key, size)), (message, bits)))
         channel = survive or parse(DEFAULT_SURVIVE)
         for quality in QUALITIES if psnr is None else (psnr,):
-            container = _at_quality(cover, plan, quality, channel)
+            container = _at_quality(plan, quality, channel)
             if all(_carries(image, key, payload) for image in (container, channel(container))):
                 return container
+        moved = channel(cover).shape != cover.shape
         raise SurvivalError(
             f"the message does not survive {channel} at {quality:g} dB in this picture",
-            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
+            hint="stdm needs every pixel to stay in its place"
+            if moved
+            else "shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
         )
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
@@ -140,7 +150,7 @@ class STDM:
         it is mended for JPEG 25, which covers milder channels.
         """
         spread, step = _bare(cover, key, len(bits), psnr)
-        return _mended(cover, _Plan(COUNTS[0], ((spread, bits),)), step, survive or parse("jpeg:25"))
+        return _mended(_Plan(cover, COUNTS[0], ((spread, bits),)), step, survive or parse("jpeg:25"))
 
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
@@ -205,30 +215,29 @@ def _bare(image: Image, key: Key, count: int, psnr: float) -> tuple[Spread, floa
 # Embedding
 
 
-@dataclass(frozen=True)
 class _Plan:
-    """What is embedded where: bits in several spreads, side by side in one vector of projections."""
+    """What is to be embedded where in a cover: the bits of several spreads, as one vector of projections."""
 
-    count: int
-    parts: tuple[tuple[Spread, Bits], ...]
+    def __init__(self, cover: Image, count: int, parts: tuple[tuple[Spread, Bits], ...]) -> None:
+        self.cover, self.count, self.parts = cover, count, parts
+        self.starts = np.cumsum([len(bits) for _, bits in parts])[:-1]
+        self.projections = self.project(cover)
+        # How much change each coefficient may take, relative to the others.
+        self.weights = np.repeat((activity(cover) + _FLATTEST) ** _MASKING, count)
 
-    def project(self, coefficients: Array) -> Projections:
+    def project(self, image: Image) -> Projections:
+        coefficients = analyse(image, self.count)
         return np.concatenate([spread.project(coefficients) for spread, _ in self.parts])
 
-    def aims(self, projections: Projections, step: float) -> Projections:
-        starts = np.cumsum([len(bits) for _, bits in self.parts])[:-1]
-        own = zip(self.parts, np.split(projections, starts), strict=True)
+    def aims(self, step: float) -> Projections:
+        """Where every projection has to go."""
+        own = zip(self.parts, np.split(self.projections, self.starts), strict=True)
         return np.concatenate([spread.targets(values, bits, step) for (spread, bits), values in own])
 
-    def change(self, moves: Projections, weights: Array) -> Array:
-        starts = np.cumsum([len(bits) for _, bits in self.parts])[:-1]
-        own = zip(self.parts, np.split(moves, starts), strict=True)
-        return np.asarray(sum(spread.spread(values, weights) for (spread, _), values in own))
-
-
-def _plan(key: Key, image: Image, size: int, bits: Bits) -> _Plan:
-    count, pilots, message = _layout(key, image, size)
-    return _Plan(count, ((pilots, _pilot(key, size)), (message, bits)))
+    def change(self, moves: Projections) -> Array:
+        """The change of the coefficients that moves the projections so."""
+        own = zip(self.parts, np.split(moves, self.starts), strict=True)
+        return np.asarray(sum(spread.spread(values, self.weights) for (spread, _), values in own))
 
 
 def _energy(image: Image, psnr: float) -> float:
@@ -241,47 +250,38 @@ def _typical_step(image: Image, bits: int, psnr: float) -> float:
     return math.sqrt(12 * _energy(image, psnr) / bits / _OVERHEAD)
 
 
-def _weights(image: Image, count: int) -> Array:
-    """How much change each coefficient may take, relative to the others."""
-    return np.repeat((activity(image) + _FLATTEST) ** _MASKING, count)
-
-
-def _at_quality(cover: Image, plan: _Plan, psnr: float, channel: Chain) -> Image:
+def _at_quality(plan: _Plan, psnr: float, channel: Chain) -> Image:
     """A container of at least *psnr* dB, and little more."""
-    weights, coefficients = _weights(cover, plan.count), analyse(cover, plan.count)
-    projections, budget = plan.project(coefficients), _energy(cover, psnr)
-    step = _typical_step(cover, len(projections), psnr)
+    step = _typical_step(plan.cover, len(plan.projections), psnr)
     for _ in range(6):  # the energy grows with the square of the step, but not smoothly
-        change = plan.change(plan.aims(projections, step) - projections, weights)
-        step *= math.sqrt(budget / float(np.square(change).sum(dtype=np.float64)))
+        change = plan.change(plan.aims(step) - plan.projections)
+        step *= math.sqrt(_energy(plan.cover, psnr) / float(np.square(change).sum(dtype=np.float64)))
     while True:
-        container = _mended(cover, plan, step, channel)
-        missing = psnr - metrics.psnr(cover, container)
+        container = _mended(plan, step, channel)
+        missing = psnr - metrics.psnr(plan.cover, container)
         if missing <= 0:
             return container
         step *= 10 ** (-(missing + 0.02) / 20)
 
 
-def _mended(cover: Image, plan: _Plan, step: float, channel: Chain) -> Image:
+def _mended(plan: _Plan, step: float, channel: Chain) -> Image:
     """A container at this *step*, mended where what arrives, straight or through *channel*, is too far from its aim."""
-    weights, coefficients = _weights(cover, plan.count), analyse(cover, plan.count)
-    projections = plan.project(coefficients)
-    aims = plan.aims(projections, step)
-    change = plan.change(aims - projections, weights)
-    container = paint(cover, change, plan.count)
+    aims = plan.aims(step)
+    change = plan.change(aims - plan.projections)
+    container = paint(plan.cover, change, plan.count)
     for _ in range(_ROUNDS):
-        sent = plan.project(analyse(container, plan.count))
+        sent = plan.project(container)
         misses = [aims - sent]
-        if (arrived := channel(container)).shape == cover.shape:
-            received = plan.project(analyse(arrived, plan.count))
+        if (arrived := channel(container)).shape == container.shape:
+            received = plan.project(arrived)
             # A change of gain is the receiver's to undo, not the embedding's to mend.
             gain = float(np.vdot(sent, received)) / float(np.vdot(sent, sent))
             misses.append(aims - received / max(gain, 0.1))
         moves = np.sum([np.where(np.abs(miss) > _SLACK * step, miss, 0) for miss in misses], axis=0)
         if not moves.any():
             break
-        change += plan.change(moves / np.sqrt(len(misses)), weights)
-        container = paint(cover, change, plan.count)
+        change += plan.change(moves / np.sqrt(len(misses)))
+        container = paint(plan.cover, change, plan.count)
     return container
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from underpaint import bench, image, samples
-from underpaint.bench import Case, Result, report
+from underpaint.bench import Case, Result, carrier, report
+from underpaint.bench.__main__ import main
 from underpaint.bench.pictures import crops, pictures_in, spread
 from underpaint.channels import parse
 from underpaint.errors import UsageError
@@ -92,7 +94,7 @@ def test_messages_counts_refused_covers_as_failed() -> None:
     result = bench.messages("stdm", cases=[Case(100_000, 40, ("none",))], jobs=1)
     assert [(row.exact, row.refused, row.sent) for row in result.rows] == [(0, 2, 2)]
     assert result.quality == ()
-    assert "| none | 100000 bytes | none | 0 of 2 (2 refused) |" in report.markdown(result)
+    assert "| none | 100000 bytes | – | – | 0 of 2 (2 refused) |" in report.markdown(result)
 
 
 def test_result_file_is_read_as_written(result: Result, tmp_path: Path) -> None:
@@ -126,6 +128,27 @@ def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
     assert report.sync("nothing to fill", tmp_path) == "nothing to fill"
     with pytest.raises(UsageError, match="missing"):
         report.sync(text.replace("low", "missing"), tmp_path)
+
+
+def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "docs" / "some.md"
+    page.parent.mkdir()
+    (tmp_path / "README.md").write_text("nothing to fill\n")
+    measured = replace(result, table="messages")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make bench"])
+    monkeypatch.setattr(carrier, "METHODS", {"low": METHODS["low"]})
+    monkeypatch.setattr(bench, "TABLES", {"speed": lambda method, *, images, seed, jobs: measured})
+    page.write_text("<!-- results: messages/low -->\n<!-- end of results -->\n")
+    main()
+    assert Result.read(tmp_path / "results" / "messages" / "low.json") == measured
+    assert "| none | 3 bytes | ≥ 68.9 dB |" in page.read_text()
+
+    monkeypatch.setattr(sys, "argv", ["make bench", "--tables-only"])
+    monkeypatch.setattr(bench, "TABLES", {})
+    before = page.read_text()
+    main()
+    assert page.read_text() == before
 
 
 def test_publish_shows_writes_and_draws(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +185,12 @@ def test_wrong_use(call: Any, reason: str) -> None:
         call()
 
 
+def test_pictures_too_small_for_a_crop(tmp_path: Path) -> None:
+    image.write(image.Picture(np.zeros((127, 500, 3), np.uint8)), tmp_path / "small.png")
+    with pytest.raises(UsageError, match="128×128"):
+        bench.channels("stdm", images=tmp_path)
+
+
 def test_crops_tile_the_picture() -> None:
     pixels = image.read(samples.path("chelsea")).pixels  # 300×451
     cut = crops(pixels, 128)
@@ -172,3 +201,15 @@ def test_crops_tile_the_picture() -> None:
 
 def test_processes_change_nothing() -> None:
     assert spread(abs, [-3, 2, -1], 2) == spread(abs, [-3, 2, -1], 1) == [3, 2, 1]
+    one, two = (bench.channels("stdm", psnrs=(40,), chains=("avif:50", "noise:0.04"), jobs=jobs) for jobs in (1, 2))
+    assert one == two
+
+
+def test_stdm_carries_bits_through_jpeg_but_not_through_a_shift() -> None:
+    result = bench.channels("stdm", psnrs=(40,), chains=("jpeg:50", "crop:0.9"), jobs=1)
+    jpeg, crop = (row.ber for row in result.rows)
+    assert jpeg is not None
+    assert crop is not None
+    assert jpeg < 0.01
+    assert 0.4 < crop < 0.6
+    assert abs(result.quality[0].psnr_mean - 40) < 0.5

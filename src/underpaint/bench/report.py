@@ -148,18 +148,18 @@ def _channels(result: Result) -> Cells:
 
 def _messages(result: Result) -> Cells:
     """One line per message size, quality and channel."""
-    quality = {(q.psnr, q.payload_bits): _achieved(q) for q in result.quality}
+    quality = {(q.psnr, q.payload_bits): q for q in result.quality}
     lines = [
         [
             row.channel,
             f"{row.payload_bits // 8} bytes",
-            quality.get((row.psnr, row.payload_bits), "none"),
+            *_achieved(quality.get((row.psnr, row.payload_bits))),
             f"{row.exact} of {row.sent}" + f" ({row.refused} refused)" * bool(row.refused),
             _percent(row.exact_interval),
         ]
         for row in result.rows
     ]
-    return [["channel", "message", "container", "read exactly", "95 % interval"], *lines]
+    return [["channel", "message", "PSNR", "mean SSIM", "read exactly", "95 % interval"], *lines]
 
 
 def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str, list[Row]]]:
@@ -169,9 +169,11 @@ def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str,
     return list(groups.items())
 
 
-def _achieved(quality: Quality) -> str:
+def _achieved(quality: Quality | None) -> tuple[str, str]:
+    if quality is None:
+        return "–", "–"
     # Rounded down: a floor that is not reached would be none.
-    return f"≥ {math.floor(10 * quality.psnr_min) / 10:.1f} dB, SSIM {quality.ssim_mean:.3f}"
+    return f"≥ {math.floor(10 * quality.psnr_min) / 10:.1f} dB", f"{quality.ssim_mean:.3f}"
 
 
 def _rate(row: Row) -> str:

@@ -277,8 +277,9 @@ def _mended(plan: _Plan, step: float, channel: Chain) -> Image:
             # A change of gain is the receiver's to undo, not the embedding's to mend.
             gain = float(np.vdot(sent, received)) / float(np.vdot(sent, sent))
             misses.append(aims - received / max(gain, 0.1))
-        moves = np.sum([np.where(np.abs(miss) > _SLACK * step, miss, 0) for miss in misses], axis=0)
-        if not moves.any():
+        # No mending beyond the half step that embedding itself may take: what misses by more is lost in this channel.
+        moves = sum(np.where(np.abs(miss) > _SLACK * step, np.clip(miss, -step / 2, step / 2), 0) for miss in misses)
+        if not np.any(moves):
             break
         change += plan.change(moves / np.sqrt(len(misses)))
         container = paint(plan.cover, change, plan.count)

@@ -1,0 +1,111 @@
+"""The lattice leaf: an exact transform, directions that do not overlap, and soft bits that say how sure they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from underpaint.lattice import BLOCK, FREQUENCIES, Spread, activity, analyse, grid, paint
+from underpaint.secret.keys import Key
+from underpaint.types import Image
+
+KEY = Key.derive(None, b"lattice tests 16")
+
+
+def grey(values: NDArray[np.float64]) -> Image:
+    return np.repeat(np.clip(np.rint(values), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def noise(height: int, width: int, seed: int = 0) -> Image:
+    return np.random.default_rng(seed).integers(60, 190, (height, width, 3), dtype=np.uint8)
+
+
+def test_frequencies_are_the_lowest_without_the_mean() -> None:
+    assert FREQUENCIES[:7] == [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1)]
+    assert len(FREQUENCIES) == len(set(FREQUENCIES)) == 35
+
+
+def test_analyse_is_the_orthonormal_dct_of_luma() -> None:
+    scipy_fft = pytest.importorskip("scipy.fft")
+    image = noise(40, 53)
+    luma = image.astype(float) @ [0.299, 0.587, 0.114]
+    coefficients = analyse(image, 35).reshape(2, 3, 35)
+    for row in range(2):
+        for column in range(3):
+            block = luma[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
+            whole = scipy_fft.dctn(block, norm="ortho")
+            assert coefficients[row, column] == pytest.approx([whole[f] for f in FREQUENCIES], abs=2e-3)
+
+
+@given(st.integers(16, 70), st.integers(16, 70), st.sampled_from([1, 7, 14, 35]), st.integers(0, 99))
+def test_what_is_painted_is_seen(height: int, width: int, count: int, seed: int) -> None:
+    image = noise(height, width, seed)
+    down, across = grid(image)
+    change = np.random.default_rng(seed).normal(0, 20, down * across * count).astype(np.float32)
+    painted = paint(image, change, count)
+    # Rounding moves each pixel by up to half a level, in the worst case all in step with the coefficient's pattern.
+    error = analyse(painted, count) - analyse(image, count) - change
+    assert np.abs(error).max() < 7.3
+    assert np.array_equal(painted[down * BLOCK :], image[down * BLOCK :])
+    assert np.array_equal(painted[:, across * BLOCK :], image[:, across * BLOCK :])
+
+
+def test_strips_leave_no_seam() -> None:
+    """A picture taller than a strip is analysed as its parts are."""
+    image = noise(16 * 40, 32)
+    whole = analyse(image, 7).reshape(40, 2, 7)
+    parts = [analyse(image[16 * i : 16 * i + 16], 7).reshape(1, 2, 7) for i in range(40)]
+    assert np.allclose(whole, np.concatenate(parts), atol=1e-3)
+    assert np.allclose(activity(image).reshape(40, 2)[17:18].ravel(), activity(image[16 * 17 : 16 * 18]), atol=1e-4)
+
+
+def test_activity_counts_grey_levels() -> None:
+    assert activity(grey(np.full((32, 32), 77))).max() < 1e-3
+    stripes = np.where(np.arange(32) % 2, 100.0, 140.0) * np.ones((32, 1))
+    assert activity(grey(stripes)) == pytest.approx(20, abs=1e-3)
+
+
+@given(st.integers(1, 60), st.integers(60, 400), st.integers(0, 99))
+def test_moves_arrive_where_they_are_sent(count: int, pool: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    spread = Spread(KEY, "test", np.arange(pool), count)
+    weights = rng.uniform(0.1, 9, pool).astype(np.float32)
+    moves = rng.normal(0, 50, count)
+    assert spread.project(spread.spread(moves, weights)) == pytest.approx(moves, abs=1e-3)
+    assert len(np.unique(spread.order)) == spread.order.size
+
+
+@given(st.floats(5, 500), st.integers(0, 99))
+def test_targets_are_on_the_bits_own_lattice_and_near(step: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    spread = Spread(KEY, "test", np.arange(300), 100)
+    projections, bits = rng.normal(0, 300, 100), rng.integers(0, 2, 100, dtype=np.uint8)
+    aims = spread.targets(projections, bits, step)
+    assert np.abs(aims - projections).max() <= step / 2 * (1 + 1e-9)
+    soft = spread.soft_bits(aims, step)
+    assert np.array_equal(soft > 0, bits == 1)
+    assert np.abs(spread.phases(aims, np.array([step]))[0]) == pytest.approx(bits / 2, abs=1e-3)
+
+
+def test_soft_bits_know_how_strong_the_noise_is() -> None:
+    """The error rate that the ratios themselves predict is the one that is measured."""
+    rng = np.random.default_rng(5)
+    spread, step = Spread(KEY, "test", np.arange(20000), 20000), 40.0
+    bits = rng.integers(0, 2, 20000, dtype=np.uint8)
+    aims = spread.targets(rng.normal(0, 300, 20000), bits, step)
+    for sigma in (3.0, 6.0, 8.0):
+        soft = spread.soft_bits(aims + rng.normal(0, sigma, 20000), step)
+        predicted = np.mean(1 / (1 + np.exp(np.abs(soft, dtype=np.float64))))
+        assert predicted == pytest.approx(np.mean((soft > 0) != bits), rel=0.25, abs=0.003)
+
+
+def test_keys_and_labels_give_other_directions() -> None:
+    pool = np.arange(1000)
+    one, other = Spread(KEY, "a", pool, 100), Spread(KEY, "b", pool, 100)
+    assert not np.array_equal(one.order, other.order)
+    assert abs(np.mean(one.signs)) < 0.15
+    assert abs(np.mean(one.signs == other.signs) - 0.5) < 0.1
+    assert 0 <= one.dither.min() <= one.dither.max() < 1

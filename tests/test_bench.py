@@ -121,7 +121,7 @@ def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
     text = "before\n<!-- results: channels/low -->\nstale\n<!-- end of results -->\nafter\n"
     filled = report.sync(text, tmp_path)
     assert "stale" not in filled
-    assert "| none | 0.0 % (0.0–0.7 %) | 0.0 % (0.0–0.7 %) |" in filled
+    assert "| none | 0 % (0–0.71) · 100 % | 0 % (0–0.71) · 100 % |" in filled
     assert filled.startswith("before\n<!-- results: channels/low -->\n")
     assert filled.endswith("\n<!-- end of results -->\nafter\n")
     assert report.sync(filled, tmp_path) == filled

@@ -27,7 +27,8 @@ _MARKED = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end of results -->)",
 
 #: How the columns are to be read.
 _READ_AS = {
-    "channels": "In brackets 95 % intervals (Wilson) that take bits as independent; those of one crop are not quite.",
+    "channels": "Wrong bits before error correction; in brackets the 95 % interval, as if bits were independent (those "
+    "of one crop are not quite); then the share of crops without a wrong bit.",
     "messages": "Refused are pictures that hide declined, for the message would not have survived or not have fitted.",
 }
 
@@ -140,9 +141,11 @@ def _cells(result: Result) -> Cells:
 
 
 def _channels(result: Result) -> Cells:
-    """One line per channel, wrong bits and whole messages per quality."""
-    header = ["channel", *(f"wrong bits, {q.psnr:g} dB" for q in result.quality)]
+    """One line per channel; per quality the share of wrong bits and of crops without one."""
+    header = ["channel", *(f"asked for {q.psnr:g} dB" for q in result.quality)]
     lines = [[name, *map(_rate, rows)] for name, rows in _grouped(result.rows, lambda row: row.channel)]
+    achieved = [f"{q.psnr_mean:.1f} dB, least {q.psnr_min:.1f}; SSIM {q.ssim_mean:.3f}" for q in result.quality]
+    lines.insert(0, ["(the containers)", *achieved])
     return [header, *lines, *([skip.channel, *["skipped"] * len(result.quality)] for skip in result.skipped)]
 
 
@@ -177,12 +180,21 @@ def _achieved(quality: Quality | None) -> tuple[str, str]:
 
 
 def _rate(row: Row) -> str:
-    return f"{100 * (row.ber or 0.0):.1f} % ({_percent(row.ber_interval or (0.0, 0.0))})"
+    low, high = map(_number, row.ber_interval or (0.0, 0.0))
+    return f"{_number(row.ber or 0.0)} % ({low}–{high}) · {100 * row.exact // row.sent} %"
 
 
 def _percent(interval: tuple[float, float]) -> str:
-    low, high = (100 * bound for bound in interval)
-    return f"{low:.1f}–{high:.1f} %"
+    low, high = map(_number, interval)
+    return f"{low}–{high} %"
+
+
+def _number(share: float) -> str:
+    """Write a share in percent, with as many decimals as tell something."""
+    percent = 100 * share
+    if percent < 0.005 or percent > 99.95:
+        return f"{percent:.0f}"
+    return f"{percent:.2f}" if percent < 0.995 else f"{percent:.1f}"
 
 
 def _origin(result: Result) -> str:

@@ -1,3 +1,83 @@
-"""underpaint: hide data in pictures, and know with numbers who could notice and what it survives."""
+"""underpaint: hide data in pictures, and know with numbers who could notice and what it survives.
+
+::
+
+    container = underpaint.hide(cover, "meet me at noon", passphrase="…")     # uint8 (H, W, 3) arrays
+    underpaint.reveal(container, passphrase="…").text
+    underpaint.hide_file("cover.png", "container.jpg", "meet me at noon")     # files
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from underpaint.app import (
+        HideReport,
+        attack,
+        attack_file,
+        capacity,
+        capacity_file,
+        compare,
+        compare_files,
+        hide,
+        hide_file,
+        reveal,
+        reveal_file,
+    )
+    from underpaint.errors import (
+        CapacityError,
+        DamagedError,
+        ImageError,
+        MissingExtraError,
+        ModelError,
+        NotFoundError,
+        PayloadError,
+        SurvivalError,
+        UnderpaintError,
+        UsageError,
+    )
+    from underpaint.types import Capacity, Payload
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Capacity",
+    "CapacityError",
+    "DamagedError",
+    "HideReport",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "NotFoundError",
+    "Payload",
+    "PayloadError",
+    "SurvivalError",
+    "UnderpaintError",
+    "UsageError",
+    "attack",
+    "attack_file",
+    "capacity",
+    "capacity_file",
+    "compare",
+    "compare_files",
+    "hide",
+    "hide_file",
+    "reveal",
+    "reveal_file",
+]
+
+
+if not TYPE_CHECKING:  # a type checker knows every name from above, and shall still find a misspelt one
+
+    def __getattr__(name: str) -> object:
+        """Import a public name where it is first used: ``import underpaint`` itself stays instant."""
+        if name in __all__:
+            module = "errors" if name.endswith("Error") else "types" if name in ("Capacity", "Payload") else "app"
+            return getattr(import_module(f"underpaint.{module}"), name)
+        raise AttributeError(f"module 'underpaint' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,396 @@
+"""The command line: arguments in, one call of :mod:`underpaint.app`, calm lines out.
+
+Nothing heavy is imported before a command runs, so that help opens at once. What a command returns goes to standard
+output, what it has to say about it to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from underpaint import __version__
+from underpaint.errors import PayloadError, UnderpaintError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from underpaint.bench import Result
+    from underpaint.types import Payload
+
+HELP = """\
+Hide data in pictures, and know with numbers who could notice and what it
+survives.
+
+  hide     COVER -o CONTAINER -m TEXT    hide a message in a picture
+  hide     COVER -o CONTAINER -f FILE    hide a file
+  reveal   CONTAINER [-o OUT]            bring it back: exactly, or not at all
+  capacity COVER                         what fits, by each method
+
+  attack   IMAGE CHAIN -o OUT            what may happen to a picture on its way
+  compare  COVER CONTAINER               what the eye could notice, in numbers
+
+  demo                                   the whole round on a photograph
+  bench    TABLE METHOD                  measure what a method survives
+  zoo      [NAME]                        the models that are installed
+
+For example:
+
+  underpaint hide lake.png -o sent.jpg -m 'meet me at noon'
+  underpaint attack sent.jpg jpeg:60 -o arrived.png
+  underpaint reveal arrived.png
+  underpaint hide lake.png -o sent.png -f report.pdf --passphrase
+
+A message is hidden by stdm and survives recompression. A file is hidden by
+lsb, which holds far more, in a container that must stay exactly as it is, such
+as a png. --method chooses otherwise.
+
+Without a passphrase the payload is checked, but not secret. --passphrase asks
+for one at the terminal, --passphrase-file reads it from a file; else the
+variable UNDERPAINT_PASSPHRASE holds it. In place of a file's name, '-' is
+standard input or output.
+
+Exit status: 0 done, 1 failed, 2 usage, 3 nothing found or another passphrase.
+See also: underpaint COMMAND --help, --version, --install-completion.
+"""
+
+commands = typer.Typer(
+    add_help_option=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+Method = Annotated[str | None, typer.Option("--method", metavar="NAME", help="See 'underpaint capacity'.")]
+Ask = Annotated[bool, typer.Option("-p", "--passphrase", help="Ask for a passphrase at the terminal.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file's first line.")
+]
+CoverIn = Annotated[str, typer.Argument(metavar="COVER", help="Picture file, or '-'.")]
+ContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Picture file, or '-'.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on *arguments* (those of the process by default) and return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = commands(words, prog_name="underpaint", standalone_mode=False)
+        sys.stdout.flush()
+        return status or 0
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, and Ctrl-D at a question
+        return 130
+    except UnderpaintError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            return _reader_left()
+        return _fail(str(error), error.hint, error.exit_code, words)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        message, _, advice = " ".join(error.format_message().split()).partition(". ")
+        hint = advice or f"see {context.command_path if context else 'underpaint'} --help"
+        return _fail(_lowered(message.rstrip(".")), _lowered(hint), error.exit_code, words)
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        reason = _lowered(error.strerror or str(error))
+        return _fail(f"{error.filename}: {reason}" if error.filename else reason, None, 1, words)
+    except MemoryError:
+        return _fail("not enough memory", "take a smaller picture", 1, words)
+
+
+@commands.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    help_: Annotated[bool, typer.Option("-h", "--help", help="Show this help.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        print(f"underpaint {__version__}")
+        raise typer.Exit
+    if help_:
+        print(HELP, end="")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(HELP, end="", file=sys.stderr)
+        raise typer.Exit(2)
+
+
+@commands.command()
+def hide(
+    cover: CoverIn,
+    container: Annotated[
+        str, typer.Option("-o", "--output", metavar="CONTAINER", help="File to write; '-' writes PNG.")
+    ],
+    message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="Message to hide.")] = None,
+    file: Annotated[str | None, typer.Option("-f", "--file", metavar="FILE", help="File to hide, or '-'.")] = None,
+    method: Method = None,
+    ask: Ask = False,
+    passphrase_file: PassphraseFile = None,
+    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Quality to keep, in dB; about 35–60.")] = None,
+    survive: Annotated[
+        str | None, typer.Option(metavar="CHAIN", help="What it must survive: 'jpeg:40 | resize:0.5'.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option(metavar="Q", help="Of a lossy container, 1–100.")] = None,
+    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Leave out EXIF and ICC profile.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Hide a message or a file in a picture, and read it back before anything is written."""
+    from dataclasses import asdict
+
+    from underpaint import app
+
+    _check_streams(container, cover, file)
+    if json and container == "-":
+        raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
+    # Before a passphrase is asked for; that the payload is not written over only this side can see.
+    app.check_target(container, *(name for name in (cover, file) if name), force=force)
+    report = app.hide_file(
+        cover,
+        container,
+        _payload(message, file),
+        method=method,
+        passphrase=_passphrase(passphrase_file, ask, twice=True),
+        psnr=psnr,
+        survive=survive,
+        quality=quality,
+        metadata=not strip_metadata,
+        force=force,
+    )
+    _warn(report.warnings)
+    if json:
+        _print_json(asdict(report))
+        return
+    fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
+    print(f"hid {_bytes(report.payload_bytes)} by {report.method} in {container}", file=sys.stderr)
+    print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
+
+
+@commands.command()
+def reveal(
+    container: ContainerIn,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File to write the payload to.")] = "-",
+    method: Method = None,
+    ask: Ask = False,
+    passphrase_file: PassphraseFile = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Bring a payload back: exactly, or not at all."""
+    from underpaint import app
+    from underpaint.image import write_bytes
+
+    app.check_target(output, container, force=force)
+    payload, found_by, warnings = app.reveal_file(
+        container, passphrase=_passphrase(passphrase_file, ask), method=method
+    )
+    _warn(warnings)
+    if output != "-":
+        write_bytes(payload.data, output)
+    if json:
+        shown = {"method": found_by, "kind": payload.kind, "name": payload.name, "bytes": len(payload.data)}
+        _print_json(shown | ({"output": output} if output != "-" else _content(payload)))
+    elif output != "-":
+        print(f"revealed {_bytes(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
+    else:
+        write_bytes(_fit_for_terminal(payload) if sys.stdout.isatty() else payload.data, "-")
+
+
+@commands.command()
+def capacity(cover: CoverIn, json: Json = False) -> None:
+    """Say what fits into a picture, by each method."""
+    from dataclasses import asdict
+
+    from underpaint import app
+    from underpaint.methods import METHODS
+
+    found = app.capacity_file(cover)
+    if json:
+        _print_json({name: asdict(each) for name, each in found.items()})
+        return
+    for name, each in found.items():
+        print(f"{name:8}{_bytes(each.payload_bytes):>18} at {each.psnr:.0f} dB   {METHODS[name].summary}")
+
+
+@commands.command()
+def attack(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Picture file, or '-'.")],
+    chain: Annotated[str, typer.Argument(metavar="CHAIN", help="Such as 'jpeg:50 | resize:0.5'.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File to write; '-' writes PNG.")],
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is random in the chain.")] = 0,
+    force: Force = False,
+) -> None:
+    """Do to a picture what may happen to it on its way."""
+    from underpaint import app
+
+    _check_streams(output, image)
+    _warn(app.attack_file(image, chain, output, seed=seed, force=force))
+
+
+@commands.command()
+def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
+    """Say how far two pictures lie apart."""
+    from underpaint import app
+
+    _check_streams("", cover, container)
+    found = app.compare_files(cover, container)
+    if json:
+        _print_json(found)
+        return
+    ms_ssim = found["ms_ssim"]
+    print(f"PSNR     {found['psnr']:.2f} dB")
+    print(f"SSIM     {found['ssim']:.4f}")
+    print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
+    print(f"APD      {found['apd']:.3f}")
+    print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
+
+
+@commands.command()
+def demo(
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="For its pictures.")] = "underpaint-demo",
+) -> None:
+    """Hide a message in a photograph, send it as a JPEG, read it back, and show what it cost."""
+    from underpaint import demo
+
+    demo.run(Path(output))
+
+
+@commands.command()
+def bench(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="'channels': wrong bits; 'messages': exact messages.")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="See 'underpaint capacity'.")],
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
+) -> None:
+    """Measure what a method survives, and write the numbers down with where they come from."""
+    from rich.console import Console
+
+    from underpaint import bench
+    from underpaint.bench.report import publish
+
+    tables: dict[str, Callable[..., Result]] = {"channels": bench.channels, "messages": bench.messages}
+    if table not in tables:
+        raise UsageError(f"no table is called '{table}'", hint=f"the tables are {', '.join(tables)}")
+    publish(tables[table](method, images=images, seed=seed), Path(output), Console())
+
+
+@commands.command()
+def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this model's card.")] = None) -> None:
+    """List the models that are installed, or show the card of one."""
+    from dataclasses import asdict
+
+    from underpaint import zoo
+
+    if name is None:
+        for each in zoo.names():
+            print(f"{each:16}  {zoo.card(each).payload}")
+        return
+    card = asdict(zoo.card(name))
+    text = card.pop("text")
+    for key, value in card.items():
+        parts = [f"{file} {fact}" for file, fact in value.items()] if isinstance(value, dict) else [value]
+        print(f"{key.replace('_', ' '):16}", *parts, sep="  ")
+    print(f"\n{text}")
+
+
+def _passphrase(file: Path | None, ask: bool, *, twice: bool = False) -> str | None:
+    if file is not None and ask:
+        raise UsageError("two ways to give a passphrase", hint="leave out --passphrase or --passphrase-file")
+    if file is not None:
+        try:
+            return file.read_bytes().decode("utf-8").partition("\n")[0].removesuffix("\r")
+        except UnicodeDecodeError:
+            raise UsageError(f"the passphrase in {file} is not valid UTF-8") from None
+    return _asked(twice) if ask else os.environ.get("UNDERPAINT_PASSPHRASE")
+
+
+def _asked(twice: bool) -> str:
+    from getpass import getpass
+
+    if not sys.stdin.isatty():
+        hint = "use --passphrase-file or UNDERPAINT_PASSPHRASE"
+        raise UsageError("there is no terminal to ask for a passphrase at", hint=hint)
+    passphrase = getpass("passphrase: ")
+    if twice and getpass("once more: ") != passphrase:
+        raise UsageError("the two passphrases differ")
+    return passphrase
+
+
+def _payload(message: str | None, file: str | None) -> str | Payload:
+    from underpaint.types import Payload
+
+    if message is not None and file is None:
+        return message
+    if file is None or message is not None:
+        raise UsageError("hide takes one payload", hint="give either -m TEXT or -f FILE")
+    if file == "-":
+        return Payload(sys.stdin.buffer.read())
+    return Payload(Path(file).read_bytes(), name=Path(file).name)
+
+
+def _check_streams(picture: str, *inputs: str | None) -> None:
+    """Refuse to read standard input twice, and to write a *picture* to a terminal."""
+    if inputs.count("-") > 1:
+        raise UsageError("standard input can be read only once", hint="name a file for one of the two")
+    if picture == "-" and sys.stdout.isatty():
+        raise UsageError("a picture is not for the terminal", hint="name a file after -o, or pipe it on")
+
+
+def _fit_for_terminal(payload: Payload) -> bytes:
+    """Return a message with its line ended; refuse what could garble a terminal or, by escape sequences, command it."""
+    from unicodedata import category
+
+    if payload.kind == "file":
+        kept = f" called {payload.name!r}" if payload.name else ""
+        raise PayloadError(f"the payload is a file{kept}, not for the terminal", hint="write it to a file with -o")
+    if any(category(letter) == "Cc" and letter not in "\n\r\t" for letter in payload.text):
+        raise PayloadError("the message holds control characters", hint="write it to a file with -o")
+    return payload.data.removesuffix(b"\n") + b"\n"
+
+
+def _content(payload: Payload) -> dict[str, str]:
+    from base64 import b64encode
+
+    return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count:,} bytes"
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    from json import dumps
+    from math import isfinite
+
+    finite = {name: None if isinstance(v, float) and not isfinite(v) else v for name, v in values.items()}
+    print(dumps(finite, allow_nan=False))
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"underpaint: warning: {warning}", file=sys.stderr)
+
+
+def _fail(message: str, hint: str | None, status: int, arguments: Sequence[str]) -> int:
+    print(f"underpaint: error: {message}", file=sys.stderr)
+    if hint:
+        print(f"underpaint: hint: {hint}", file=sys.stderr)
+    if "--json" in arguments:
+        _print_json({"error": message, "hint": hint})
+    return status
+
+
+def _reader_left() -> int:
+    """Whoever read our output has enough, as in ``| head``. Python's own last flush shall not complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

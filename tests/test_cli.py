@@ -1,0 +1,213 @@
+"""The command line: transcripts in cli/*.txt, and what a transcript cannot show: terminals, pipes, time.
+
+A transcript is what one would see in a shell. ``$`` begins a command, ``!`` a line on standard error, ``?`` the exit
+status where it is not 0; other lines are standard output. ``…`` stands for anything; ``#`` begins a comment, and the
+blank lines before it do not count::
+
+    $ UNDERPAINT_PASSPHRASE=secret underpaint reveal - < container.png
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cli
+from cli import MESSAGE, PASSPHRASE, REPORT, Outcome, run
+from underpaint import app, bench, zoo
+from underpaint.cli import HELP, commands
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TRANSCRIPTS = sorted(Path(cli.__file__).parent.glob("*.txt"))
+PROCESS = (sys.executable, "-c", "import sys; from underpaint.cli import main; sys.exit(main())")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cli.fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def steps(transcript: str) -> Iterator[tuple[str, list[str], list[str], int]]:
+    """Yield each command with what it must write to standard output and error, and its exit status."""
+    bare = re.sub(r"\n*^#.*", "", transcript, flags=re.MULTILINE)
+    for step in re.split(r"^\$ ", bare, flags=re.MULTILINE)[1:]:
+        command, *lines = step.splitlines()
+        errors = [line[2:] for line in lines if line.startswith("! ")]
+        status = next((int(line[2:]) for line in lines if line.startswith("? ")), 0)
+        yield command, [line for line in lines if line[:2] not in ("! ", "? ")], errors, status
+
+
+def shell(command: str) -> Outcome:
+    """Run one command of a transcript: a variable, ``<`` and ``>`` are understood, more is not needed."""
+    words = shlex.split(command)
+    start, end = words.index("underpaint"), next((i for i, word in enumerate(words) if word in ("<", ">")), None)
+    streams = dict(zip(words[end::2], words[end + 1 :: 2], strict=True)) if end else {}
+    passphrase = words[0].partition("=")[2] if start else None
+    stdin = Path(streams["<"]).read_bytes() if "<" in streams else b""
+    outcome = run(*words[start + 1 : end], stdin=stdin, passphrase=passphrase)
+    if ">" in streams:
+        Path(streams[">"]).write_bytes(outcome.stdout)
+        return Outcome(outcome.status, b"", outcome.stderr)
+    return outcome
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_transcript(transcript: Path) -> None:
+    for command, out, err, status in steps(transcript.read_text(encoding="utf-8")):
+        outcome = shell(command)
+        seen = [*outcome.stdout.decode().splitlines(), *(f"! {line}" for line in outcome.stderr.splitlines())]
+        expected = [*out, *(f"! {line}" for line in err)]
+        pattern = "\n".join(re.escape(line).replace("…", ".*") for line in expected)
+        assert re.fullmatch(pattern, "\n".join(seen)), f"$ {command}\n" + "\n".join(seen)
+        assert outcome.status == status, command
+
+
+def test_every_command_has_its_transcript_and_its_place_in_the_help() -> None:
+    names = {command.name or getattr(command.callback, "__name__", "") for command in commands.registered_commands}
+    shown = " ".join(path.read_text(encoding="utf-8") for path in TRANSCRIPTS)
+    for name in names:
+        assert re.search(rf"^  {name}\b", HELP, re.MULTILINE), name
+        assert f"underpaint {name}" in shown, name
+        assert run(name, "--help").status == 0
+    assert max(map(len, HELP.splitlines())) <= 80
+
+
+def test_help_opens_without_heavy_imports() -> None:
+    program = "import sys; from underpaint.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == HELP
+    assert not {"numpy", "PIL", "onnxruntime", "cryptography", "rich", "underpaint.app"} & set(done.stderr.split())
+
+
+def test_the_zoo() -> None:
+    listed = run("zoo").stdout.decode().splitlines()
+    assert [line.split()[0] for line in listed] == zoo.names()
+    for name in zoo.names():
+        card = run("zoo", name).stdout.decode()
+        assert zoo.card(name).text in card
+        assert all(digest in card for digest in zoo.card(name).sha256.values())
+
+
+def test_bench_writes_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = bench.Case(8, 42.0, ("jpeg:75",))
+    monkeypatch.setattr(bench, "messages", partial(bench.messages, cases=[case], jobs=1))
+    Path("pictures").mkdir()
+    Path("cover.png").rename("pictures/cover.png")
+    outcome = run("bench", "messages", "stdm", "--images", "pictures", "-o", "numbers")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert bench.Result.read(Path("numbers/messages/stdm.json")).rows[0].exact == 1
+
+
+def test_json_errors_say_the_same_on_both_streams() -> None:
+    outcome = run("reveal", "cover.png", "--json")
+    assert outcome.status == 3
+    said = json.loads(outcome.stdout)
+    assert f"underpaint: error: {said['error']}\nunderpaint: hint: {said['hint']}\n" == outcome.stderr
+
+
+def test_json_never_holds_what_json_cannot() -> None:
+    assert json.loads(run("compare", "cover.png", "cover.png", "--json").stdout)["psnr"] is None
+
+
+def test_a_message_ends_its_line_only_at_a_terminal() -> None:
+    assert run("reveal", "message.png").stdout == MESSAGE.encode()
+    assert run("reveal", "message.png", terminal=True).stdout == f"{MESSAGE}\n".encode()
+
+
+def test_a_file_is_not_for_the_terminal() -> None:
+    outcome = run("reveal", "file.png", terminal=True)
+    assert (outcome.status, outcome.stdout) == (1, b"")
+    assert "'report.bin'" in outcome.stderr
+    assert "-o" in outcome.stderr
+    assert run("reveal", "file.png").stdout == REPORT
+
+
+@pytest.mark.parametrize("arguments", ["hide cover.png -o - -m hello", "attack cover.png jpeg:50 -o -"])
+def test_a_picture_is_not_for_the_terminal(arguments: str) -> None:
+    outcome = run(*arguments.split(), terminal=True)
+    assert (outcome.status, outcome.stdout) == (2, b"")
+    assert "not for the terminal" in outcome.stderr
+
+
+def test_a_message_cannot_command_the_terminal() -> None:
+    app.hide_file("cover.png", "evil.png", "\x1b]0;owned\x07", method="lsb")
+    outcome = run("reveal", "evil.png", terminal=True)
+    assert (outcome.status, outcome.stdout) == (1, b"")
+    assert "\x1b" not in outcome.stderr
+    assert run("reveal", "evil.png").stdout == b"\x1b]0;owned\x07"
+
+
+def test_the_name_of_a_file_cannot_command_the_terminal() -> None:
+    app.hide_file("cover.png", "evil.png", Payload(b"x", name="\x1b[31mred"))
+    assert "\x1b" not in run("reveal", "evil.png", terminal=True).stderr
+
+
+def test_asking_for_a_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([PASSPHRASE, PASSPHRASE, PASSPHRASE, "one", "another"])
+    monkeypatch.setattr("getpass.getpass", lambda _: next(answers))
+    assert run("hide", "cover.png", "-o", "out.png", "-m", MESSAGE, "-p", terminal=True).status == 0
+    assert run("reveal", "out.png", "-p", terminal=True).stdout == f"{MESSAGE}\n".encode()
+    differing = run("hide", "cover.png", "-o", "new.png", "-m", MESSAGE, "-p", terminal=True)
+    assert (differing.status, Path("new.png").exists()) == (2, False)
+    assert "differ" in differing.stderr
+
+
+@pytest.mark.parametrize("reaction", [KeyboardInterrupt, EOFError])
+def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction: type[BaseException]) -> None:
+    def leave(_: str) -> str:
+        raise reaction
+
+    monkeypatch.setattr("getpass.getpass", leave)
+    outcome = run("reveal", "message.png", "--passphrase", terminal=True)
+    assert (outcome.status, outcome.stdout, outcome.stderr.strip()) == (130, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(errno.EIO, "Input/output error", "cover.png"), "cover.png: input/output error"),
+        (KeyboardInterrupt(), None),
+    ],
+)
+def test_what_may_strike_anywhere(monkeypatch: pytest.MonkeyPatch, error: BaseException, line: str | None) -> None:
+    def strike(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(app, "capacity_file", strike)
+    outcome = run("capacity", "cover.png")
+    assert outcome.status == (1 if line else 130)
+    assert outcome.stderr.splitlines()[:1] == ([f"underpaint: error: {line}"] if line else [])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize("arguments", ["capacity cover.png", "reveal file.png", "--help"])
+def test_a_reader_may_leave(arguments: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*PROCESS, *arguments.split()], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_behind_standard_output() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*PROCESS, "reveal", "file.png"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"underpaint: error: cannot write -: no space left on device\n"

@@ -87,6 +87,11 @@ def test_every_command_has_its_transcript_and_its_place_in_the_help() -> None:
     assert max(map(len, HELP.splitlines())) <= 80
 
 
+def test_help_is_one_screen_and_without_a_command_it_is_an_error() -> None:
+    assert run("--help") == run("-h") == Outcome(0, HELP.encode(), "")
+    assert run() == Outcome(2, b"", HELP)
+
+
 def test_help_opens_without_heavy_imports() -> None:
     program = "import sys; from underpaint.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

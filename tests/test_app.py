@@ -287,3 +287,10 @@ def test_importing_underpaint_imports_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {name for name in done.stdout.split() if name.startswith("underpaint.")} == set()
     assert not {"numpy", "PIL", "typer"} & set(done.stdout.split())
+
+
+def test_a_low_quality_of_the_file_is_mended_for(folder: Path) -> None:
+    """The container is made for the file it is written to, not only for what comes after."""
+    report = app.hide_file("cover.png", "sent.jpg", "hello", quality=30, survive="none")
+    assert report.method == "stdm"
+    assert app.reveal_file("sent.jpg")[0].text == "hello"

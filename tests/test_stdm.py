@@ -187,3 +187,12 @@ def test_containers_of_version_1_stay_readable() -> None:
             layout.update(np.ascontiguousarray(part).tobytes())
     layout.update(stdm._pilot(KEY, 16).tobytes())
     assert (count, layout.hexdigest()) == (14, "a582175a664cf8b36c0b96c006a11e3684ab206c6c7bd95845c7180139827811")
+
+
+def test_what_no_mending_helps_is_refused() -> None:
+    """A cover in which a change below half a level leaves nothing, and channels that leave nothing of any."""
+    for chain in ("jpeg:3", "brightness:0", "blur:5"):
+        with pytest.raises(SurvivalError):
+            hide(np.zeros((192, 192, 3), np.uint8), psnr=60, survive=parse(chain))
+        with pytest.raises(SurvivalError):
+            hide(COFFEE[:192, :192], psnr=45, survive=parse(chain))

@@ -26,6 +26,7 @@ from underpaint.types import SMALLEST_SIDE, Payload, PayloadKind, as_image
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from underpaint.image import Picture
     from underpaint.types import Capacity, Image
 
 #: The method for each kind of payload unless one is named: a message should arrive, a file should fit.
@@ -119,14 +120,15 @@ def hide_file(
     by = _method(DEFAULT_METHOD[payload.kind] if method is None else method)
     chain = _survive(survive, by)
     kind = _target_format(container)
-    written = kind if quality is None else f"{kind} at quality {quality}"
+    written = _written(kind, quality)
     if not is_exact(kind, quality) and by.needs_lossless:
         robust = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
         hint = f"write a .png without a quality, or hide less with what survives: {robust}"
         raise UsageError(f"{by.name} needs an exact file, and {written} is not", hint=hint)
     check_target(container, cover, force=force)
     picture = read(cover)
-    marked = picture.with_pixels(by.hide(picture.pixels, payload, passphrase, psnr=psnr, survive=chain))
+    passage = chain if is_exact(kind, quality) or chain is None else _Filed(picture, kind, quality, chain)
+    marked = picture.with_pixels(by.hide(picture.pixels, payload, passphrase, psnr=psnr, survive=passage))
     data = encode(marked, kind, quality=quality, metadata=metadata)
     arrived = decode(data).pixels
     _verify(arrived, payload, by, passphrase, chain, written)
@@ -265,6 +267,28 @@ def check_target(target: str | Path, *sources: str | Path, force: bool = False) 
         raise UsageError(f"the output is the input: {target}", hint="write to another file")
     if not force:
         raise UsageError(f"there is a file already: {target}", hint="--force replaces it")
+
+
+@dataclass(frozen=True)
+class _Filed:
+    """A lossy file of a picture, then a chain: what a container goes through that is written so."""
+
+    picture: Picture
+    format: str
+    quality: int | None
+    chain: Chain
+
+    def __call__(self, image: Image, /) -> Image:
+        """Return what arrives of *image*."""
+        return self.chain(decode(encode(self.picture.with_pixels(image), self.format, quality=self.quality)).pixels)
+
+    def __str__(self) -> str:
+        """Like a chain."""
+        return f"{_written(self.format, self.quality)} | {self.chain}"
+
+
+def _written(kind: str, quality: int | None) -> str:
+    return kind if quality is None else f"{kind} at quality {quality}"
 
 
 def _target_format(target: str | Path) -> str:

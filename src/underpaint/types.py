@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,18 @@ PayloadKind = Literal["text", "file"]
 
 #: The smallest side any method accepts, in pixels.
 SMALLEST_SIDE = 32
+
+
+class Passage(Protocol):
+    """What a container goes through on its way, and what it is called: a channel chain, a file format."""
+
+    def __call__(self, image: Image, /) -> Image:
+        """Return what arrives of *image*."""
+        ...
+
+    def __str__(self) -> str:
+        """The name for messages."""
+        ...
 
 
 @dataclass(frozen=True)

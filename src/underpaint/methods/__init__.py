@@ -17,9 +17,8 @@ from underpaint.methods.lsb import LSB
 from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
-    from underpaint.channels import Chain
     from underpaint.secret.keys import Key
-    from underpaint.types import Bits, Capacity, Image, Payload, SoftBits
+    from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits
 
 
 class Method(Protocol):
@@ -36,7 +35,7 @@ class Method(Protocol):
         ...
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Chain | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
     ) -> Image:
         """Return the container.
 
@@ -58,8 +57,8 @@ class BitCarrier(Protocol):
         """Return a container of about ``psnr`` dB that carries *bits*."""
         ...
 
-    def extract_bits(self, container: Image, count: int, key: Key) -> SoftBits:
-        """Return *count* log-likelihood ratios, positive for 1."""
+    def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
+        """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         ...
 
 

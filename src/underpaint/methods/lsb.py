@@ -28,8 +28,7 @@ from underpaint.types import SMALLEST_SIDE, Capacity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from underpaint.channels import Chain
-    from underpaint.types import CapacityMap, Image, Payload
+    from underpaint.types import CapacityMap, Image, Passage, Payload
 
 _PLANES = 4
 _HEAD_BITS = 8 * frame.HEAD_SIZE
@@ -53,7 +52,7 @@ class LSB:
         return Capacity(embed.room(_body_map(cover)) - overhead, embed.expected_psnr(_PLANES))
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Chain | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
     ) -> Image:
         """Return the container.
 

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint import metrics
-from underpaint.channels import Chain, parse
+from underpaint.channels import parse
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.lattice import Array, Spread, activity, analyse, grid, paint
 from underpaint.secret import ecc, frame
 from underpaint.secret.keys import SALT, Key
-from underpaint.types import Bits, Capacity, Image, Payload, SoftBits
+from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
@@ -97,7 +97,7 @@ class STDM:
         return Capacity(max(usable, default=overhead) - overhead, quality)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Chain | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
     ) -> Image:
         """Return a container of at least *psnr* dB whose message can be read before and after *survive*.
 
@@ -142,7 +142,7 @@ class STDM:
         """What the pilots say, without reading the message; None if the picture is too small to have any."""
         return next(iter(_find(image, Key.derive(passphrase, SALT))), None)
 
-    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Chain | None = None) -> Image:
+    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Passage | None = None) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction.
 
         The step follows from *psnr* in dB, the number of bits and the picture's size, so the receiver has to know
@@ -250,7 +250,7 @@ def _typical_step(image: Image, bits: int, psnr: float) -> float:
     return math.sqrt(12 * _energy(image, psnr) / bits / _OVERHEAD)
 
 
-def _at_quality(plan: _Plan, psnr: float, channel: Chain) -> Image:
+def _at_quality(plan: _Plan, psnr: float, channel: Passage) -> Image:
     """A container of at least *psnr* dB, and little more."""
     step = _typical_step(plan.cover, len(plan.projections), psnr)
     for _ in range(6):  # the energy grows with the square of the step, but not smoothly
@@ -264,7 +264,7 @@ def _at_quality(plan: _Plan, psnr: float, channel: Chain) -> Image:
         step *= 10 ** (-(missing + 0.02) / 20)
 
 
-def _mended(plan: _Plan, step: float, channel: Chain) -> Image:
+def _mended(plan: _Plan, step: float, channel: Passage) -> Image:
     """A container at this *step*, mended where what arrives, straight or through *channel*, is too far from its aim."""
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)
@@ -272,7 +272,7 @@ def _mended(plan: _Plan, step: float, channel: Chain) -> Image:
     for _ in range(_ROUNDS):
         sent = plan.project(container)
         misses = [aims - sent]
-        if (arrived := channel(container)).shape == container.shape:
+        if (arrived := channel(container)).shape == container.shape and sent.any():
             received = plan.project(arrived)
             # A change of gain is the receiver's to undo, not the embedding's to mend.
             gain = float(np.vdot(sent, received)) / float(np.vdot(sent, sent))

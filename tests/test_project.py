@@ -11,7 +11,7 @@ import pytest
 
 from underpaint import samples
 from underpaint.bench import RESULTS, TABLES, Result, report
-from underpaint.channels import parse
+from underpaint.channels import CHANNELS, parse
 
 ROOT = Path(__file__).parent.parent
 RESULT_FILES = sorted((ROOT / RESULTS).rglob("*.json"))
@@ -75,6 +75,14 @@ def test_modules_are_short() -> None:
     lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in modules}
     too_long = {name: length for name, length in lengths.items() if length >= LONGEST_MODULE}
     assert not too_long
+
+
+def test_every_channel_is_described() -> None:
+    page = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `.+", page, re.MULTILINE)
+    bar = r"\|"
+    expected = [f"| `{each.usage().replace('|', bar)}` | {each.summary()} |" for each in CHANNELS.values()]
+    assert rows == expected
 
 
 def test_samples_are_the_ones_described() -> None:

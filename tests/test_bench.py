@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import pytest
 from rich.console import Console
 
 from underpaint import bench, image, samples
-from underpaint.bench import Case, Result, carrier, report
+from underpaint.bench import Case, Result, carrier, process, report
 from underpaint.bench.__main__ import main
 from underpaint.bench.pictures import crops, pictures_in, spread
+from underpaint.bench.result import Timing, read
 from underpaint.channels import parse
-from underpaint.errors import UsageError
+from underpaint.errors import UnderpaintError, UsageError
 from underpaint.methods import METHODS
 
 if TYPE_CHECKING:
@@ -107,6 +109,66 @@ def test_result_file_is_read_as_written(result: Result, tmp_path: Path) -> None:
     assert str(Path.cwd()) not in file.read_text()
 
 
+@pytest.mark.parametrize(("method", "option", "size"), [("stdm", "-m", len(process.MESSAGE)), ("lsb", "-f", 500)])
+def test_speed_times_whole_processes(
+    method: str, option: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "RUNS", 1)
+    result = bench.speed(method, sizes=[(160, 120, 500)])
+    assert [(row.what, row.pixels, row.payload_bytes) for row in result.rows] == [
+        *(("import underpaint", 0, 0), ("underpaint --help", 0, 0)),
+        *((f"hide {option}", 19200, size), ("reveal -o", 19200, size)),
+    ]
+    start, help_, *_ = result.rows
+    assert 0 < start.seconds < help_.seconds
+    assert 5 < start.peak_mb < help_.peak_mb < 64 < min(row.peak_mb for row in result.rows[2:]), "Argon2 takes 64 MiB"
+    assert result.source.command == f"underpaint bench speed {method} --seed 0"
+    assert read(result.write(tmp_path)) == result
+    assert f"| hide {option} | 0.0 Mpx | {size} bytes | " in report.markdown(result)
+    report.publish(result, tmp_path, Console(width=100))
+    assert [file.name for file in (tmp_path / "speed").iterdir()] == [f"{method}.json"]
+
+
+def test_speed_takes_the_median_and_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = iter([(0.3, 5_000_000), (0.1, 7_040_000), (0.20004, 6_000_000)])
+    monkeypatch.setattr(process, "watched", lambda command: next(taken))
+    row = process.timed("it", ["it"], 7, 8)
+    assert row == Timing("it", 7, 8, (0.3, 0.1, 0.2), 7.0)
+    assert row.seconds == 0.2
+
+
+def test_watch_prints_what_a_command_took(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(0.1); print('it said this'); raise SystemExit(3)"]
+    monkeypatch.setattr(sys, "argv", ["watch.py", *command])
+    run_path(str(Path(process.__file__).with_name("watch.py")), run_name="__main__")
+    printed, said = capfd.readouterr()
+    seconds, peak, status = map(float, printed.split())
+    assert (said, status) == ("it said this\n", 3)
+    assert seconds > 0.1
+    assert peak > 5e6
+
+
+def test_watched_memory_is_the_commands_own() -> None:
+    held = np.ones(30_000_000, np.uint8)
+    _, lean = process.watched((sys.executable, "-S", "-c", "pass"))
+    _, full = process.watched((sys.executable, "-S", "-c", "bytearray(60_000_000)"))
+    assert lean < len(held) < 60_000_000 < full
+    with pytest.raises(UnderpaintError, match=r"failed: it is broken"):
+        process.watched((sys.executable, "-c", "raise SystemExit('it is broken')"))
+    with pytest.raises(UnderpaintError, match="/missing cannot be started"):
+        process.watched(("/missing",))
+
+
+def test_covers_are_tiled_with_pictures() -> None:
+    first, second = (image.read(samples.path(name)).pixels.astype(int) for name in ("chelsea", "coffee"))
+    cover = process.tiled(pictures_in(None), 1000, 700, np.random.default_rng(0)).astype(int)
+    assert cover.shape == (700, 1000, 3)
+    assert np.abs(cover[:300, :451] - first).max() == 2
+    assert np.abs(cover[:300, 451:1000] - second[:300, :549]).max() == 2
+    assert np.abs(cover[300:600, :451] - first[::-1]).max() == 2
+    assert process.tiled(pictures_in(None), 40, 30, np.random.default_rng(0)).shape == (30, 40, 3)
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"table": 1, "method": 2, "source": {}}'])
 def test_other_files_are_refused(content: str | None, tmp_path: Path) -> None:
     file = tmp_path / "some.json"
@@ -131,16 +193,22 @@ def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
 
 
 def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = tmp_path / "docs" / "some.md"
+    page, asked = tmp_path / "docs" / "some.md", []
+
+    def measure(method: str, **options: object) -> Result:
+        asked.append(method)
+        return measured
+
     page.parent.mkdir()
     (tmp_path / "README.md").write_text("nothing to fill\n")
     measured = replace(result, table="messages")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["make bench"])
     monkeypatch.setattr(carrier, "METHODS", {"low": METHODS["low"]})
-    monkeypatch.setattr(bench, "TABLES", {"speed": lambda method, *, images, seed, jobs: measured})
+    monkeypatch.setattr(bench, "TABLES", {"messages": measure, "speed": measure})
     page.write_text("<!-- results: messages/low -->\n<!-- end of results -->\n")
     main()
+    assert asked == ["low", *METHODS], "speed is for every method, the other tables are for those that carry bits"
     assert Result.read(tmp_path / "results" / "messages" / "low.json") == measured
     assert "| none | 3 bytes | ≥ 68.9 dB |" in page.read_text()
 
@@ -173,7 +241,9 @@ def test_publish_does_without_matplotlib(
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (lambda: bench.run("speed", "stdm"), "no table is called 'speed'"),
+        (lambda: bench.run("beauty", "stdm"), "no table is called 'beauty'"),
+        (lambda: bench.speed("none"), "no method is called 'none'"),
+        (lambda: bench.speed("stdm", jobs=2), "one process at a time"),
         (lambda: bench.channels("lsb"), "'lsb' carries no bits"),
         (lambda: bench.messages("none"), "no method is called 'none'"),
         (lambda: bench.messages("stdm", cases=[Case(8, 40, ("telex",))]), "telex"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from underpaint import samples
-from underpaint.bench import RESULTS, TABLES, Result, report
+from underpaint.bench import RESULTS, TABLES, Speed, report
+from underpaint.bench.process import RUNS
+from underpaint.bench.result import read
 from underpaint.channels import CHANNELS, parse
 
 ROOT = Path(__file__).parent.parent
@@ -45,13 +47,19 @@ def test_pages_show_the_results() -> None:
 
 @pytest.mark.parametrize("file", RESULT_FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_result_file(file: Path, tmp_path: Path) -> None:
-    result = Result.read(file)
+    result = read(file)
     assert (result.table, result.method) == (file.parent.name, file.stem)
     assert result.table in TABLES
-    assert result.write(tmp_path).read_bytes() == file.read_bytes(), "intervals and rates follow from the counts"
+    assert result.write(tmp_path).read_bytes() == file.read_bytes(), "what is derived follows from what was measured"
     assert re.fullmatch(r"[0-9a-f]{12}", result.source.commit), "measured on committed code"
     assert re.fullmatch(r"[0-9a-f]{64}", result.source.sha256)
     assert result.rows
+    if isinstance(result, Speed):
+        for timing in result.rows:
+            assert len(timing.runs) == RUNS
+            assert min(timing.runs) > 0
+            assert timing.peak_mb > 0
+        return
     for row in result.rows:
         assert str(parse(row.channel)) == row.channel
         assert 0 <= row.exact + row.refused + row.false <= row.sent

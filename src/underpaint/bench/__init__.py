@@ -2,10 +2,11 @@
 
 ::
 
-    pictures ─► channels │ messages ─► Result ─► results/<table>/<method>.json ─► screen, plot, tables in Markdown
+    pictures ─► channels │ messages ─► Result ─┬► results/<table>/<method>.json ─► screen, plot, tables in Markdown
+             └► speed ───────────────► Speed  ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops. ``messages`` counts whole
-messages that came back exactly, by the path of the command line, on whole pictures.
+messages that came back exactly, by the path of the command line, on whole pictures. ``speed`` times whole processes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from typing import TYPE_CHECKING
 
 from underpaint.bench.carrier import GRID, carriers, channels
 from underpaint.bench.path import CASES, Case, messages
-from underpaint.bench.result import Result
+from underpaint.bench.process import speed
+from underpaint.bench.result import Result, Speed
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CASES", "GRID", "TABLES", "Case", "Result", "carriers", "channels", "messages", "run"]
+__all__ = ["CASES", "GRID", "TABLES", "Case", "Result", "Speed", "carriers", "channels", "messages", "run", "speed"]
 
 #: Every table that can be measured.
-TABLES: dict[str, Callable[..., Result]] = {"channels": channels, "messages": messages}
+TABLES: dict[str, Callable[..., Result | Speed]] = {"channels": channels, "messages": messages, "speed": speed}
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")
 
@@ -37,7 +39,7 @@ def run(
     results: Path = RESULTS,
     seed: int = 0,
     jobs: int | None = None,
-) -> Result:
+) -> Result | Speed:
     """Measure one of :data:`TABLES`, show it, write it below *results*, and return it: ``underpaint bench``.
 
     Args:

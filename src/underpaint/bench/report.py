@@ -13,7 +13,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from underpaint.bench.result import Quality, Result, Row
+from underpaint.bench.result import Quality, Result, Row, Speed, read
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _READ_AS = {
     "channels": "Wrong bits before error correction; in brackets the 95 % interval, as if bits were independent (those "
     "of one crop are not quite); then the share of crops without a wrong bit.",
     "messages": "Refused are pictures that hide declined, for the message would not have survived or not have fitted.",
+    "speed": "Whole processes, one at a time, with a passphrase: median time of three runs, most memory of any.",
 }
 
 Cells = list[list[str]]
@@ -44,7 +45,7 @@ def sync(text: str, results: Path) -> str:
 
     def fill(match: re.Match[str]) -> str:
         start, name, end = match.groups()
-        return f"{start}{markdown(Result.read(results / f'{name}.json'))}{end}"
+        return f"{start}{markdown(read(results / f'{name}.json'))}{end}"
 
     return _MARKED.sub(fill, text)
 
@@ -54,7 +55,7 @@ def pages(root: Path) -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
-def markdown(result: Result) -> str:
+def markdown(result: Result | Speed) -> str:
     """Return the table, and below it one line that says where the numbers come from."""
     header, *body = _cells(result)
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
@@ -62,7 +63,7 @@ def markdown(result: Result) -> str:
     return f"\n{table}\n\n{_origin(result)}\n\n"
 
 
-def screen(result: Result) -> Table:
+def screen(result: Result | Speed) -> Table:
     """Return the table for a terminal."""
     from rich import box
     from rich.table import Table
@@ -76,11 +77,11 @@ def screen(result: Result) -> Table:
     return table
 
 
-def publish(result: Result, results: Path, console: Console) -> None:
+def publish(result: Result | Speed, results: Path, console: Console) -> None:
     """Show *result*, write its JSON below the folder *results*, and beside it a plot of the bit error rates."""
     console.print(screen(result))
     written = [result.write(results)]
-    if all(row.errors is not None for row in result.rows):
+    if isinstance(result, Result) and all(row.errors is not None for row in result.rows):
         try:
             plot(result, written[0].with_suffix(".svg"))
             written.append(written[0].with_suffix(".svg"))
@@ -136,7 +137,9 @@ def plot(result: Result, target: Path) -> None:
         figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _cells(result: Result) -> Cells:
+def _cells(result: Result | Speed) -> Cells:
+    if isinstance(result, Speed):
+        return _speed(result)
     return {"channels": _channels, "messages": _messages}[result.table](result)
 
 
@@ -163,6 +166,21 @@ def _messages(result: Result) -> Cells:
         for row in result.rows
     ]
     return [["channel", "message", "PSNR", "mean SSIM", "read exactly", "95 % interval"], *lines]
+
+
+def _speed(result: Speed) -> Cells:
+    """One line per command."""
+    lines = [
+        [
+            row.what,
+            f"{row.pixels / 1e6:.1f} Mpx" if row.pixels else "–",
+            f"{row.payload_bytes:,} bytes" if row.payload_bytes else "–",
+            f"{row.seconds:.2f} s",
+            f"{row.peak_mb:.0f} MB",
+        ]
+        for row in result.rows
+    ]
+    return [["command", "picture", "payload", "time", "memory"], *lines]
 
 
 def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str, list[Row]]]:
@@ -197,7 +215,7 @@ def _number(share: float) -> str:
     return f"{percent:.2f}" if percent < 0.995 else f"{percent:.1f}"
 
 
-def _origin(result: Result) -> str:
+def _origin(result: Result | Speed) -> str:
     source = result.source
     pictures = f"{source.pictures} picture{'s' * (source.pictures != 1)} of {source.data}"
     origin = f"`{source.command}` on {pictures}, commit {source.commit}, {source.device}."

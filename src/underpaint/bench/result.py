@@ -7,10 +7,12 @@ import json
 import os
 import platform
 import subprocess
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, Self
 
 from underpaint.errors import UsageError
 from underpaint.metrics import wilson
@@ -126,34 +128,59 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Result:
-    """One table of one method."""
+class Timing:
+    """What one command took."""
+
+    what: str
+    #: Of the picture, and of the payload; 0 where there is none.
+    pixels: int
+    payload_bytes: int
+    #: Seconds of each run.
+    runs: tuple[float, ...]
+    #: The most memory that a run held, in units of a million bytes.
+    peak_mb: float
+
+    @property
+    def seconds(self) -> float:
+        """The median of the runs."""
+        return median(self.runs)
+
+    def numbers(self) -> dict[str, Any]:
+        """Every field, and what follows from them."""
+        return asdict(self) | {"seconds": self.seconds}
+
+
+@dataclass(frozen=True)
+class Measured(ABC):
+    """One table of one method: what every result file says, whatever was measured."""
 
     table: str
     method: str
     source: Source
-    quality: tuple[Quality, ...]
-    rows: tuple[Row, ...]
-    skipped: tuple[Skip, ...] = ()
+
+    @abstractmethod
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the numbers, by name."""
+
+    @staticmethod
+    @abstractmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields that :meth:`lists` came from."""
 
     def write(self, results: Path) -> Path:
         """Write the JSON file below the folder *results* and return its path."""
         target = results / self.table / f"{self.method}.json"
         target.parent.mkdir(parents=True, exist_ok=True)
-        lists = {
-            "quality": [asdict(quality) for quality in self.quality],
-            "rows": [row.numbers() for row in self.rows],
-            "skipped": [asdict(skip) for skip in self.skipped],
-        }
         head = {"table": self.table, "method": self.method, "source": asdict(self.source)}
         parts = [f"{json.dumps(key)}: {json.dumps(value, indent=1)}" for key, value in head.items()]
+        lists = self.lists().items()
         # A row is a line: a changed number is a changed line.
-        parts += [f'"{key}": [\n' + ",\n".join(f" {_line(row)}" for row in rows) + "\n]" for key, rows in lists.items()]
+        parts += [f'"{key}": [\n' + ",\n".join(f" {_line(row)}" for row in rows) + "\n]" for key, rows in lists]
         target.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
         return target
 
     @classmethod
-    def read(cls, file: Path) -> Result:
+    def read(cls, file: Path) -> Self:
         """Read what :meth:`write` wrote.
 
         Raises:
@@ -161,17 +188,65 @@ class Result:
         """
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-            given = Row.__dataclass_fields__
-            return cls(
-                document["table"],
-                document["method"],
-                Source(**document["source"]),
-                tuple(Quality(**quality) for quality in document["quality"]),
-                tuple(Row(**{key: value for key, value in row.items() if key in given}) for row in document["rows"]),
-                tuple(Skip(**skip) for skip in document["skipped"]),
-            )
+            source = Source(**document["source"])
+            return cls(table=document["table"], method=document["method"], source=source, **cls.fields(document))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{file.name} is no result file: {error}", hint="make bench writes it") from error
+
+
+@dataclass(frozen=True)
+class Result(Measured):
+    """What was counted behind channels."""
+
+    quality: tuple[Quality, ...]
+    rows: tuple[Row, ...]
+    skipped: tuple[Skip, ...] = ()
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return qualities, rows with what follows from their counts, and skipped channels."""
+        return {
+            "quality": [asdict(quality) for quality in self.quality],
+            "rows": [row.numbers() for row in self.rows],
+            "skipped": [asdict(skip) for skip in self.skipped],
+        }
+
+    @staticmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Take the counts, leave what follows from them."""
+        return {
+            "quality": tuple(Quality(**quality) for quality in lists["quality"]),
+            "rows": tuple(Row(**_given(row, Row)) for row in lists["rows"]),
+            "skipped": tuple(Skip(**skip) for skip in lists["skipped"]),
+        }
+
+
+@dataclass(frozen=True)
+class Speed(Measured):
+    """What processes took."""
+
+    rows: tuple[Timing, ...]
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows, each with its median."""
+        return {"rows": [row.numbers() for row in self.rows]}
+
+    @staticmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Take the runs, leave their median."""
+        return {"rows": tuple(Timing(**_given(row, Timing) | {"runs": tuple(row["runs"])}) for row in lists["rows"])}
+
+
+def read(file: Path) -> Result | Speed:
+    """Read a result file; the folder it lies in is its table, and says of which kind it is.
+
+    Raises:
+        UsageError: the file is missing or has another shape.
+    """
+    return Speed.read(file) if file.parent.name == "speed" else Result.read(file)
+
+
+def _given(row: dict[str, Any], kind: type[Row | Timing]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key in kind.__dataclass_fields__}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -7,13 +7,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 SETTINGS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench clean
+.PHONY: help demo test check slow coverage bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.runtime ## hide a message in a photograph, save it as JPEG, read it back
-	@$(BIN)/underpaint demo -o demo-out
+	@$(BIN)/underpaint demo
 
 test: $(VENV)/.dev ## run the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow"
@@ -26,6 +26,10 @@ check: $(VENV)/.dev ## lint, format, types, direction of imports
 
 slow: $(VENV)/.dev ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
+
+coverage: $(VENV)/.dev ## say which lines the tests that take seconds leave out; fail below 95 %
+	@$(BIN)/coverage run -m pytest -m "not slow"
+	@$(BIN)/coverage report
 
 bench: $(VENV)/.dev ## measure every result and rewrite the tables of README and docs; IMAGES=folder, by default the two samples
 	@$(BIN)/python -m underpaint.bench $(if $(IMAGES),--images "$(IMAGES)")

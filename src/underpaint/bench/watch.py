@@ -10,9 +10,19 @@ import os
 import sys
 import time
 
-if __name__ == "__main__":
+
+def watch(command: list[str]) -> tuple[float, int, int]:
+    """Run *command* and return what the module prints.
+
+    Raises:
+        OSError: it cannot be started.
+    """
     started = time.perf_counter()
-    process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+    process = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
     _, status, usage = os.wait4(process, 0)
     unit = 1 if sys.platform == "darwin" else 1024
-    print(time.perf_counter() - started, usage.ru_maxrss * unit, os.waitstatus_to_exitcode(status))
+    return time.perf_counter() - started, usage.ru_maxrss * unit, os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    print(*watch(sys.argv[1:]))

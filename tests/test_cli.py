@@ -110,7 +110,7 @@ def test_the_zoo() -> None:
 
 def test_bench_writes_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     case = bench.Case(8, 42.0, ("jpeg:75",))
-    monkeypatch.setattr(bench, "messages", partial(bench.messages, cases=[case], jobs=1))
+    monkeypatch.setitem(bench.TABLES, "messages", partial(bench.messages, cases=[case]))
     Path("pictures").mkdir()
     Path("cover.png").rename("pictures/cover.png")
     outcome = run("bench", "messages", "stdm", "--images", "pictures", "-o", "numbers")

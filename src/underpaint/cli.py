@@ -17,9 +17,8 @@ from underpaint import __version__
 from underpaint.errors import PayloadError, UnderpaintError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from underpaint.bench import Result
     from underpaint.types import Payload
 
 HELP = """\
@@ -262,22 +261,16 @@ def demo(
 
 @commands.command()
 def bench(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="'channels': wrong bits; 'messages': exact messages.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="channels, messages or speed.")],
     method: Annotated[str, typer.Argument(metavar="METHOD", help="See 'underpaint capacity'.")],
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
 ) -> None:
     """Measure what a method survives, and write the numbers down with where they come from."""
-    from rich.console import Console
-
     from underpaint import bench
-    from underpaint.bench.report import publish
 
-    tables: dict[str, Callable[..., Result]] = {"channels": bench.channels, "messages": bench.messages}
-    if table not in tables:
-        raise UsageError(f"no table is called '{table}'", hint=f"the tables are {', '.join(tables)}")
-    publish(tables[table](method, images=images, seed=seed), Path(output), Console())
+    bench.run(table, method, images=images, results=Path(output), seed=seed)
 
 
 @commands.command()

@@ -18,6 +18,7 @@ import underpaint
 from cli import CHEAP_COSTS, MESSAGE, PASSPHRASE, REPORT
 from underpaint import app, errors, image
 from underpaint.errors import (
+    AmbiguousError,
     CapacityError,
     DamagedError,
     ImageError,
@@ -31,8 +32,7 @@ from underpaint.secret import keys
 from underpaint.types import Capacity, Payload
 
 if TYPE_CHECKING:
-    from underpaint.channels import Chain
-    from underpaint.types import Image
+    from underpaint.types import Image, Passage
 
 
 class Fake:
@@ -41,6 +41,7 @@ class Fake:
     name = "fake"
     summary = "for tests"
     needs_lossless = False
+    default_survive = "jpeg:50"
 
     def __init__(self, *answers: Payload | UnderpaintError) -> None:
         self.answers = list(answers)
@@ -49,7 +50,7 @@ class Fake:
         return Capacity(1, 50.0)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Chain | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
     ) -> Image:
         return cover
 
@@ -172,7 +173,7 @@ def test_hide_verifies(monkeypatch: pytest.MonkeyPatch, cover: Image, answer: Pa
 
 
 def test_hide_verifies_after_the_chain_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "fake", Fake(Payload(b"x"), NotFoundError("none")))
+    monkeypatch.setitem(METHODS, "fake", Fake(NotFoundError("none"), Payload(b"x"), NotFoundError("none")))
     with pytest.raises(SurvivalError, match="blur"):
         app.hide_file("cover.png", "out.png", b"x", method="fake", survive="blur:1")
     assert not Path("out.png").exists()
@@ -196,7 +197,7 @@ def test_reveal_without_a_method(monkeypatch: pytest.MonkeyPatch, cover: Image) 
     assert app.reveal(app.hide(cover, MESSAGE)).text == MESSAGE
     monkeypatch.setitem(METHODS, "fake", Fake(message))
     assert app.reveal(cover) == message
-    with pytest.raises(UsageError, match="more than one payload, by stdm and fake"):
+    with pytest.raises(AmbiguousError, match="more than one payload, by stdm and fake"):
         app.reveal(app.hide(cover, MESSAGE))
 
 

@@ -186,7 +186,7 @@ def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction
     ("error", "line"),
     [
         (MemoryError(), "not enough memory"),
-        (OSError(errno.EIO, "Input/output error", "cover.png"), "cover.png: input/output error"),
+        (OSError(errno.EIO, "Input/output error", "cover.png"), "cannot open cover.png: input/output error"),
         (KeyboardInterrupt(), None),
     ],
 )

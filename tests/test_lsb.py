@@ -69,7 +69,7 @@ def test_capacity_is_kept(shape: tuple[int, int]) -> None:
     container = hide(image, payload, "drawing")
     assert METHOD.reveal(container, "drawing") == payload
     error = np.mean((container.astype(float) - image) ** 2)
-    assert 10 * np.log10(255**2 / error) == pytest.approx(capacity.psnr, abs=0.6)
+    assert 10 * np.log10(255**2 / error) == pytest.approx(capacity.psnr, abs=0.8)  # the head's places carry less
 
 
 def test_too_large() -> None:
@@ -171,13 +171,13 @@ def test_golden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frame, "new_salt", lambda: b"0123456789abcdef")
     payload = Payload(KEY.stream("data", 1000).tobytes(), "file", "name.bin")
     container = hide(cover(), payload, "drawing")
-    assert hashlib.sha256(container.tobytes()).hexdigest()[:32] == "c7e4dd4b6ffb1fa41e0163b120635c6f"
+    assert hashlib.sha256(container.tobytes()).hexdigest()[:32] == "1ef9de3b7794430d07dcfaa5aa942e65"
 
 
 @pytest.mark.parametrize("header", [frame.Header(1, 20), frame.Header(0, 1 << 40)])
 def test_unknown_header_is_a_newer_version(header: frame.Header) -> None:
     salt = bytes(16)
-    head = frame.seal_head(header, Key.derive(None, salt), salt)
+    head = frame.seal_head(header, Key.derive(None, salt), salt, "lsb")
     container = cover() & np.uint8(254)
     places = np.arange(8 * len(head)) * container.size // (8 * len(head))
     container.reshape(-1)[places] |= np.unpackbits(np.frombuffer(head, np.uint8))

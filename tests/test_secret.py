@@ -150,22 +150,22 @@ def seal_full(payload: Payload, passphrase: str | None, salt: bytes | None = Non
     salt = salt or frame.new_salt()
     key = Key.derive(passphrase, salt)
     body = frame.seal_body(payload, key)
-    return frame.seal_head(Header(0x1234, len(body)), key, salt), body
+    return frame.seal_head(Header(0x1234, len(body)), key, salt, "drawing"), body
 
 
 @given(payloads, st.sampled_from([None, "drawing"]))
 def test_full_round_trip(payload: Payload, passphrase: str | None) -> None:
     head, body = seal_full(payload, passphrase, b"0123456789abcdef")
     assert len(head) == frame.HEAD_SIZE
-    header, key = frame.open_head(head, passphrase)
+    header, key = frame.open_head(head, passphrase, "drawing")
     assert header == Header(0x1234, len(body))
     assert frame.open_body(body, key) == payload
 
 
 def test_full_golden() -> None:
-    head = "756e6465727061696e742d73616c743171efe3600b2faefcc1524a56684aae991093411fb4679f9160735d"
+    head = "756e6465727061696e742d73616c7431ca1aa237efec5dfac00e1a27aad5e2b37f0873cec4dc1a33c71cf7"
     body = "635443dad01dfae0bc4b0c238b632983d5767c9ee91eaab34200a67542162f"
-    header, key = frame.open_head(bytes.fromhex(head), "Grüße")
+    header, key = frame.open_head(bytes.fromhex(head), "Grüße", "drawing")
     assert header == Header(7, 31)
     assert frame.open_body(bytes.fromhex(body), key) == Payload(b"bytes", "file", "name.bin")
 
@@ -174,17 +174,17 @@ def test_full_golden() -> None:
 def test_full_other_passphrase(passphrase: str | None) -> None:
     head, _ = seal_full(Payload(b"payload"), "drawing")
     with pytest.raises(NotFoundError):
-        frame.open_head(head, passphrase)
+        frame.open_head(head, passphrase, "drawing")
 
 
 @given(st.data())
 def test_full_tamper(data: st.DataObject) -> None:
     head, body = (bytearray(part) for part in seal_full(Payload(b"payload"), None))
-    _, key = frame.open_head(bytes(head), None)
+    _, key = frame.open_head(bytes(head), None, "drawing")
     head[data.draw(st.integers(0, len(head) - 1))] ^= data.draw(st.integers(1, 255))
     body[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(NotFoundError):
-        frame.open_head(bytes(head), None)
+        frame.open_head(bytes(head), None, "drawing")
     with pytest.raises(DamagedError):
         frame.open_body(bytes(body), key)
 
@@ -192,9 +192,9 @@ def test_full_tamper(data: st.DataObject) -> None:
 @given(st.binary(max_size=64))
 def test_full_fuzz(noise: bytes) -> None:
     with pytest.raises(NotFoundError):
-        frame.open_head(noise, "drawing")
+        frame.open_head(noise, "drawing", "drawing")
     with pytest.raises(NotFoundError):
-        frame.open_head(noise.ljust(frame.HEAD_SIZE, b"x"), None)
+        frame.open_head(noise.ljust(frame.HEAD_SIZE, b"x"), None, "drawing")
     with pytest.raises(DamagedError):
         frame.open_body(noise, KEY)
 
@@ -211,9 +211,9 @@ def test_unknown_inside_is_a_newer_version(lead: int) -> None:
 
 
 def test_unknown_head_is_a_newer_version() -> None:
-    sealed = frame._seal(frame._HEAD.pack(2, 0, 0), Key.derive(None, SALT), "head")
+    sealed = frame._seal(frame._HEAD.pack(2, 0, 0), Key.derive(None, SALT), "drawing head")
     with pytest.raises(DamagedError, match="newer"):
-        frame.open_head(SALT + sealed, None)
+        frame.open_head(SALT + sealed, None, "drawing")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_text_comes_back_as_text(container: Image) -> None:
 
 
 def test_too_much_and_too_small() -> None:
-    with pytest.raises(CapacityError, match="room for"):
+    with pytest.raises(CapacityError, match="do not fit, about"):
         hide(COFFEE, Payload(np.random.default_rng(0).bytes(20000)))
     assert METHOD.capacity(COFFEE[:40, :40]).payload_bytes == 0
     with pytest.raises(CapacityError):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         reveal_file,
     )
     from underpaint.errors import (
+        AmbiguousError,
         CapacityError,
         DamagedError,
         ImageError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AmbiguousError",
     "Capacity",
     "CapacityError",
     "DamagedError",

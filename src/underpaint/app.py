@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import Chain, parse
-from underpaint.errors import DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
+from underpaint.channels import Chain, arrivals, parse
+from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.image import FORMATS, decode, encode, format_of, is_exact, read, unwritable, write_bytes
 from underpaint.methods import METHODS, Method
-from underpaint.methods.stdm import DEFAULT_SURVIVE
-from underpaint.types import SMALLEST_SIDE, Payload, PayloadKind, as_image
+from underpaint.types import SMALLEST_SIDE, Payload, PayloadKind, as_cover, as_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from underpaint.image import Picture
     from underpaint.types import Capacity, Image
 
+#: What a container goes through that goes through nothing.
+NOTHING = parse("none")
 #: The method for each kind of payload unless one is named: a message should arrive, a file should fit.
 DEFAULT_METHOD: dict[PayloadKind, str] = {"text": "stdm", "file": "lsb"}
 
@@ -66,7 +67,7 @@ def hide(
         passphrase: without one the payload is framed and checked, only not secret.
         psnr: quality to aim at, in dB; None leaves it to the method.
         survive: channels after which the payload must still be exact, such as ``"jpeg:50 | resize:0.5"``; None asks
-            for :data:`DEFAULT_SURVIVE` of methods that survive anything.
+            for the method's own ``default_survive``.
 
     Raises:
         UsageError: an unknown method or channel, a setting the method does not have, a cover too small for it.
@@ -76,7 +77,7 @@ def hide(
     payload = _payload(payload)
     by = _method(DEFAULT_METHOD[payload.kind] if method is None else method)
     chain = _survive(survive, by)
-    container = by.hide(as_image(cover), payload, passphrase, psnr=psnr, survive=chain)
+    container = by.hide(as_cover(cover), payload, passphrase, psnr=psnr, survive=chain)
     _verify(container, payload, by, passphrase, chain)
     return container
 
@@ -105,7 +106,7 @@ def hide_file(
         payload: as in :func:`hide`, and so the four that follow.
         method: key of :data:`METHODS`.
         passphrase: what it takes to reveal.
-        psnr: quality to aim at, in dB.
+        psnr: quality to aim at, in dB, before a lossy file compresses it.
         survive: channels after which the payload must still be exact.
         quality: 1–100 for a lossy file; None is exact where the format can be.
         metadata: keep the cover's EXIF data and ICC profile.
@@ -127,20 +128,24 @@ def hide_file(
         raise UsageError(f"{by.name} needs an exact file, and {written} is not", hint=hint)
     check_target(container, cover, force=force)
     picture = read(cover)
+    held = [name for _, name in _ask(as_cover(picture.pixels), passphrase, METHODS.values())[0]]
     passage = chain if is_exact(kind, quality) or chain is None else _Filed(picture, kind, quality, chain)
     marked = picture.with_pixels(by.hide(picture.pixels, payload, passphrase, psnr=psnr, survive=passage))
     data = encode(marked, kind, quality=quality, metadata=metadata)
     arrived = decode(data).pixels
     _verify(arrived, payload, by, passphrase, chain, written)
     write_bytes(data, container)
+    reached = metrics.psnr(picture.pixels, arrived)
+    missed = () if psnr is None or reached >= psnr else (f"{written} brought {psnr:g} dB down to {reached:.1f}",)
+    lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held)
     return HideReport(
         container=str(container),
         method=by.name,
         payload_bytes=len(payload.data),
-        psnr=metrics.psnr(picture.pixels, arrived),
+        psnr=reached,
         survives=str(chain) if chain else None,
         seconds=time.perf_counter() - started,
-        warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()),
+        warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
     )
 
 
@@ -150,7 +155,8 @@ def reveal(container: Image, *, passphrase: str | None = None, method: str | Non
     Raises:
         NotFoundError: nothing was found, which a wrong passphrase cannot be told from.
         DamagedError: a payload is there, but beyond repair.
-        UsageError: there is more than one payload, or no such method.
+        AmbiguousError: there is more than one payload.
+        UsageError: no such method.
     """
     return _reveal(as_image(container), passphrase, METHODS.values() if method is None else [_method(method)])[0]
 
@@ -162,7 +168,7 @@ def reveal_file(
 
     Raises:
         ImageError: the file cannot be read.
-        NotFoundError, DamagedError, UsageError: as in :func:`reveal`.
+        NotFoundError, DamagedError, AmbiguousError, UsageError: as in :func:`reveal`.
     """
     named = None if method is None else [_method(method)]
     picture = read(path)
@@ -177,7 +183,7 @@ def capacity(cover: Image) -> dict[str, Capacity]:
     Raises:
         UsageError: *cover* is too small.
     """
-    return {name: method.capacity(as_image(cover)) for name, method in METHODS.items()}
+    return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
 
 
 def capacity_file(path: str | Path) -> dict[str, Capacity]:
@@ -278,9 +284,15 @@ class _Filed:
     quality: int | None
     chain: Chain
 
-    def __call__(self, image: Image, /) -> Image:
+    @property
+    def random(self) -> bool:
+        """Whether the seed matters."""
+        return self.chain.random
+
+    def __call__(self, image: Image, seed: int, /) -> Image:
         """Return what arrives of *image*."""
-        return self.chain(decode(encode(self.picture.with_pixels(image), self.format, quality=self.quality)).pixels)
+        data = encode(self.picture.with_pixels(image), self.format, quality=self.quality)
+        return self.chain(decode(data).pixels, seed)
 
     def __str__(self) -> str:
         """Like a chain."""
@@ -298,7 +310,7 @@ def _target_format(target: str | Path) -> str:
 def _payload(payload: bytes | str | Payload) -> Payload:
     if isinstance(payload, Payload):
         return payload
-    if isinstance(payload, bytes):
+    if not isinstance(payload, str):
         return Payload(payload)
     try:
         return Payload.from_text(payload)
@@ -313,9 +325,8 @@ def _method(name: str) -> Method:
 
 
 def _survive(survive: str | Chain | None, method: Method) -> Chain | None:
-    if survive is None and not method.needs_lossless:
-        survive = DEFAULT_SURVIVE
-    return parse(survive) if isinstance(survive, str) else survive
+    survive = method.default_survive if survive is None else survive
+    return survive if survive is None or isinstance(survive, Chain) else parse(survive)
 
 
 def _verify(
@@ -331,14 +342,15 @@ def _verify(
     Raises:
         SurvivalError: it does not.
     """
-    for what, arrived in ((written, container), *(((f"{written} | {chain}", chain(container)),) if chain else ())):
-        try:
-            revealed = method.reveal(arrived, passphrase)
-        except PayloadError:
-            revealed = None
-        if revealed is None or (revealed.data, revealed.kind) != (payload.data, payload.kind):
-            hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
-            raise SurvivalError(f"the payload does not survive {what}", hint=hint)
+    for what, passage in ((written, NOTHING), *(((f"{written} | {chain}", chain),) if chain else ())):
+        for arrived in arrivals(passage, container):
+            try:
+                revealed = method.reveal(arrived, passphrase)
+            except PayloadError:
+                revealed = None
+            if revealed is None or (revealed.data, revealed.kind) != (payload.data, payload.kind):
+                hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
+                raise SurvivalError(f"the payload does not survive {what}", hint=hint)
 
 
 def _reveal(container: Image, passphrase: str | None, methods: Iterable[Method]) -> tuple[Payload, str]:
@@ -347,7 +359,7 @@ def _reveal(container: Image, passphrase: str | None, methods: Iterable[Method])
     answers, damages = _ask(container, passphrase, methods)
     if len(answers) > 1:
         found = " and ".join(name for _, name in answers)
-        raise UsageError(f"there is more than one payload, by {found}", hint="name one with --method")
+        raise AmbiguousError(f"there is more than one payload, by {found}", hint="name one with --method")
     if answers:
         return answers[0]
     if damages:

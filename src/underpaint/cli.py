@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from warnings import simplefilter
 
 import typer
 
 from underpaint import __version__
-from underpaint.errors import PayloadError, UnderpaintError, UsageError
+from underpaint.errors import UnderpaintError, UsageError
+from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +81,8 @@ ContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Picture f
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on *arguments* (those of the process by default) and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    mend_streams()
+    simplefilter("ignore")  # Pillow warns of odd metadata, which is no concern of the user's
     try:
         status = commands(words, prog_name="underpaint", standalone_mode=False)
         sys.stdout.flush()
@@ -97,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _reader_left()
     except OSError as error:
         reason = _lowered(error.strerror or str(error))
-        return _fail(f"{error.filename}: {reason}" if error.filename else reason, None, 1, words)
+        return _fail(f"cannot open {error.filename}: {reason}" if error.filename else reason, None, 1, words)
     except MemoryError:
         return _fail("not enough memory", "take a smaller picture", 1, words)
 
@@ -130,7 +135,7 @@ def hide(
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
-    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Quality to keep, in dB; about 35–60.")] = None,
+    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Quality to keep, in dB, 30–60.")] = None,
     survive: Annotated[
         str | None, typer.Option(metavar="CHAIN", help="What it must survive: 'jpeg:40 | resize:0.5'.")
     ] = None,
@@ -144,7 +149,7 @@ def hide(
 
     from underpaint import app
 
-    _check_streams(container, cover, file)
+    check_streams(container, cover, file, str(passphrase_file))
     if json and container == "-":
         raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
     # Before a passphrase is asked for; that the payload is not written over only this side can see.
@@ -154,7 +159,7 @@ def hide(
         container,
         _payload(message, file),
         method=method,
-        passphrase=_passphrase(passphrase_file, ask, twice=True),
+        passphrase=passphrase(passphrase_file, ask, twice=True),
         psnr=psnr,
         survive=survive,
         quality=quality,
@@ -166,7 +171,8 @@ def hide(
         _print_json(asdict(report))
         return
     fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
-    print(f"hid {_bytes(report.payload_bytes)} by {report.method} in {container}", file=sys.stderr)
+    where = "standard output" if container == "-" else container
+    print(f"hid {_bytes(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
     print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
 
 
@@ -184,10 +190,9 @@ def reveal(
     from underpaint import app
     from underpaint.image import write_bytes
 
+    check_streams("", container, str(passphrase_file))
     app.check_target(output, container, force=force)
-    payload, found_by, warnings = app.reveal_file(
-        container, passphrase=_passphrase(passphrase_file, ask), method=method
-    )
+    payload, found_by, warnings = app.reveal_file(container, passphrase=passphrase(passphrase_file, ask), method=method)
     _warn(warnings)
     if output != "-":
         write_bytes(payload.data, output)
@@ -197,7 +202,7 @@ def reveal(
     elif output != "-":
         print(f"revealed {_bytes(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
     else:
-        write_bytes(_fit_for_terminal(payload) if sys.stdout.isatty() else payload.data, "-")
+        write_bytes(fit_for_terminal(payload) if sys.stdout.isatty() else payload.data, "-")
 
 
 @commands.command()
@@ -227,7 +232,7 @@ def attack(
     """Do to a picture what may happen to it on its way."""
     from underpaint import app
 
-    _check_streams(output, image)
+    check_streams(output, image)
     _warn(app.attack_file(image, chain, output, seed=seed, force=force))
 
 
@@ -236,7 +241,7 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     """Say how far two pictures lie apart."""
     from underpaint import app
 
-    _check_streams("", cover, container)
+    check_streams("", cover, container)
     found = app.compare_files(cover, container)
     if json:
         _print_json(found)
@@ -292,29 +297,6 @@ def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show th
     print(f"\n{text}")
 
 
-def _passphrase(file: Path | None, ask: bool, *, twice: bool = False) -> str | None:
-    if file is not None and ask:
-        raise UsageError("two ways to give a passphrase", hint="leave out --passphrase or --passphrase-file")
-    if file is not None:
-        try:
-            return file.read_bytes().decode("utf-8").partition("\n")[0].removesuffix("\r")
-        except UnicodeDecodeError:
-            raise UsageError(f"the passphrase in {file} is not valid UTF-8") from None
-    return _asked(twice) if ask else os.environ.get("UNDERPAINT_PASSPHRASE")
-
-
-def _asked(twice: bool) -> str:
-    from getpass import getpass
-
-    if not sys.stdin.isatty():
-        hint = "use --passphrase-file or UNDERPAINT_PASSPHRASE"
-        raise UsageError("there is no terminal to ask for a passphrase at", hint=hint)
-    passphrase = getpass("passphrase: ")
-    if twice and getpass("once more: ") != passphrase:
-        raise UsageError("the two passphrases differ")
-    return passphrase
-
-
 def _payload(message: str | None, file: str | None) -> str | Payload:
     from underpaint.types import Payload
 
@@ -325,26 +307,6 @@ def _payload(message: str | None, file: str | None) -> str | Payload:
     if file == "-":
         return Payload(sys.stdin.buffer.read())
     return Payload(Path(file).read_bytes(), name=Path(file).name)
-
-
-def _check_streams(picture: str, *inputs: str | None) -> None:
-    """Refuse to read standard input twice, and to write a *picture* to a terminal."""
-    if inputs.count("-") > 1:
-        raise UsageError("standard input can be read only once", hint="name a file for one of the two")
-    if picture == "-" and sys.stdout.isatty():
-        raise UsageError("a picture is not for the terminal", hint="name a file after -o, or pipe it on")
-
-
-def _fit_for_terminal(payload: Payload) -> bytes:
-    """Return a message with its line ended; refuse what could garble a terminal or, by escape sequences, command it."""
-    from unicodedata import category
-
-    if payload.kind == "file":
-        kept = f" called {payload.name!r}" if payload.name else ""
-        raise PayloadError(f"the payload is a file{kept}, not for the terminal", hint="write it to a file with -o")
-    if any(category(letter) == "Cc" and letter not in "\n\r\t" for letter in payload.text):
-        raise PayloadError("the message holds control characters", hint="write it to a file with -o")
-    return payload.data.removesuffix(b"\n") + b"\n"
 
 
 def _content(payload: Payload) -> dict[str, str]:
@@ -379,7 +341,9 @@ def _fail(message: str, hint: str | None, status: int, arguments: Sequence[str])
     if hint:
         print(f"underpaint: hint: {hint}", file=sys.stderr)
     if "--json" in arguments:
-        _print_json({"error": message, "hint": hint})
+        with suppress(OSError):  # standard output may be what failed
+            _print_json({"error": message, "hint": hint})
+            sys.stdout.flush()
     return status
 
 

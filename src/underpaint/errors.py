@@ -9,7 +9,8 @@
     ├── SurvivalError            1   the container would not survive what was asked of it
     ├── PayloadError             1   reveal returned nothing
     │   ├── NotFoundError        3   no payload, or another passphrase: nobody without the passphrase can tell which
-    │   └── DamagedError         1   a payload is there, but it is beyond repair
+    │   ├── DamagedError         1   a payload is there, but it is beyond repair
+    │   └── AmbiguousError       2   there is more than one payload, by different methods
     ├── ModelError               1   a zoo model is missing, altered or unusable
     └── MissingExtraError        1   an optional library is not installed
 """
@@ -57,6 +58,12 @@ class NotFoundError(PayloadError):
 
 class DamagedError(PayloadError):
     """A payload is certainly here, but it cannot be restored exactly."""
+
+
+class AmbiguousError(PayloadError):
+    """There is more than one payload; a method has to be named."""
+
+    exit_code = 2
 
 
 class ModelError(UnderpaintError):

@@ -10,8 +10,8 @@ A bit decides which of two interleaved lattices the projection of many coefficie
 keyed: without the key the projections look like any picture's.
 
 The coefficients are the lowest frequencies of a 16x16 block DCT of luma, without the mean. They are what codecs with
-8x8 blocks keep best (half of them live in JPEG's DC), and unlike the means they are small in any picture, so a change
-of gain hardly moves them across a lattice cell.
+8x8 blocks keep best (the three lowest live in JPEG's DC for the most part), and unlike the means they are small in any
+picture, so a change of gain hardly moves them across a lattice cell.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from underpaint.types import LUMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +35,7 @@ Array = NDArray[np.float32]
 BLOCK = 16
 #: Frequencies (vertical, horizontal) in the order they are used: lowest first, the mean left out.
 FREQUENCIES = sorted(((v, h) for v in range(8) for h in range(8) if 0 < v + h < 8), key=lambda f: (sum(f), max(f), f))
-#: ITU-R BT.601 luma, as in every codec here.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_WEIGHTS = np.array(LUMA, np.float32)
 #: Blocks are handled this many rows at a time, so that the memory needed does not grow with the picture's height.
 _ROWS_PER_STRIP = 16
 
@@ -63,7 +64,7 @@ def _strips(image: Image) -> Iterator[tuple[slice, slice]]:
 def _luma(image: Image, rows: slice) -> Array:
     """Luma of one strip, one row of blocks after the other: ``(down, BLOCK, across * BLOCK)``."""
     width = grid(image)[1] * BLOCK
-    return (image[rows, :width] @ _LUMA).reshape(-1, BLOCK, width)
+    return (image[rows, :width] @ _WEIGHTS).reshape(-1, BLOCK, width)
 
 
 def analyse(image: Image, count: int) -> Array:

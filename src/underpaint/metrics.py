@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import UsageError
-from underpaint.types import as_bits, as_image
+from underpaint.types import LUMA, as_bits, as_image
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -131,7 +131,7 @@ def _lumas(a: Image, b: Image, smallest: int) -> list[NDArray[np.float32]]:
     _check_pair(a, b)
     if min(a.shape[:2]) < smallest:
         raise UsageError(f"the picture is too small: both sides must be at least {smallest} pixels")
-    red, green, blue = np.array([0.299, 0.587, 0.114], np.float32)
+    red, green, blue = np.array(LUMA, np.float32)
     return [red * i[..., 0] + green * i[..., 1] + blue * i[..., 2] - np.float32(128) for i in (a, b)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,19 @@ PayloadKind = Literal["text", "file"]
 
 #: The smallest side any method accepts, in pixels.
 SMALLEST_SIDE = 32
+#: Red, green and blue in luma, ITU-R BT.601, as in every codec here.
+LUMA = (0.299, 0.587, 0.114)
 
 
 class Passage(Protocol):
     """What a container goes through on its way, and what it is called: a channel chain, a file format."""
 
-    def __call__(self, image: Image, /) -> Image:
+    @property
+    def random(self) -> bool:
+        """Whether the seed matters."""
+        ...
+
+    def __call__(self, image: Image, seed: int, /) -> Image:
         """Return what arrives of *image*."""
         ...
 
@@ -44,6 +51,11 @@ class Payload:
     data: bytes
     kind: PayloadKind = "file"
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, (bytes, bytearray, memoryview)) or self.kind not in get_args(PayloadKind):
+            raise UsageError(f"a payload is bytes, of kind text or file, not {type(self.data).__name__} of {self.kind}")
+        object.__setattr__(self, "data", bytes(self.data))
 
     @classmethod
     def from_text(cls, text: str) -> Payload:
@@ -78,6 +90,21 @@ def as_image(array: object) -> Image:
     if 0 in array.shape:
         raise UsageError("the image has no pixels")
     return array
+
+
+def as_cover(array: object) -> Image:
+    """Check that *array* is an image that something can be hidden in, and return it.
+
+    Raises:
+        UsageError: it is no image, or a side is below :data:`SMALLEST_SIDE` pixels.
+    """
+    image = as_image(array)
+    height, width, _ = image.shape
+    if min(height, width) < SMALLEST_SIDE:
+        raise UsageError(
+            f"the picture is too small: {width}×{height}", hint=f"{SMALLEST_SIDE} pixels each way are the least"
+        )
+    return image
 
 
 def as_bits(array: object) -> Bits:

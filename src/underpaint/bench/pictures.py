@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from underpaint import samples
@@ -12,6 +13,7 @@ from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
     from underpaint.types import Image
@@ -48,8 +50,20 @@ def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | N
     if jobs <= 1:
         return list(_with_progress(map(work, tasks), len(tasks)))
     # Spawned, not forked: a fork copies the locks of codec and runtime threads in whatever state they are.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_with_parent) as pool:
         return list(_with_progress(pool.map(work, tasks), len(tasks)))
+
+
+def _leave_with_parent() -> None:
+    """End this worker when whoever started it is gone, even if that was killed."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_outlive, args=[parent], daemon=True).start()
+
+
+def _outlive(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _with_progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:

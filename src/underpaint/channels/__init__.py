@@ -24,9 +24,11 @@ from underpaint.errors import UsageError
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
-    from underpaint.types import Image
+    from collections.abc import Iterator
 
-__all__ = ["CHANNELS", "Chain", "Channel", "parse"]
+    from underpaint.types import Image, Passage
+
+__all__ = ["CHANNELS", "TRIALS", "Chain", "Channel", "arrivals", "parse"]
 
 _CLASSES: tuple[type[Channel], ...] = (
     Nothing,
@@ -38,6 +40,11 @@ _CLASSES: tuple[type[Channel], ...] = (
 CHANNELS: dict[str, type[Channel]] = {channel.name: channel for channel in _CLASSES}
 
 
+#: How often a random channel is tried before something is said to survive it.
+TRIALS = 8
+_TRIAL_SEED = 1 << 20
+
+
 @dataclass(frozen=True)
 class Chain:
     """Channels one after the other. ``parse(str(chain)) == chain``."""
@@ -47,6 +54,11 @@ class Chain:
     def __post_init__(self) -> None:
         if not self.channels:
             raise UsageError("a chain needs at least one channel", hint="the channel that does nothing is none")
+
+    @property
+    def random(self) -> bool:
+        """Whether the seed matters."""
+        return any(channel.random for channel in self.channels)
 
     def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
         """Return what arrives of *image*, ``uint8 (H, W, 3)``; *rng* is a generator, which moves on, or a seed.
@@ -74,6 +86,12 @@ def parse(text: str) -> Chain:
     return Chain(tuple(_parse_channel(part.strip().lower()) for part in text.split("|")))
 
 
+def arrivals(passage: Passage, image: Image) -> Iterator[Image]:
+    """What arrives of *image*: once, or of a random *passage* :data:`TRIALS` times, by seeds kept for this."""
+    for seed in range(_TRIAL_SEED, _TRIAL_SEED + (TRIALS if passage.random else 1)):
+        yield passage(image, seed)
+
+
 def _parse_channel(text: str) -> Channel:
     name, _, arguments = (part.strip() for part in text.partition(":"))
     if name not in CHANNELS:
@@ -85,7 +103,7 @@ def _parse_channel(text: str) -> Channel:
     named: dict[str, str] = {}
     for argument in arguments.split(",") if arguments else ():
         key, equals, value = (part.strip() for part in argument.partition("="))
-        if not equals and not named:
+        if key and not equals and not named:
             positional.append(key)
         elif not equals or key in named:
             raise UsageError(f"cannot read '{text}'", hint=f"it is written {channel.usage()}")
@@ -93,6 +111,9 @@ def _parse_channel(text: str) -> Channel:
             named[key] = value
     try:
         inspect.signature(channel).bind(*positional, **named)
-    except TypeError as error:
-        raise UsageError(f"{name}: {error}", hint=f"it is written {channel.usage()}") from None
+    except TypeError:
+        raise UsageError(
+            f"'{text}' has too few parameters, too many, or one that {name} does not have",
+            hint=f"it is written {channel.usage()}",
+        ) from None
     return channel(*positional, **named)

@@ -79,6 +79,8 @@ class Channel(ABC):
 
     #: How the channel is written in a chain.
     name: ClassVar[str]
+    #: Whether the generator matters.
+    random: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for parameter in fields(self):

@@ -6,12 +6,13 @@ from dataclasses import InitVar, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from underpaint.channels.base import Channel, choice, real, whole
 from underpaint.errors import ImageError, UsageError
+from underpaint.image import decode
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from underpaint.types import Image
 
 
@@ -92,5 +93,4 @@ def _through(codec: str, image: Image, **settings: Any) -> Image:
         except (OSError, ValueError, RuntimeError) as error:
             height, width = image.shape[:2]
             raise ImageError(f"{codec} cannot encode a picture of {width}×{height}: {error}") from error
-        with Pillow.open(file, formats=[codec]) as decoded:
-            return np.array(decoded.convert("RGB"))
+        return decode(file.getvalue()).pixels

@@ -50,6 +50,7 @@ class Crop(Channel):
     """
 
     name = "crop"
+    random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
 
@@ -65,6 +66,7 @@ class Cropout(Channel):
     """
 
     name = "cropout"
+    random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
 
@@ -84,6 +86,7 @@ class Dropout(Channel):
     """
 
     name = "dropout"
+    random = True
     share: float = real(0, 1)
 
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:

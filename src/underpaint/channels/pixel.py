@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.channels.base import Channel, real, whole
+from underpaint.types import LUMA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: Share of red, green and blue in grey (ITU-R BT.601).
-_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
+_GREY_WEIGHTS = np.array(LUMA)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Noise(Channel):
     """Gaussian noise, independent per value; sigma is a share of full scale, 0.04 is 10.2 levels."""
 
     name = "noise"
+    random = True
     sigma: float = real(0, 1)
 
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:

@@ -6,7 +6,6 @@ import io
 import re
 import struct
 import sys
-import warnings as python_warnings
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,9 +61,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     if kind is None:
         raise ImageError("it is no picture in a known format", hint=f"known formats: {', '.join(FORMATS)}")
     try:
-        with python_warnings.catch_warnings():  # Pillow warns of odd metadata, which is no concern of the user's
-            python_warnings.simplefilter("ignore")
-            return _decode(data, kind, max_pixels)
+        return _decode(data, kind, max_pixels)
     except ImageError:
         raise
     except PIL.Image.DecompressionBombError as error:  # only its WebP and TIFF readers, on more than 178 megapixels
@@ -191,7 +188,7 @@ def _to_rgb(
         alpha = np.array(file.convert("RGBA").getchannel("A"))
     if file.mode in ("1", "LA", "La"):
         file = file.convert("LA").convert("L")  # by way of LA: Pillow has no direct road from La
-    if file.mode in ("PA", "RGBa"):
+    if file.mode in ("PA", "RGBa") or (file.mode == "P" and "transparency" in file.info):
         file = file.convert("RGBA")
     space = {"L": b"GRAY", "CMYK": b"CMYK", "LAB": b"Lab "}.get(file.mode, b"RGB ")
     if icc and (icc[36:40] != b"acsp" or icc[16:20] not in (space, b"RGB ")):

@@ -93,7 +93,7 @@ def write_bytes(data: bytes, target: str | Path) -> None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:
-            _write_atomically(data, Path(os.path.realpath(target)))
+            _write_atomically(data, Path(target))
     except (OSError, ValueError) as error:
         raise ImageError(f"cannot write {target}: {reason(error)}") from error
 
@@ -104,6 +104,7 @@ def _write_atomically(data: bytes, target: Path) -> None:
         with target.open("wb", buffering=0) as device:
             device.write(data)
         return
+    target = Path(os.path.realpath(target))  # a link stays a link
     part = target.with_name(f".underpaint-{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:

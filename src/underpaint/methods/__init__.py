@@ -30,6 +30,11 @@ class Method(Protocol):
     #: The container must stay exactly as it is: no lossy file format, no channel.
     needs_lossless: bool
 
+    @property
+    def default_survive(self) -> str | None:
+        """The channel chain a container survives unless another is asked for; None if it survives nothing."""
+        ...
+
     def capacity(self, cover: Image) -> Capacity:
         """What fits. Raises UsageError if the cover is too small for the method."""
         ...

@@ -5,8 +5,9 @@
     head (salt and sealed header)  ──► the lowest bit of 344 values at public, evenly spaced places
     sealed body                    ──► up to 4 low bits of all other values, in keyed order, by LSB matching
 
-The head's places are public because the key that could hide them needs the salt in it; what lies there looks like any
-other lowest bits. The body fills plane by plane: a payload of up to a bit per value changes no value by more than 1.
+The head's places are public because the key that could hide them needs the salt in it; what lies there looks like the
+lowest bits of any photograph, though not of a picture that is flat or clipped there. The body fills plane by plane: a
+payload of up to a bit per value changes no value by more than 1.
 
 Limits: any change to the container destroys the payload. LSB matching shows in no pair of values, but trained detectors
 (SPAM, SRM) find it well below half a bit per value, and 3 or 4 planes can show in flat areas to the eye.
@@ -20,10 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import embed
-from underpaint.errors import CapacityError, DamagedError, UsageError
+from underpaint.errors import CapacityError, UsageError
 from underpaint.secret import frame
 from underpaint.secret.keys import Key
-from underpaint.types import SMALLEST_SIDE, Capacity
+from underpaint.types import SMALLEST_SIDE, Capacity, as_cover
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,7 @@ class LSB:
     name = "lsb"
     summary = "files up to 1.5 bytes per pixel, lossless formats only"
     needs_lossless = True
+    default_survive = None
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about 1.5 bytes per pixel.
@@ -47,7 +49,7 @@ class LSB:
         Raises:
             UsageError: a side of the cover is below 32 pixels.
         """
-        _check_size(cover)
+        cover = as_cover(cover)
         overhead = frame.BODY_OVERHEAD + frame.LONGEST_NAME
         return Capacity(embed.room(_body_map(cover)) - overhead, embed.expected_psnr(_PLANES))
 
@@ -65,7 +67,7 @@ class LSB:
                 "lsb has no quality or survival setting",
                 hint="the payload's size decides the quality, and only an unaltered container survives; try stdm",
             )
-        _check_size(cover)
+        cover = as_cover(cover)
         salt = frame.new_salt()
         key = Key.derive(passphrase, salt)
         body = frame.seal_body(payload, key)
@@ -77,7 +79,7 @@ class LSB:
                 hint=f"take a picture of {math.ceil(100 * len(body) / free) / 100:g} times the area",
             )
         container = embed.embed(cover, body, capacity, key)
-        head = frame.seal_head(frame.Header(0, len(body)), key, salt)
+        head = frame.seal_head(frame.Header(0, len(body)), key, salt, self.name)
         bits = np.unpackbits(np.frombuffer(head, np.uint8))
         coins = np.unpackbits(key.stream("head coins", frame.HEAD_SIZE))
         places = _head_places(cover)
@@ -95,21 +97,15 @@ class LSB:
         if min(container.shape[:2]) < SMALLEST_SIDE:
             raise frame.not_found()
         head = np.packbits(container.reshape(-1)[_head_places(container)] & 1).tobytes()
-        header, key = frame.open_head(head, passphrase)
+        header, key = frame.open_head(head, passphrase, self.name)
         capacity = _body_map(container)
         if header.parameter or header.length > embed.room(capacity):
-            raise DamagedError("the payload was hidden by a newer version of underpaint", hint="update underpaint")
+            raise frame.newer()
         return frame.open_body(embed.extract(container, header.length, capacity, key), key)
 
 
-def _check_size(cover: Image) -> None:
-    height, width = cover.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        raise UsageError(f"the picture is {width}×{height}; lsb needs at least {SMALLEST_SIDE} pixels each way")
-
-
 def _head_places(image: Image) -> NDArray[np.intp]:
-    return np.arange(_HEAD_BITS) * image.size // _HEAD_BITS
+    return np.arange(_HEAD_BITS, dtype=np.int64) * image.size // _HEAD_BITS
 
 
 def _body_map(image: Image) -> CapacityMap:

@@ -23,28 +23,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint import metrics
-from underpaint.channels import parse
+from underpaint.channels import arrivals, parse
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.lattice import Array, Spread, activity, analyse, grid, paint
 from underpaint.secret import ecc, frame
-from underpaint.secret.keys import SALT, Key
-from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits
+from underpaint.secret.keys import COMPACT_COST, SALT, Key
+from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_cover
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 PILOTS = 64
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
-#: What a container is expected to survive unless something else is asked for.
-DEFAULT_SURVIVE = "jpeg:50"
 #: PSNRs in dB tried in turn where none is asked for.
 QUALITIES = (46.0, 44.0, 42.0, 40.0, 38.0)
-LOWEST_PSNR, HIGHEST_PSNR = 25.0, 60.0
+LOWEST_PSNR, HIGHEST_PSNR = 30.0, 60.0
 #: False-alarm probability per picture below which a mark is said to be there.
 FALSE_ALARM = 1e-6
 
 Projections = NDArray[np.float64]
 
+#: Payloads above this many bytes are refused before time is spent on compressing them.
+_HOPELESS = 1 << 20
 #: The share of coded bits that may arrive wrong where a message is to survive: a third of what can be corrected.
 _TOLERATED = 0.04
 #: How often a container is looked at and mended.
@@ -57,10 +57,9 @@ _MASKING = 0.75
 #: What masking and mending add to the even share of step² / 12 per bit; the mean over training pictures.
 _OVERHEAD = 1.2
 #: The step below which JPEG 50 leaves more than _TOLERATED of the coded bits wrong.
-_SMALLEST_STEP = 45.0
-#: Steps a reader tries: from the finest that carries anything to that of the shortest message at the worst quality.
+_SMALLEST_STEP = 46.0
+#: Steps a reader tries: from the finest that carries anything to that of the shortest message at the lowest PSNR.
 _FINEST_STEP = 8.0
-_WORST_QUALITY = 30.0
 _STEP_RATIO = 0.008
 #: How many marks are decoded at most, and how likely to be none at all.
 _ATTEMPTS = 3
@@ -75,7 +74,7 @@ class Mark:
 
     size: int
     step: float
-    #: The chance that a picture without a mark of this key looks like this.
+    #: A bound on the chance that a picture without a mark of this key looks like this; the chance itself is far less.
     false_alarm: float
 
 
@@ -85,9 +84,11 @@ class STDM:
     name = "stdm"
     summary = "a short message that survives recompression"
     needs_lossless = False
+    default_survive = "jpeg:50"
 
     def capacity(self, cover: Image) -> Capacity:
-        """The longest message to expect to survive :data:`DEFAULT_SURVIVE` at the lowest of :data:`QUALITIES`."""
+        """The longest message to expect to survive its default at the lowest of :data:`QUALITIES`."""
+        cover = as_cover(cover)
         quality, overhead = QUALITIES[-1], frame.compact_size(Payload(b""))
         usable = (
             size
@@ -101,32 +102,31 @@ class STDM:
     ) -> Image:
         """Return a container of at least *psnr* dB whose message can be read before and after *survive*.
 
-        Without *psnr* the best of :data:`QUALITIES` is taken that survives; without *survive* it is
-        :data:`DEFAULT_SURVIVE`.
+        Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
         if psnr is not None and not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
             raise UsageError(
                 f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g} to {HIGHEST_PSNR:g} make sense"
             )
-        needed = frame.compact_size(payload)
-        size = next((size for size in SIZES if size >= needed), None)
-        if size is None or not _fits(cover, size):
-            room = max((size for size in SIZES if _fits(cover, size)), default=0)
+        needed = frame.compact_size(payload) if len(payload.data) <= _HOPELESS else len(payload.data)
+        size = next((size for size in SIZES if size >= needed and _fits(as_cover(cover), size)), None)
+        if size is None:
+            fits = self.capacity(cover).payload_bytes
             raise CapacityError(
-                f"the message takes {needed} bytes with its frame, this picture has room for {room}",
+                f"{len(payload.data)} bytes do not fit, about {fits} do" if fits else "the picture holds no message",
                 hint="take a larger picture, or a PNG and --method lsb, which holds far more but survives nothing",
             )
-        key = Key.derive(passphrase, SALT)
+        key = _key(passphrase)
         sealed = np.frombuffer(frame.seal_compact(payload, key, size), np.uint8)
         count, pilots, message = _layout(key, cover, size)
         bits = ecc.encode(np.unpackbits(sealed))
         plan = _Plan(cover, count, ((pilots, _pilot(key, size)), (message, bits)))
-        channel = survive or parse(DEFAULT_SURVIVE)
+        channel = survive or parse(self.default_survive)
         for quality in QUALITIES if psnr is None else (psnr,):
             container = _at_quality(plan, quality, channel)
-            if all(_carries(image, key, payload) for image in (container, channel(container))):
+            if all(_carries(image, key, payload) for image in (container, *arrivals(channel, container))):
                 return container
-        moved = channel(cover).shape != cover.shape
+        moved = channel(cover, 0).shape != cover.shape
         raise SurvivalError(
             f"the message does not survive {channel} at {quality:g} dB in this picture",
             hint="stdm needs every pixel to stay in its place"
@@ -136,11 +136,11 @@ class STDM:
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return the message. The container may have been changed, but its pixels have to lie where they did."""
-        return _read(container, Key.derive(passphrase, SALT))[0]
+        return _read(container, _key(passphrase))[0]
 
     def find(self, image: Image, passphrase: str | None) -> Mark | None:
         """What the pilots say, without reading the message; None if the picture is too small to have any."""
-        return next(iter(_find(image, Key.derive(passphrase, SALT))), None)
+        return next(iter(_find(image, _key(passphrase))), None)
 
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Passage | None = None) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction.
@@ -160,6 +160,10 @@ class STDM:
 
 
 # Where everything lies
+
+
+def _key(passphrase: str | None) -> Key:
+    return Key.derive(passphrase, SALT, COMPACT_COST)
 
 
 def _blocks(image: Image) -> int:
@@ -269,10 +273,10 @@ def _mended(plan: _Plan, step: float, channel: Passage) -> Image:
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)
     container = paint(plan.cover, change, plan.count)
-    for _ in range(_ROUNDS):
+    for seed in range(_ROUNDS):
         sent = plan.project(container)
         misses = [aims - sent]
-        if (arrived := channel(container)).shape == container.shape and sent.any():
+        if (arrived := channel(container, seed)).shape == container.shape and sent.any():
             received = plan.project(arrived)
             # A change of gain is the receiver's to undo, not the embedding's to mend.
             gain = float(np.vdot(sent, received)) / float(np.vdot(sent, sent))
@@ -313,17 +317,17 @@ def _find(image: Image, key: Key) -> list[Mark]:
     patterns = np.stack([1 - 2.0 * _pilot(key, size) for size in sizes], axis=1)  # (PILOTS, sizes)
     spread = _pilots(key, image, COUNTS[0])
     projections = spread.project(analyse(image, COUNTS[0]))
-    largest = _typical_step(image, PILOTS + _coded(sizes[0]), _WORST_QUALITY)
+    largest = _typical_step(image, PILOTS + _coded(sizes[0]), LOWEST_PSNR - 3)
     steps = np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
     fit = _fit(spread, projections, steps, patterns)  # (steps, sizes)
     marks = []
-    for column in np.argsort(-fit.max(axis=0)):
+    for column in range(len(sizes)):
         near = steps[fit[:, column].argmax()] * (1 + _STEP_RATIO * np.linspace(-1, 1, 21))
         fine = _fit(spread, projections, near, patterns[:, column])
         tried = fit.size * len(near)
         chance = tried * float(np.exp(-(max(fine.max(), 0.0) ** 2) / PILOTS))
         marks.append(Mark(sizes[column], float(near[fine.argmax()]), min(chance, 1.0)))
-    return marks
+    return sorted(marks, key=lambda mark: mark.false_alarm)
 
 
 def _fit(

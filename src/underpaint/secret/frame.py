@@ -7,8 +7,8 @@
 The tag is keyed BLAKE2b of the plain bytes and, as in SIV (RFC 5297), also the nonce they are sealed with: nothing is
 spent on a nonce, and none can be used twice by mistake. What these few bytes cost: a forgery or an unmarked picture
 passes with probability 2^-48 per attempt; equal messages of equal size and passphrase give equal frames; among 2^24
-messages under one passphrase two tags are likely to collide, which reveals the exclusive-or of these two. File names
-are not kept.
+messages under one passphrase two tags have collided with a probability of 40 %, which reveals the exclusive-or of these
+two. File names are not kept.
 
 *Full frame*, for files in an exact carrier::
 
@@ -40,6 +40,8 @@ from underpaint.types import Payload
 VERSION = 1
 #: The largest payload in bytes, sealed or opened: no frame unpacks to more.
 LARGEST_PAYLOAD = 1 << 28
+#: The longest text message in bytes. As a string it can take four times that, unpacked from next to nothing.
+LONGEST_TEXT = 1 << 24
 
 _COMPACT_TAG = 6
 _HEAD = struct.Struct(">BHQ")
@@ -116,12 +118,15 @@ def open_compact(body: bytes, key: Key) -> Payload:
     return _decode(plain.rstrip(b"\0")[:-1])
 
 
-def seal_head(header: Header, key: Key, salt: bytes) -> bytes:
-    """The :data:`HEAD_SIZE` bytes that lead to a body; *key* is derived with *salt*."""
-    return salt + _seal(_HEAD.pack(VERSION, header.parameter, header.length), key, "head")
+def seal_head(header: Header, key: Key, salt: bytes, method: str) -> bytes:
+    """The :data:`HEAD_SIZE` bytes that lead to a body; *key* is derived with *salt*.
+
+    No other *method* opens them, should it look in the same places.
+    """
+    return salt + _seal(_HEAD.pack(VERSION, header.parameter, header.length), key, f"{method} head")
 
 
-def open_head(head: bytes, passphrase: str | None) -> tuple[Header, Key]:
+def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header, Key]:
     """What :func:`seal_head` sealed, and the key that opens the body.
 
     Raises:
@@ -132,13 +137,13 @@ def open_head(head: bytes, passphrase: str | None) -> tuple[Header, Key]:
         raise not_found()
     for cost in COSTS:
         key = Key.derive(passphrase, head[:SALT_SIZE], cost)
-        plain = _open(head[SALT_SIZE:], key, "head")
+        plain = _open(head[SALT_SIZE:], key, f"{method} head")
         if plain is not None:
             break
     else:
         raise not_found()
     if plain[0] != VERSION:
-        raise _newer()
+        raise newer()
     _, parameter, length = _HEAD.unpack(plain)
     return Header(parameter, length), key
 
@@ -181,7 +186,8 @@ def not_found() -> NotFoundError:
     )
 
 
-def _newer() -> DamagedError:
+def newer() -> DamagedError:
+    """The error of a payload in a format this version does not know."""
     return DamagedError("the payload was hidden by a newer version of underpaint", hint="update underpaint")
 
 
@@ -214,7 +220,7 @@ def _encode(payload: Payload) -> bytes:
     if len(payload.data) > LARGEST_PAYLOAD:
         raise CapacityError(f"the payload has {len(payload.data)} bytes; no frame holds more than {LARGEST_PAYLOAD}")
     if payload.kind == "text" and not _is_text(payload.data):
-        raise UsageError("the text message is not valid UTF-8", hint="hide it as a file")
+        raise UsageError(f"a text message is UTF-8 of at most {LONGEST_TEXT} bytes", hint="hide it as a file")
     compression, data = _compress(payload.data)
     return bytes([VERSION << 4 | (payload.kind == "file") << 3 | compression]) + data
 
@@ -222,12 +228,12 @@ def _encode(payload: Payload) -> bytes:
 def _decode(encoded: bytes, name: str | None = None) -> Payload:
     lead, data = encoded[0] if encoded else 0, encoded[1:]
     if lead >> 4 != VERSION or lead & 7 > _LZMA:
-        raise _newer()
+        raise newer()
     data = _decompress(lead & 7, data)
     if lead & 8:
         return Payload(data, "file", name)
     if not _is_text(data):
-        raise _newer()
+        raise newer()
     return Payload(data, "text", name)
 
 
@@ -251,9 +257,9 @@ def _decompress(compression: int, data: bytes) -> bytes:
     try:
         plain = unpack.decompress(data, LARGEST_PAYLOAD + 1)
     except (zlib.error, lzma.LZMAError):
-        raise _newer() from None
+        raise newer() from None
     if not unpack.eof or len(plain) > LARGEST_PAYLOAD:
-        raise _newer()
+        raise newer()
     return plain
 
 
@@ -263,10 +269,10 @@ def _lzma_filters(preset: int) -> list[dict[str, int]]:
 
 def _is_text(data: bytes) -> bool:
     try:
-        data.decode("utf-8")
+        data[: LONGEST_TEXT + 1].decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return True
+    return len(data) <= LONGEST_TEXT
 
 
 def _safe_name(name: str) -> str:

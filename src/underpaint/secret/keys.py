@@ -35,6 +35,8 @@ class Cost(NamedTuple):
 #: them spend. Entries are only added. 1 is RFC 9106's second recommended option, about 0.1 s.
 COSTS = {1: Cost(64 * 1024, 3, 4)}
 DEFAULT_COST = 1
+#: The cost of compact frames, whose readers try no other: part of their format.
+COMPACT_COST = 1
 
 #: Bytes in a key and in a subkey.
 KEY_SIZE = 32
@@ -69,8 +71,10 @@ class Key:
             raise UsageError(f"unknown key derivation cost {cost}")
         if passphrase is None:
             return cls(hashlib.blake2b(salt, digest_size=KEY_SIZE, person=b"underpaint open").digest())
+        if not isinstance(passphrase, str):
+            raise UsageError(f"a passphrase is text, not {type(passphrase).__name__}")
         if not passphrase:
-            raise UsageError("the passphrase is empty", hint="leave it out to hide without secrecy")
+            raise UsageError("the passphrase is empty", hint="leave it out to go without one")
         try:
             encoded = unicodedata.normalize("NFC", passphrase).encode("utf-8")
         except UnicodeEncodeError:
@@ -108,7 +112,9 @@ def chacha20(key: bytes, nonce: bytes, data: bytes) -> bytes:
     return Cipher(algorithms.ChaCha20(key, bytes(4) + nonce), mode=None).encryptor().update(data)
 
 
-@lru_cache(maxsize=8)  # hide reads back what it wrote, and a batch shares one passphrase: pay once
+# hide reads back what it wrote, and a batch shares one passphrase: pay once. The last eight passphrases and keys stay
+# in memory for it, as they would for a while anyway: Python cannot erase a string.
+@lru_cache(maxsize=8)
 def _argon2id(passphrase: bytes, salt: bytes, cost: Cost) -> bytes:
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 

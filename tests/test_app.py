@@ -295,3 +295,37 @@ def test_a_low_quality_of_the_file_is_mended_for(folder: Path) -> None:
     report = app.hide_file("cover.png", "sent.jpg", "hello", quality=30, survive="none")
     assert report.method == "stdm"
     assert app.reveal_file("sent.jpg")[0].text == "hello"
+
+
+@pytest.mark.parametrize("shape", [(31, 400), (400, 20), (16, 4000)])
+@pytest.mark.parametrize("method", ["stdm", "lsb"])
+def test_what_reveal_does_not_read_hide_does_not_write(shape: tuple[int, int], method: str) -> None:
+    narrow = np.random.default_rng(0).integers(50, 200, (*shape, 3), dtype=np.uint8)
+    with pytest.raises(UsageError, match="too small"):
+        app.hide(narrow, "hello", method=method)
+    with pytest.raises(NotFoundError):
+        app.reveal(narrow)
+
+
+def test_a_file_that_misses_the_quality_asked_for_is_warned_of() -> None:
+    assert app.hide_file("cover.png", "sent.png", "hello", psnr=44).warnings == ()
+    (warning,) = app.hide_file("cover.png", "sent.jpg", "hello", psnr=44, quality=80).warnings
+    assert warning.startswith("jpeg at quality 80 brought 44 dB down to 3")
+
+
+def test_hiding_in_a_container_is_warned_of() -> None:
+    app.hide_file("cover.png", "one.png", "hello", passphrase=PASSPHRASE)
+    (warning,) = app.hide_file("one.png", "two.png", b"file", passphrase=PASSPHRASE).warnings
+    assert warning == "the cover held a payload by stdm, which may be lost"
+    assert app.hide_file("one.png", "three.png", b"file", passphrase="another").warnings == ()
+
+
+@pytest.mark.parametrize("payload", [5, None, ["x"]])
+def test_payloads_are_bytes_or_text(cover: Image, payload: Any) -> None:
+    with pytest.raises(UsageError, match="a payload is"):
+        app.hide(cover, payload)
+    assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="lsb").data == b"bytes"  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="of kind text or file"):
+        Payload(b"x", "sound")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a passphrase is text"):
+        app.hide(cover, b"x", passphrase=b"bytes")  # type: ignore[arg-type]

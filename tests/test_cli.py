@@ -216,3 +216,28 @@ def test_a_full_disk_behind_standard_output() -> None:
         done = subprocess.run([*PROCESS, "reveal", "file.png"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
     assert done.stderr == b"underpaint: error: cannot write -: no space left on device\n"
+
+
+def test_a_passphrase_from_standard_input_or_with_a_byte_order_mark() -> None:
+    Path("marked.txt").write_bytes("\ufeffdrawing\r\n".encode())
+    command = "hide", "cover.png", "-o", "sent.png", "-m", "hello", "--passphrase-file"
+    assert run(*command, "marked.txt").status == 0
+    assert run("reveal", "sent.png", "--passphrase-file", "-", stdin=b"drawing\n").stdout == b"hello"
+    assert run("reveal", "-", "--passphrase-file", "-", stdin=b"drawing\n").status == 2
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "1>/dev/full"])
+@pytest.mark.parametrize("command", ["capacity cover.png", "reveal message.jpg --json", "reveal cover.png", "-h"])
+def test_streams_that_are_closed_or_full(closed: str, command: str) -> None:
+    program = f"{shlex.join(PROCESS)} {command} {closed}"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+    assert done.returncode in (0, 1, 3)
+    assert "Traceback" not in done.stderr
+    assert "underpaint:" not in done.stdout
+
+
+def test_a_letter_the_terminal_lacks_ends_nothing() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*PROCESS, "capacity", "tiny.png"], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "too small: 1?1" in done.stderr

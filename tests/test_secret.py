@@ -297,3 +297,17 @@ def test_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
             frame._decompress(compression, packed)
     with pytest.raises(CapacityError):
         frame.seal_body(Payload(bytes(1001)), KEY)
+
+
+def test_a_text_message_is_short_enough_to_be_a_string() -> None:
+    """Text of one emoji and many letters takes four bytes a letter as a string, and next to nothing compressed."""
+    long = "😀".encode() + bytes(frame.LONGEST_TEXT - 4)
+    key = Key.derive(None, SALT)
+    assert frame.open_body(frame.seal_body(Payload(long, "text"), key), key).data == long
+    with pytest.raises(UsageError, match="at most 16777216 bytes"):
+        frame.seal_body(Payload(long + b"x", "text"), key)
+    body = frame.seal_body(Payload(long + b"x"), key)
+    forged = frame._open(body, key, "body")
+    assert forged is not None
+    with pytest.raises(DamagedError):
+        frame.open_body(frame._seal(bytes([forged[0] & ~8]) + forged[1:], key, "body"), key)

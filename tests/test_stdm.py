@@ -13,6 +13,7 @@ from underpaint import image as files
 from underpaint import metrics, samples
 from underpaint.channels import Chain, parse
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
+from underpaint.lattice import analyse
 from underpaint.methods import METHODS, stdm
 from underpaint.methods.stdm import FALSE_ALARM, STDM
 from underpaint.secret.keys import SALT, Key
@@ -196,3 +197,39 @@ def test_what_no_mending_helps_is_refused() -> None:
             hide(np.zeros((192, 192, 3), np.uint8), psnr=60, survive=parse(chain))
         with pytest.raises(SurvivalError):
             hide(COFFEE[:192, :192], psnr=45, survive=parse(chain))
+
+
+def test_random_channels_are_survived_beyond_the_draws_that_were_tried() -> None:
+    cover, noise = COFFEE[:256, :256], parse("noise:0.06")
+    container = hide(cover, survive=noise)
+    exact = 0
+    for seed in range(1, 31):
+        try:
+            exact += METHOD.reveal(noise(container, seed), PASSPHRASE) == MESSAGE
+        except NotFoundError:
+            continue
+    assert exact >= 29
+
+
+def test_the_strongest_mark_is_within_the_readers_search() -> None:
+    container = hide(COFFEE, Payload(b""), psnr=30, survive=parse("contrast:1.2"))
+    assert METHOD.reveal(container, PASSPHRASE) == Payload(b"")
+
+
+def test_pilots_of_unmarked_pictures_behave_as_the_bound_assumes() -> None:
+    """The cosines are those of uniform phases: mean 0, mean square 1/2, so no sum of them is likelier than stated."""
+    rng = np.random.default_rng(4)
+    cosines = []
+    for seed in range(200):
+        top, left = rng.integers(0, 250, 2)
+        crop = COFFEE[top : top + 128, left : left + 128]
+        key = Key.derive(None, f"unmarked {seed:07}".encode())
+        spread = stdm._pilots(key, crop, stdm.COUNTS[0])
+        phases = spread.phases(spread.project(analyse(crop, stdm.COUNTS[0])), np.array([60.0]))
+        cosines.append(np.cos(2 * np.pi * phases[0]))
+    sums = np.sum(cosines, axis=1)
+    assert abs(np.mean(cosines)) < 0.02
+    assert np.mean(np.square(cosines)) == pytest.approx(0.5, abs=0.02)
+    assert np.std(sums) == pytest.approx(np.sqrt(stdm.PILOTS / 2), rel=0.15)
+    for level in (8, 12, 16):
+        assert np.mean(sums >= level) <= np.exp(-(level**2) / stdm.PILOTS)

@@ -1,0 +1,45 @@
+"""Containers that an earlier version wrote: they must be readable for ever.
+
+Made of the shipped photograph of a cat by version 0.1; never made anew. A format that changes adds files here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from underpaint import app
+from underpaint.methods import stdm
+from underpaint.secret import keys
+from underpaint.types import Payload
+
+FOLDER = Path(__file__).parent / "containers"
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "passphrase"),
+    [
+        ("stdm-7", Payload.from_text("no. one"), None),
+        ("stdm-14", Payload(b"\x00\x01 bytes, version 1"), "drawing"),
+        ("stdm-35", Payload.from_text("a longer message of 40 letters, version 1"), "drawing"),
+        ("lsb", Payload(b"version 1" * 50, "file", "one.bin"), "drawing"),
+    ],
+)
+def test_old_containers(
+    name: str, payload: Payload, passphrase: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A later version may derive new keys at another cost; old containers still open.
+    monkeypatch.setattr(keys, "COSTS", keys.COSTS | {9: keys.Cost(8, 1, 1)})
+    monkeypatch.setattr(keys, "DEFAULT_COST", 9)
+    assert app.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
+    if name.startswith("stdm"):
+        app.attack_file(FOLDER / f"{name}.png", "jpeg:60", tmp_path / "arrived.png")
+        assert app.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
+
+
+def test_what_a_reader_tries_is_part_of_the_format() -> None:
+    assert stdm.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
+    assert (len(stdm.SIZES), stdm.SIZES[-1]) == (39, 8192)
+    assert (stdm.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
+    assert keys.COSTS[1] == (64 * 1024, 3, 4)

@@ -32,8 +32,16 @@ class Case:
 
 #: What the README promises. A container is made once per case; it is not told which channel will come.
 CASES = (
-    Case(8, 42.0, ("jpeg:50", "jpeg:25", "webp:50", "avif:60", "jpeg2000:10")),
-    Case(200, 40.0, ("jpeg:75",)),
+    Case(
+        8,
+        42.0,
+        (
+            *("jpeg:50", "jpeg:25", "jpeg:10", "webp:50", "webp:25", "avif:60", "jpeg2000:10"),
+            *("contrast:0.8 | jpeg:50", "resize:0.5 | jpeg:75", "h264:30"),
+        ),
+    ),
+    Case(8, 46.0, ("jpeg:50", "jpeg:25")),
+    Case(200, 40.0, ("jpeg:75", "jpeg:50")),
 )
 
 

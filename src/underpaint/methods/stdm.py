@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class STDM:
     default_survive = "jpeg:50"
 
     def capacity(self, cover: Image) -> Capacity:
-        """The longest message to expect to survive its default at the lowest of :data:`QUALITIES`."""
+        """The longest message to expect to survive ``default_survive`` at the lowest of :data:`QUALITIES`."""
         cover = as_cover(cover)
         quality, overhead = QUALITIES[-1], frame.compact_size(Payload(b""))
         usable = (
@@ -108,8 +109,9 @@ class STDM:
             raise UsageError(
                 f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g} to {HIGHEST_PSNR:g} make sense"
             )
+        cover = as_cover(cover)
         needed = frame.compact_size(payload) if len(payload.data) <= _HOPELESS else len(payload.data)
-        size = next((size for size in SIZES if size >= needed and _fits(as_cover(cover), size)), None)
+        size = next((size for size in SIZES if size >= needed and _fits(cover, size)), None)
         if size is None:
             fits = self.capacity(cover).payload_bytes
             raise CapacityError(
@@ -124,7 +126,7 @@ class STDM:
         channel = survive or parse(self.default_survive)
         for quality in QUALITIES if psnr is None else (psnr,):
             container = _at_quality(plan, quality, channel)
-            if all(_carries(image, key, payload) for image in (container, *arrivals(channel, container))):
+            if all(_carries(image, key, payload) for image in chain([container], arrivals(channel, container))):
                 return container
         moved = channel(cover, 0).shape != cover.shape
         raise SurvivalError(

@@ -9,9 +9,9 @@ A bit decides which of two interleaved lattices the projection of many coefficie
 (Chen and Wornell, "Quantization index modulation", IEEE Trans. Inf. Theory 47(4), 2001). Signs, order and dither are
 keyed: without the key the projections look like any picture's.
 
-The coefficients are the lowest frequencies of a 16x16 block DCT of luma, without the mean. They are what codecs with
-8x8 blocks keep best (the three lowest live in JPEG's DC for the most part), and unlike the means they are small in any
-picture, so a change of gain hardly moves them across a lattice cell.
+The coefficients are the lowest frequencies of a lapped 16x16 transform of luma, without the mean. They are what codecs
+with 8x8 blocks keep best (the three lowest live in JPEG's DC for the most part), they leave no edges to be seen, and
+unlike the means they are small in any picture, so a change of gain hardly moves them across a lattice cell.
 """
 
 from __future__ import annotations
@@ -36,16 +36,36 @@ BLOCK = 16
 #: Frequencies (vertical, horizontal) in the order they are used: lowest first, the mean left out.
 FREQUENCIES = sorted(((v, h) for v in range(8) for h in range(8) if 0 < v + h < 8), key=lambda f: (sum(f), max(f), f))
 _WEIGHTS = np.array(LUMA, np.float32)
-#: Blocks are handled this many rows at a time, so that the memory needed does not grow with the picture's height.
-_ROWS_PER_STRIP = 16
+#: Colours are handled this many rows of pixels at a time, so that only luma needs memory for a whole picture.
+_ROWS_PER_STRIP = 16 * BLOCK
 
 
 def _dct_basis(count: int) -> Array:
     """The first *count* rows of the orthonormal DCT-II matrix of order :data:`BLOCK`: ``(count, BLOCK)``."""
-    k = np.arange(count)[:, None]
-    basis = np.sqrt(2 / BLOCK) * np.cos((2 * np.arange(BLOCK) + 1) * k * np.pi / (2 * BLOCK))
-    basis[0] /= np.sqrt(2)
-    return np.asarray(basis, np.float32)
+    return _dct(BLOCK)[:count].astype(np.float32)
+
+
+def _dct(order: int) -> NDArray[np.float64]:
+    """The orthonormal DCT-II matrix."""
+    k = np.arange(order)[:, None]
+    matrix = np.sqrt(2 / order) * np.cos((2 * np.arange(order) + 1) * k * np.pi / (2 * order))
+    matrix[0] /= np.sqrt(2)
+    return np.asarray(matrix)
+
+
+def _lapping() -> Array:
+    """The orthonormal filter across a border between blocks: ``(BLOCK, BLOCK)``, half of it on either side.
+
+    With it in front the block DCT is a lapped transform, whose basis functions reach over the border and fade out
+    instead of breaking off, so that no grid of blocks is seen (Tran, Liang, Tu, IEEE Trans. Signal Process. 51, 2003).
+    """
+    half = BLOCK // 2
+    n = 2 * np.arange(half) + 1
+    dct4 = np.sqrt(2 / half) * np.cos(n[:, None] * n * np.pi / (4 * half))
+    same, turned = np.eye(half), np.eye(half)[::-1]
+    butterfly = np.block([[same, turned], [turned, -same]])
+    inner = np.block([[same, 0 * same], [0 * same, turned @ _dct(half).T @ dct4 @ turned]])
+    return np.asarray(butterfly @ inner @ butterfly / 2, np.float32)
 
 
 def grid(image: Image) -> tuple[int, int]:
@@ -53,18 +73,33 @@ def grid(image: Image) -> tuple[int, int]:
     return image.shape[0] // BLOCK, image.shape[1] // BLOCK
 
 
-def _strips(image: Image) -> Iterator[tuple[slice, slice]]:
-    """Slices of block rows, and the pixel rows they cover."""
-    down, _ = grid(image)
-    for top in range(0, down, _ROWS_PER_STRIP):
-        bottom = min(top + _ROWS_PER_STRIP, down)
-        yield slice(top, bottom), slice(top * BLOCK, bottom * BLOCK)
+def _strips(image: Image) -> Iterator[slice]:
+    """The pixel rows of whole blocks, some at a time."""
+    bottom = grid(image)[0] * BLOCK
+    for top in range(0, bottom, _ROWS_PER_STRIP):
+        yield slice(top, min(top + _ROWS_PER_STRIP, bottom))
 
 
-def _luma(image: Image, rows: slice) -> Array:
-    """Luma of one strip, one row of blocks after the other: ``(down, BLOCK, across * BLOCK)``."""
-    width = grid(image)[1] * BLOCK
-    return (image[rows, :width] @ _WEIGHTS).reshape(-1, BLOCK, width)
+def _luma(image: Image) -> Array:
+    """Luma of all whole blocks: ``(down * BLOCK, across * BLOCK)``."""
+    down, across = grid(image)
+    luma = np.empty((down * BLOCK, across * BLOCK), np.float32)
+    for rows in _strips(image):
+        luma[rows] = image[rows, : across * BLOCK] @ _WEIGHTS
+    return luma
+
+
+def _filtered(luma: Array, across_borders: Array) -> Array:
+    """Filter *luma* across all borders between blocks, in place."""
+    height, width = luma.shape
+    half = BLOCK // 2
+    if height > BLOCK:
+        rows = luma[half:-half].reshape(-1, BLOCK, width)
+        rows[...] = across_borders @ rows
+    if width > BLOCK:
+        columns = luma[:, half:-half]
+        columns[...] = (columns.reshape(height, -1, BLOCK) @ across_borders.T).reshape(height, -1)
+    return luma
 
 
 def analyse(image: Image, count: int) -> Array:
@@ -72,12 +107,9 @@ def analyse(image: Image, count: int) -> Array:
     down, across = grid(image)
     vertical, horizontal = np.array(FREQUENCIES[:count]).T
     basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
-    coefficients = np.empty((down, across, count), np.float32)
-    for blocks, rows in _strips(image):
-        half = basis @ _luma(image, rows)
-        full = half.reshape(len(half), -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
-        coefficients[blocks] = full[:, vertical, :, horizontal].transpose(1, 2, 0)
-    return coefficients.ravel()
+    half = basis @ _filtered(_luma(image), _lapping()).reshape(down, BLOCK, -1)
+    full = half.reshape(down, -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
+    return np.asarray(full[:, vertical, :, horizontal].transpose(1, 2, 0), np.float32).ravel()
 
 
 def paint(image: Image, change: Array, count: int) -> Image:
@@ -85,14 +117,14 @@ def paint(image: Image, change: Array, count: int) -> Image:
     down, across = grid(image)
     vertical, horizontal = np.array(FREQUENCIES[:count]).T
     basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
+    full = np.zeros((down, len(basis), across, len(basis)), np.float32)
+    full[:, vertical, :, horizontal] = change.reshape(down, across, count).transpose(2, 0, 1)
+    luma = basis.T @ (full @ basis).reshape(down, len(basis), -1)
+    luma = _filtered(luma.reshape(down * BLOCK, -1), _lapping().T)
     painted = image.copy()
-    for blocks, rows in _strips(image):
-        part = change.reshape(down, across, count)[blocks]
-        full = np.zeros((part.shape[0], len(basis), across, len(basis)), np.float32)
-        full[:, vertical, :, horizontal] = part.transpose(2, 0, 1)
-        luma = basis.T @ (full @ basis).reshape(len(full), len(basis), -1)
+    for rows in _strips(image):
         strip = painted[rows, : across * BLOCK]
-        pixels = strip + luma.reshape(len(strip), -1, 1)
+        pixels = strip + luma[rows, :, None]
         strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
     return painted
 
@@ -103,11 +135,11 @@ def activity(image: Image) -> Array:
     A quarter without contrast counts as such, so a block that an edge crosses does not hide what lies beside the edge.
     """
     down, across = grid(image)
-    busy = np.empty((down, across), np.float32)
     half = BLOCK // 2
-    for blocks, rows in _strips(image):
-        quarters = _luma(image, rows).reshape(-1, 2, half, across, 2, half)
-        busy[blocks] = quarters.std(axis=(2, 5)).mean(axis=(1, 3))
+    quarters = _luma(image).reshape(down, 2, half, across, 2, half)
+    busy = np.empty((down, across), np.float32)
+    for row, block in zip(busy, quarters, strict=True):  # row by row, for std takes copies
+        row[...] = block.std(axis=(1, 4)).mean(axis=(0, 2))
     return busy.ravel()
 
 

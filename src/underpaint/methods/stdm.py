@@ -55,10 +55,10 @@ _SLACK = 0.1
 #: A block takes change in proportion to (activity + _FLATTEST) ** _MASKING, in grey levels.
 _FLATTEST = 2.0
 _MASKING = 0.75
-#: What masking and mending add to the even share of step² / 12 per bit; the mean over training pictures.
-_OVERHEAD = 1.2
+#: What masking and mending add to the even share of step² / 12 per bit: over training pictures, and a little more.
+_OVERHEAD = 1.25
 #: The step below which JPEG 50 leaves more than _TOLERATED of the coded bits wrong.
-_SMALLEST_STEP = 48.0
+_SMALLEST_STEP = 47.0
 #: Steps a reader tries: from the finest that carries anything to that of the shortest message at the lowest PSNR.
 _FINEST_STEP = 8.0
 _STEP_RATIO = 0.008

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, UsageError
+from underpaint.methods import MapCarrier
 from underpaint.methods.lsb import LSB
 from underpaint.secret import frame
 from underpaint.secret.keys import Key
@@ -70,6 +71,14 @@ def test_capacity_is_kept(shape: tuple[int, int]) -> None:
     assert METHOD.reveal(container, "drawing") == payload
     error = np.mean((container.astype(float) - image) ** 2)
     assert 10 * np.log10(255**2 / error) == pytest.approx(capacity.psnr, abs=0.8)  # the head's places carry less
+
+
+def test_the_map_is_the_same_for_cover_and_container() -> None:
+    carrier: MapCarrier = METHOD
+    image = cover()
+    container = hide(image, Payload(b"bytes"), "drawing")
+    assert np.array_equal(carrier.capacity_map(image), carrier.capacity_map(container))
+    assert np.unique(carrier.capacity_map(image)).tolist() == [0, 4]
 
 
 def test_too_large() -> None:

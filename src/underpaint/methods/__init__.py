@@ -3,8 +3,8 @@
 Three kinds of carrier lie below the methods; a method implements the one that fits it:
 
 * *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``
-* *map*: a capacity map says how many low bits of each value carry data; ``underpaint.embed`` places them. ``lsb``
-* *image*: a picture inside a picture.
+* *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places them. ``lsb``
+* *image* (:class:`ImageCarrier`): a picture inside a picture. None yet.
 
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
 """
@@ -18,7 +18,7 @@ from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
     from underpaint.secret.keys import Key
-    from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits
+    from underpaint.types import Bits, Capacity, CapacityMap, Image, Passage, Payload, SoftBits
 
 
 class Method(Protocol):
@@ -64,6 +64,26 @@ class BitCarrier(Protocol):
 
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
+        ...
+
+
+class MapCarrier(Protocol):
+    """A capacity map, by which :mod:`underpaint.embed` places bytes exactly."""
+
+    def capacity_map(self, image: Image) -> CapacityMap:
+        """Return how many low bits of each value may carry data: the same for a cover and for its container."""
+        ...
+
+
+class ImageCarrier(Protocol):
+    """A picture inside a picture, restored as well as may be."""
+
+    def embed_image(self, cover: Image, secret: Image, key: Key) -> Image:
+        """Return a container of the size of *cover*."""
+        ...
+
+    def extract_image(self, container: Image, key: Key) -> Image:
+        """Return the secret, as it was restored."""
         ...
 
 

@@ -51,7 +51,13 @@ class LSB:
         """
         cover = as_cover(cover)
         overhead = frame.BODY_OVERHEAD + frame.LONGEST_NAME
-        return Capacity(embed.room(_body_map(cover)) - overhead, embed.expected_psnr(_PLANES))
+        return Capacity(embed.room(self.capacity_map(cover)) - overhead, embed.expected_psnr(_PLANES))
+
+    def capacity_map(self, image: Image) -> CapacityMap:
+        """How many low bits of each value a body may take: the same for a cover and for its container."""
+        capacity = np.full(image.shape, _PLANES, np.uint8)
+        capacity.reshape(-1)[_head_places(image)] = 0
+        return capacity
 
     def hide(
         self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
@@ -71,7 +77,7 @@ class LSB:
         salt = frame.new_salt()
         key = Key.derive(passphrase, salt)
         body = frame.seal_body(payload, key)
-        capacity = _body_map(cover)
+        capacity = self.capacity_map(cover)
         free = embed.room(capacity)
         if len(body) > free:
             raise CapacityError(
@@ -98,7 +104,7 @@ class LSB:
             raise frame.not_found()
         head = np.packbits(container.reshape(-1)[_head_places(container)] & 1).tobytes()
         header, key = frame.open_head(head, passphrase, self.name)
-        capacity = _body_map(container)
+        capacity = self.capacity_map(container)
         if header.parameter or header.length > embed.room(capacity):
             raise frame.newer()
         return frame.open_body(embed.extract(container, header.length, capacity, key), key)
@@ -106,9 +112,3 @@ class LSB:
 
 def _head_places(image: Image) -> NDArray[np.intp]:
     return np.arange(_HEAD_BITS, dtype=np.int64) * image.size // _HEAD_BITS
-
-
-def _body_map(image: Image) -> CapacityMap:
-    capacity = np.full(image.shape, _PLANES, np.uint8)
-    capacity.reshape(-1)[_head_places(image)] = 0
-    return capacity

@@ -177,6 +177,8 @@ def test_bare_bits_survive() -> None:
         assert np.array_equal(soft > 0, bits), chain
     with pytest.raises(CapacityError):
         METHOD.extract_bits(cover, 449, KEY, psnr=40)
+    with pytest.raises(UsageError, match="bits, each 0 or 1"):
+        METHOD.embed_bits(cover, bits + np.uint8(1), KEY, psnr=40)
 
 
 def test_containers_of_version_1_stay_readable() -> None:

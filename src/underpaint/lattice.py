@@ -16,6 +16,7 @@ unlike the means they are small in any picture, so a change of gain hardly moves
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +41,7 @@ _WEIGHTS = np.array(LUMA, np.float32)
 _ROWS_PER_STRIP = 16 * BLOCK
 
 
+@cache
 def _dct_basis(count: int) -> Array:
     """The first *count* rows of the orthonormal DCT-II matrix of order :data:`BLOCK`: ``(count, BLOCK)``."""
     return _dct(BLOCK)[:count].astype(np.float32)
@@ -53,6 +55,7 @@ def _dct(order: int) -> NDArray[np.float64]:
     return np.asarray(matrix)
 
 
+@cache
 def _lapping() -> Array:
     """The orthonormal filter across a border between blocks: ``(BLOCK, BLOCK)``, half of it on either side.
 
@@ -106,7 +109,7 @@ def analyse(image: Image, count: int) -> Array:
     """The first *count* coefficients of every block: ``float32 (blocks * count,)``, block by block."""
     down, across = grid(image)
     vertical, horizontal = np.array(FREQUENCIES[:count]).T
-    basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
+    basis = _dct_basis(int(max(vertical.max(), horizontal.max())) + 1)
     half = basis @ _filtered(_luma(image), _lapping()).reshape(down, BLOCK, -1)
     full = half.reshape(down, -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
     return np.asarray(full[:, vertical, :, horizontal].transpose(1, 2, 0), np.float32).ravel()
@@ -116,7 +119,7 @@ def paint(image: Image, change: Array, count: int) -> Image:
     """Add a *change* of the coefficients to all three colour channels, rounded and clipped to 8 bits."""
     down, across = grid(image)
     vertical, horizontal = np.array(FREQUENCIES[:count]).T
-    basis = _dct_basis(max(vertical.max(), horizontal.max()) + 1)
+    basis = _dct_basis(int(max(vertical.max(), horizontal.max())) + 1)
     full = np.zeros((down, len(basis), across, len(basis)), np.float32)
     full[:, vertical, :, horizontal] = change.reshape(down, across, count).transpose(2, 0, 1)
     luma = basis.T @ (full @ basis).reshape(down, len(basis), -1)

@@ -29,7 +29,7 @@ from underpaint.errors import CapacityError, DamagedError, NotFoundError, Payloa
 from underpaint.lattice import Array, Spread, activity, analyse, grid, paint
 from underpaint.secret import ecc, frame
 from underpaint.secret.keys import COMPACT_COST, SALT, Key
-from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_cover
+from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
@@ -151,6 +151,7 @@ class STDM:
         these. A single container misses *psnr* by a little; over many pictures the mean meets it. Without *survive*
         it is mended for JPEG 25, which covers milder channels.
         """
+        bits = as_bits(bits)
         spread, step = _bare(cover, key, len(bits), psnr)
         return _mended(_Plan(cover, COUNTS[0], ((spread, bits),)), step, survive or parse("jpeg:25"))
 

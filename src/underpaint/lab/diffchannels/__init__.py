@@ -1,0 +1,21 @@
+"""Attack layers: what may happen to a container, with a gradient; one class per layer, one entry each in LAYERS.
+
+Every layer is called as ``layer(x, rng)`` with ``x`` of ``float (B, 3, H, W)`` in [0, 1] and returns the same shape.
+A layer that stands for one of the runtime's channels has its name and its parameters.
+"""
+
+from __future__ import annotations
+
+from underpaint.lab.diffchannels.jpeg import DiffJpeg, FourierQuantise, JpegDrop, JpegMask
+from underpaint.lab.diffchannels.layer import Layer
+from underpaint.lab.diffchannels.pseudo import PseudoDifferentiable
+
+__all__ = ["LAYERS", "DiffJpeg", "FourierQuantise", "JpegDrop", "JpegMask", "Layer", "PseudoDifferentiable"]
+
+LAYERS: dict[str, type[Layer]] = {
+    "pseudo": PseudoDifferentiable,
+    "jpeg": DiffJpeg,
+    "jpeg-mask": JpegMask,
+    "jpeg-drop": JpegDrop,
+    "fourier-quantise": FourierQuantise,
+}

@@ -1,0 +1,39 @@
+"""What a paper owes the training loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from torch import Tensor
+
+    from underpaint.lab.recipe import Recipe
+
+
+class Model(Protocol):
+    """A ``torch.nn.Module`` that knows its losses.
+
+    Its parts are its direct submodules; each that has parameters gets an Adam of its own.
+    """
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it is trained by."""
+
+    def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield, one after the other, the name of a part and what it is trained by in this step.
+
+        Between two yields the part takes its optimiser step, so that the next loss is computed with its new weights.
+
+        Args:
+            images: ``float32 (B, 3, H, W)`` in [0, 1].
+            step: counts from 0.
+            rng: for all that is random, as is PyTorch's global generator: both start anew at every step, so that a
+                run that is resumed draws what it would have drawn.
+
+        Yields:
+            The part's name, and its losses by name, weighted: their sum is what is minimised.
+        """

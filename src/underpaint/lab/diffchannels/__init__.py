@@ -6,16 +6,38 @@ A layer that stands for one of the runtime's channels has its name and its param
 
 from __future__ import annotations
 
+from underpaint.lab.diffchannels.geometry import Cropout, Flip, Resize, Rotate
 from underpaint.lab.diffchannels.jpeg import DiffJpeg, FourierQuantise, JpegDrop, JpegMask
 from underpaint.lab.diffchannels.layer import Layer
+from underpaint.lab.diffchannels.pixel import Blur, Brightness, Contrast, Noise
 from underpaint.lab.diffchannels.pseudo import PseudoDifferentiable
+from underpaint.lab.diffchannels.twins import TWINS, Sequence, twin
 
-__all__ = ["LAYERS", "DiffJpeg", "FourierQuantise", "JpegDrop", "JpegMask", "Layer", "PseudoDifferentiable"]
+__all__ = [
+    "LAYERS",
+    "TWINS",
+    "Blur",
+    "Brightness",
+    "Contrast",
+    "Cropout",
+    "DiffJpeg",
+    "Flip",
+    "FourierQuantise",
+    "JpegDrop",
+    "JpegMask",
+    "Layer",
+    "Noise",
+    "PseudoDifferentiable",
+    "Resize",
+    "Rotate",
+    "Sequence",
+    "twin",
+]
 
 LAYERS: dict[str, type[Layer]] = {
     "pseudo": PseudoDifferentiable,
-    "jpeg": DiffJpeg,
     "jpeg-mask": JpegMask,
     "jpeg-drop": JpegDrop,
     "fourier-quantise": FourierQuantise,
+    **TWINS,
 }

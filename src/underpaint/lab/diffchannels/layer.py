@@ -42,3 +42,11 @@ class Layer(ABC):
 def straight_through(forward: Tensor, backward: Tensor) -> Tensor:
     """Return the values of *forward*, exactly, with the gradient of *backward*."""
     return forward.detach() + (backward - backward.detach())
+
+
+def separable(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Apply one matrix down and one across: ``(…, H, W)`` to ``(…, H', W')`` by ``(H', H)`` and ``(W', W)``.
+
+    Pictures in training are small: products with full matrices are as fast as filtering, and deterministic on a GPU.
+    """
+    return rows.to(planes) @ planes @ columns.to(planes).mT

@@ -8,7 +8,7 @@
 
 Zhang, Karjauv, Benz and Kweon, "Towards Robust Data Hiding Against (JPEG) Compression: A Pseudo-Differentiable Deep
 Learning Approach" (arXiv:2101.00973), figure 3. The surrogate is ours: the identity's gradient says that a codec keeps
-what it destroys.
+what it destroys, and that a channel that moves pixels leaves them where they are.
 
 Deviation: the authors' code truncates to 8 bits, which darkens every picture by half a level. Here values are rounded.
 """
@@ -47,8 +47,9 @@ class PseudoDifferentiable(Layer):
             ``lambda rng: f"jpeg:{rng.integers(5, 96)}"``.
         weights: how often each passage is drawn, in any unit; all the same if not given.
         workers: threads that share a batch; one per processor if not given.
-        surrogate: the layer whose gradient is taken, for the passages together. For one that fits each strength, make
-            one layer per strength: it costs nothing.
+        surrogate: the layer whose gradient is taken, or a function that returns one for the passage drawn, such as
+            :func:`~underpaint.lab.diffchannels.twins.twin`. A surrogate of another strength than the codec's is worth
+            little more than the identity.
 
     Raises:
         UsageError: no such channel, weights that do not fit the passages, or, when called, a passage that changes the
@@ -60,7 +61,7 @@ class PseudoDifferentiable(Layer):
         passages: Passage | Sequence[Passage] | Callable[[np.random.Generator], Passage],
         weights: Sequence[float] | None = None,
         workers: int | None = None,
-        surrogate: Layer | None = None,
+        surrogate: Layer | Callable[[Chain], Layer] | None = None,
     ) -> None:
         self.workers = os.cpu_count() if workers is None else workers
         self.surrogate = surrogate
@@ -73,23 +74,33 @@ class PseudoDifferentiable(Layer):
 
     def _apply(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         sent = (x.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        passages = [_read(self.draw(rng)) for _ in sent]
         # A generator for each picture: the order in which threads finish must not matter.
-        seeds = rng.integers(2**63, size=len(sent))
+        seeds = [int(seed) for seed in rng.integers(2**63, size=len(sent))]
         with ThreadPoolExecutor(self.workers) as pool:
-            received = np.stack(list(pool.map(self._arrive, sent, seeds)))
+            received = np.stack(list(pool.map(_arrive, passages, sent, seeds)))
         levels = torch.from_numpy(received).to(x.device).permute(0, 3, 1, 2)
-        backward = x if self.surrogate is None else self.surrogate(x, rng)
-        return straight_through(levels.to(x.dtype) / 255, backward)
+        return straight_through(levels.to(x.dtype) / 255, self._backward(x, passages, seeds, rng))
 
-    def _arrive(self, image: Image, seed: int) -> Image:
-        rng = np.random.default_rng(seed)
-        passage = _read(self.draw(rng))
-        received = passage(image, rng)
-        if received.shape != image.shape:
-            raise UsageError(
-                f"{passage} changes the size of a picture", hint="instead of rescale and crop take resize and cropout"
-            )
-        return received
+    def _backward(self, x: Tensor, passages: list[Chain], seeds: list[int], rng: np.random.Generator) -> Tensor:
+        """What the gradient is taken of."""
+        if self.surrogate is None:
+            return x
+        if isinstance(self.surrogate, Layer):
+            return self.surrogate(x, rng)
+        layers = map(self.surrogate, passages)
+        # The seeds of the real channels, so that what is random in both happens in both.
+        pictures = zip(layers, torch.split(x, 1), seeds, strict=True)
+        return torch.cat([layer(picture, np.random.default_rng(seed)) for layer, picture, seed in pictures])
+
+
+def _arrive(passage: Chain, image: Image, seed: int) -> Image:
+    received = passage(image, seed)
+    if received.shape != image.shape:
+        raise UsageError(
+            f"{passage} changes the size of a picture", hint="instead of rescale and crop take resize and cropout"
+        )
+    return received
 
 
 def _weighted(passages: Sequence[Passage], weights: Sequence[float] | None) -> Callable[[np.random.Generator], Passage]:

@@ -39,6 +39,7 @@ survives.
   demo                                   the whole round on a photograph
   bench    TABLE METHOD                  measure what a method survives
   zoo      [NAME]                        the models that are installed
+  train    [RECIPE] --data DIR           train one, or see what can be trained
 
 For example:
 
@@ -295,6 +296,31 @@ def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show th
         parts = [f"{file} {fact}" for file, fact in value.items()] if isinstance(value, dict) else [value]
         print(f"{key.replace('_', ' '):16}", *parts, sep="  ")
     print(f"\n{text}")
+
+
+@commands.command()
+def train(
+    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", help="Without one, all are listed.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder or zip file of photographs.")] = None,
+    run: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run; runs/RECIPE by default.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")] = None,
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="GPUs, or processes without one.")] = 1,
+) -> None:
+    """Train a network, or go on where the same command was interrupted."""
+    from underpaint.lab import train as lab
+
+    if recipe is None:
+        for name, summary in lab.recipes().items():
+            print(f"{name:16}  {summary}")
+        return
+    if data is None:
+        raise UsageError("there is nothing to train on", hint="name a folder or zip file of photographs after --data")
+    try:
+        checkpoint, steps = lab.train(recipe, data, run=run, settings=settings or (), devices=devices)
+    except KeyboardInterrupt:
+        print("underpaint: stopped; the same command goes on from here", file=sys.stderr)
+        raise
+    print(f"trained {recipe} for {steps:,} steps: {checkpoint}", file=sys.stderr)
 
 
 def _payload(message: str | None, file: str | None) -> str | Payload:

@@ -121,7 +121,7 @@ def _cut(picture: Image, crop: int, rng: np.random.Generator) -> Image:
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     square: NDArray[np.uint8] = picture[top : top + side, left : left + side]
     if side > crop:
-        reduced = PIL.Image.fromarray(square).resize((crop, crop), PIL.Image.Resampling.LANCZOS)
+        reduced = PIL.Image.fromarray(square).resize((crop, crop), PIL.Image.Resampling.BICUBIC)
         square = np.asarray(reduced)
     vertical, horizontal = rng.integers(2, size=2) * 2 - 1
     return square[::vertical, ::horizontal]

@@ -1,0 +1,69 @@
+"""``underpaint train``: a recipe by its name, some settings, photographs, and a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from underpaint.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Where runs lie unless another folder is named.
+RUNS = Path("runs")
+
+
+def recipes() -> dict[str, str]:
+    """Return what can be trained: a line on each recipe, by name.
+
+    Raises:
+        MissingExtraError: PyTorch or Lightning Fabric is not installed.
+    """
+    _need_torch()
+    from underpaint.lab.papers import RECIPES
+
+    return {name: entry.summary for name, entry in RECIPES.items()}
+
+
+def train(
+    name: str, data: Path, *, run: Path | None = None, settings: Iterable[str] = (), devices: int = 1
+) -> tuple[Path, int]:
+    """Train a recipe, or go on with the run that was interrupted.
+
+    Args:
+        name: one of :func:`recipes`.
+        data: folder or zip file of photographs; a tenth of them, by their hash, is held out.
+        run: the run's folder, by default ``runs/<name>``.
+        settings: each ``key=value``, as for :func:`~underpaint.lab.recipe.with_settings`.
+        devices: as for :func:`~underpaint.lab.fit.fit`.
+
+    Returns:
+        The checkpoint's file, and the steps it has behind it.
+
+    Raises:
+        UsageError: no such recipe, a wrong setting, or :func:`~underpaint.lab.fit.fit`'s own reasons.
+        MissingExtraError: PyTorch or Lightning Fabric is not installed.
+        UnderpaintError: the reasons of reading the photographs and of :func:`~underpaint.lab.fit.fit`.
+    """
+    _need_torch()
+    from underpaint.lab.data import Photographs
+    from underpaint.lab.fit import fit
+    from underpaint.lab.papers import RECIPES
+    from underpaint.lab.recipe import with_settings
+
+    if name not in RECIPES:
+        raise UsageError(f"no recipe is called '{name}'", hint=f"the recipes are {', '.join(RECIPES)}")
+    recipe = with_settings(RECIPES[name].recipe, settings)
+    photographs = Photographs.open(data, split="train")
+    checkpoint = fit(RECIPES[name].model(recipe), photographs, run or RUNS / name, devices=devices)
+    return checkpoint, recipe.steps
+
+
+def _need_torch() -> None:
+    try:
+        import lightning_fabric  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError:
+        hint = "pip install 'underpaint[lab]'"
+        raise MissingExtraError("training needs PyTorch and Lightning Fabric", hint=hint) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from underpaint.channels import geometry
 from underpaint.lab.diffchannels.layer import Layer, separable
@@ -79,12 +80,11 @@ class Rotate(Layer):
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         height, width = x.shape[-2:]
         places, weights, inside = _turning(height, width, self.degrees)
-        places, weights, inside = places.to(x.device), weights.to(x), inside.to(x.device)
-        pixels = x.flatten(2)
-        turned = torch.zeros_like(pixels)
-        for place, weight in zip(places, weights, strict=True):
-            turned = turned + weight * pixels.index_select(2, place)
-        return torch.where(inside, turned, _GREY / 255).clamp(0, 1).view_as(x)
+        # Pixel by pixel, the values of all pictures side by side: the fastest way to gather and weigh them.
+        values = x.flatten(2).permute(2, 0, 1).flatten(1)  # (H * W, B * 3)
+        turned = functional.embedding_bag(places.to(x.device), values, mode="sum", per_sample_weights=weights.to(x))
+        turned = torch.where(inside.to(x.device)[:, None], turned, _GREY / 255).clamp(0, 1)
+        return turned.mT.reshape(x.shape)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _turning(height: int, width: int, degrees: float) -> tuple[Tensor, Tensor, T
     """Where each pixel of a turned picture comes from, as Pillow has it.
 
     Returns:
-        Indices ``(16, H * W)`` of the pixels around each source, their weights ``(16, H * W)``, and whether the source
+        Indices ``(H * W, 16)`` of the pixels around each source, their weights ``(H * W, 16)``, and whether the source
         lies inside the picture, ``(H * W,)``.
     """
     angle, centre = np.deg2rad(degrees), (height / 2, width / 2)
@@ -131,9 +131,9 @@ def _turning(height: int, width: int, degrees: float) -> tuple[Tensor, Tensor, T
     inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
     rows, row_weights = _taps(down - 0.5, height)
     columns, column_weights = _taps(across - 0.5, width)
-    places = (rows[:, None] * width + columns).reshape(16, -1)
-    weights = (row_weights[:, None] * column_weights).reshape(16, -1)
-    return torch.from_numpy(places), torch.from_numpy(weights), torch.from_numpy(inside)
+    places = (rows[:, None] * width + columns).reshape(16, -1).T
+    weights = (row_weights[:, None] * column_weights).reshape(16, -1).T
+    return torch.from_numpy(places.copy()), torch.from_numpy(weights.copy()), torch.from_numpy(inside)
 
 
 def _taps(source: NDArray[np.float64], side: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import subprocess
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from underpaint.lab.recipe import Recipe
 
 RECIPE, LOG, CHECKPOINT = "recipe.json", "log.jsonl", "checkpoint.pt"
-#: Steps that a line of the log tells of, at most.
+#: Lines of the log of a whole run, at least, if it has as many steps.
+_LINES = 100
+#: Steps that a line tells of, at most.
 _LONGEST_WINDOW = 50
 
 
@@ -104,6 +107,9 @@ def read_state(run: Path) -> State | None:
     if not (run / CHECKPOINT).exists():
         return None
     try:
+        with zipfile.ZipFile(run / CHECKPOINT) as archive:  # which PyTorch reads without looking at its checksums
+            if archive.testzip():
+                raise ValueError
         state: State = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
         if state.keys() != State.__annotations__.keys():
             raise ValueError
@@ -174,7 +180,7 @@ class Log:
 
     def __init__(self, run: Path, steps: int, state: State | None, *, silent: bool) -> None:
         self._file, self._silent, self._steps = run / LOG, silent, steps
-        self._window = min(max(1, steps // 100), _LONGEST_WINDOW)
+        self._window = min(max(1, steps // _LINES), _LONGEST_WINDOW)
         self.sums: dict[str, Tensor] = state["sums"] if state else {}
         self.counts: dict[str, int] = state["counts"] if state else {}
         if not silent:

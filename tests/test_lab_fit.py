@@ -280,6 +280,8 @@ def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ModelError, match=r"recipe\.json is missing or damaged"):
         train(tmp_path, steps=1)
+    (tmp_path / "checkpoint.pt").unlink()
+    train(tmp_path, steps=2)  # nothing is lost, so it is begun anew
 
 
 def test_a_part_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

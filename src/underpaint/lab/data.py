@@ -130,7 +130,7 @@ def _cut(picture: Image, crop: int, rng: np.random.Generator) -> Image:
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of every picture file at *path*, sorted by name; what is hidden is left out."""
     if path.is_dir():
-        for inner in sorted(path.iterdir()):
+        for inner in sorted(path.iterdir(), key=lambda inner: inner.name):
             if not inner.name.startswith("."):
                 yield from _files(inner)
     elif path.suffix.lower() == ".zip":
@@ -144,8 +144,8 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in sorted(archive.namelist()):
-                inner = PurePosixPath(member)
+            # As folders are read: what has no slash in its name does not come before what lies deeper.
+            for inner, member in sorted((PurePosixPath(member), member) for member in archive.namelist()):
                 hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
                 if inner.suffix.lower() in _EXTENSIONS and not hidden:
                     yield f"{path}: {member}", archive.read(member)

@@ -55,7 +55,7 @@ class State(TypedDict):
 
 
 def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs, processes: int, device: str) -> None:
-    """Make the folder *run* and write down what is about to be trained; or see that it is what was written there.
+    """Make the folder *run* and write down what is about to be trained; where training has begun, see that it is that.
 
     Raises:
         UsageError: *run* is of another model, recipe, data or number of processes.
@@ -64,7 +64,7 @@ def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs,
     data = {"name": photographs.name, "pictures": len(photographs), "sha256": photographs.sha256}
     settings = json.loads(json.dumps(asdict(recipe)))  # as they will be read: tuples become lists
     record = {"model": type(model).__name__, "recipe": settings, "data": data, "processes": processes}
-    if not (run / RECIPE).exists():
+    if not (run / CHECKPOINT).exists():
         run.mkdir(parents=True, exist_ok=True)
         record |= {"commit": _commit(), "device": device}
         write_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n", run / RECIPE)

@@ -37,7 +37,7 @@ def test_without_a_recipe_all_are_listed() -> None:
     outcome = run("train")
     assert outcome.status == 0
     assert [line.split()[0] for line in outcome.stdout.decode().splitlines()] == list(RECIPES)
-    assert "toy               turns pictures into their negatives\n" in outcome.stdout.decode()
+    assert "  turns pictures into their negatives\n" in outcome.stdout.decode()
 
 
 def test_training_leaves_a_run() -> None:
@@ -74,7 +74,8 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("words", "reason", "hint"),
     [
-        ("nothing --data photographs", "no recipe is called 'nothing'", "toy"),
+        ("nothing --data photographs", "no recipe is called 'nothing'", "'underpaint train' lists them all"),
+        ("toys --data photographs", "no recipe is called 'toys'", "did you mean 'toy'?"),
         ("toy --data photographs --set step=1", "the recipe has no 'step'", "did you mean 'steps'?"),
         ("toy --data photographs --devices 3", "a batch of 4 cannot be shared by 3", "multiple"),
         ("toy --data photographs --set crop=64", "no photograph in photographs is large enough", ""),

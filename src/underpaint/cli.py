@@ -310,8 +310,9 @@ def train(
     from underpaint.lab import train as lab
 
     if recipe is None:
-        for name, summary in lab.recipes().items():
-            print(f"{name:16}  {summary}")
+        recipes = lab.recipes()
+        for name, summary in recipes.items():
+            print(f"{name:{max(map(len, recipes))}}  {summary}")
         return
     if data is None:
         raise UsageError("there is nothing to train on", hint="name a folder or zip file of photographs after --data")

@@ -1,11 +1,14 @@
-"""What a paper owes the training loop."""
+"""What a paper owes the training loop: models that yield their losses, and an entry for each recipe."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from torch import Tensor
@@ -37,3 +40,20 @@ class Model(Protocol):
         Yields:
             The part's name, and its losses by name, weighted: their sum is what is minimised.
         """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that ``underpaint train`` can train."""
+
+    #: Makes the model of a recipe of the same class as :attr:`recipe`.
+    build: Callable[[Any], Model]
+    #: What it is trained by unless settings change it.
+    recipe: Recipe
+    #: One line, for listings.
+    summary: str
+
+    def model(self, recipe: Recipe) -> Model:
+        """Return a new model, whose first weights follow from the recipe's seed."""
+        torch.manual_seed(recipe.seed)
+        return self.build(recipe)

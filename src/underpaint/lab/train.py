@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def train(
     from underpaint.lab.recipe import with_settings
 
     if name not in RECIPES:
-        raise UsageError(f"no recipe is called '{name}'", hint=f"the recipes are {', '.join(RECIPES)}")
+        near = get_close_matches(name, RECIPES, 1)
+        hint = f"did you mean '{near[0]}'?" if near else "'underpaint train' lists them all"
+        raise UsageError(f"no recipe is called '{name}'", hint=hint)
     recipe = with_settings(RECIPES[name].recipe, settings)
     photographs = Photographs.open(data, split="train")
     checkpoint = fit(RECIPES[name].model(recipe), photographs, run or RUNS / name, devices=devices)

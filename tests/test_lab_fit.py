@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -315,6 +316,13 @@ def test_nothing_is_shown_unless_at_a_terminal(tmp_path: Path, capfd: pytest.Cap
     train(tmp_path)
     assert capfd.readouterr() == ("", "")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_in_a_thread(tmp_path: Path) -> None:
+    """Signals are for the main thread alone."""
+    with ThreadPoolExecutor(1) as pool:
+        threaded = pool.submit(train, tmp_path / "thread", steps=2).result()
+    assert same(weights(threaded), weights(train(tmp_path / "main", steps=2)))
 
 
 def test_progress_at_a_terminal(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from underpaint import app
+from underpaint import app, marks
 from underpaint.methods import stdm
 from underpaint.secret import keys
 from underpaint.types import Payload
@@ -39,7 +39,7 @@ def test_old_containers(
 
 
 def test_what_a_reader_tries_is_part_of_the_format() -> None:
-    assert stdm.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
-    assert (len(stdm.SIZES), stdm.SIZES[-1]) == (39, 8192)
-    assert (stdm.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
+    assert marks.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
+    assert (len(marks.SIZES), marks.SIZES[-1]) == (39, 8192)
+    assert (marks.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
     assert keys.COSTS[1] == (64 * 1024, 3, 4)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from underpaint.lattice import BLOCK, FREQUENCIES, Spread, _lapping, activity, analyse, grid, paint
+from underpaint.lattice import BLOCK, FREQUENCIES, Spread, activity, analyse, grid, lapping, paint
 from underpaint.secret.keys import Key
 from underpaint.types import Image
 
@@ -35,8 +35,8 @@ def test_one_block_is_the_orthonormal_dct_of_luma() -> None:
     assert analyse(image, 35) == pytest.approx([whole[f] for f in FREQUENCIES], abs=2e-3)
 
 
-def test_lapping_is_orthonormal_and_passes_even_light() -> None:
-    across = _lapping()
+def testlapping_is_orthonormal_and_passes_even_light() -> None:
+    across = lapping()
     assert across @ across.T == pytest.approx(np.eye(BLOCK), abs=1e-6)
     assert across.sum(axis=1) == pytest.approx(np.ones(BLOCK), abs=1e-6)
     assert np.abs(analyse(grey(np.full((64, 80), 90.0)), 35)).max() < 1e-2

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underpaint import image as files
-from underpaint import metrics, samples
+from underpaint import marks, metrics, samples
 from underpaint.channels import Chain, parse
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.lattice import analyse
+from underpaint.marks import FALSE_ALARM
 from underpaint.methods import METHODS, stdm
-from underpaint.methods.stdm import FALSE_ALARM, STDM
+from underpaint.methods.stdm import COUNTS, STDM, Grid
 from underpaint.secret.keys import SALT, Key
 from underpaint.types import Image, Payload
 
@@ -136,9 +137,9 @@ def test_impossible_quality(psnr: float) -> None:
 
 
 def test_beyond_repair_is_damaged_and_not_nothing() -> None:
-    count, pilots, message = stdm._layout(KEY, COFFEE, 16)
+    count, pilots, message = marks.layout(Grid.of(COFFEE), KEY, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
-    plan = stdm._Plan(COFFEE, count, ((pilots, stdm._pilot(KEY, 16)), (message, noise)))
+    plan = marks.Plan(Grid.of(COFFEE), COFFEE, count, ((pilots, marks.pilot(KEY, 16)), (message, noise)))
     broken = stdm._at_quality(plan, 42, parse("jpeg:50"))
     with pytest.raises(DamagedError, match="too much of it is lost"):
         METHOD.reveal(broken, PASSPHRASE)
@@ -184,11 +185,11 @@ def test_bare_bits_survive() -> None:
 def test_containers_of_version_1_stay_readable() -> None:
     """Where everything lies is frozen: readers of every later version have to look in the same places."""
     layout = hashlib.sha256()
-    count, pilots, message = stdm._layout(KEY, COFFEE[:128, :128], 16)
+    count, pilots, message = marks.layout(Grid.of(COFFEE[:128, :128]), KEY, 16)
     for spread in (pilots, message):
         for part in (spread.order.astype("<i4"), spread.signs.astype("i1"), (spread.dither * 2**32).astype("<u4")):
             layout.update(np.ascontiguousarray(part).tobytes())
-    layout.update(stdm._pilot(KEY, 16).tobytes())
+    layout.update(marks.pilot(KEY, 16).tobytes())
     assert (count, layout.hexdigest()) == (14, "a582175a664cf8b36c0b96c006a11e3684ab206c6c7bd95845c7180139827811")
 
 
@@ -226,12 +227,12 @@ def test_pilots_of_unmarked_pictures_behave_as_the_bound_assumes() -> None:
         top, left = rng.integers(0, 250, 2)
         crop = COFFEE[top : top + 128, left : left + 128]
         key = Key.derive(None, f"unmarked {seed:07}".encode())
-        spread = stdm._pilots(key, crop, stdm.COUNTS[0])
+        spread = marks._pilots(Grid.of(crop), key, COUNTS[0])
         phases = spread.phases(spread.project(analyse(crop, stdm.COUNTS[0])), np.array([60.0]))
         cosines.append(np.cos(2 * np.pi * phases[0]))
     sums = np.sum(cosines, axis=1)
     assert abs(np.mean(cosines)) < 0.02
     assert np.mean(np.square(cosines)) == pytest.approx(0.5, abs=0.02)
-    assert np.std(sums) == pytest.approx(np.sqrt(stdm.PILOTS / 2), rel=0.15)
+    assert np.std(sums) == pytest.approx(np.sqrt(marks.PILOTS / 2), rel=0.15)
     for level in (8, 12, 16):
-        assert np.mean(sums >= level) <= np.exp(-(level**2) / stdm.PILOTS)
+        assert np.mean(sums >= level) <= np.exp(-(level**2) / marks.PILOTS)

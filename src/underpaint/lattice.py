@@ -56,7 +56,7 @@ def _dct(order: int) -> NDArray[np.float64]:
 
 
 @cache
-def _lapping() -> Array:
+def lapping() -> Array:
     """The orthonormal filter across a border between blocks: ``(BLOCK, BLOCK)``, half of it on either side.
 
     With it in front the block DCT is a lapped transform, whose basis functions reach over the border and fade out
@@ -107,39 +107,59 @@ def _filtered(luma: Array, across_borders: Array) -> Array:
 
 def analyse(image: Image, count: int) -> Array:
     """The first *count* coefficients of every block: ``float32 (blocks * count,)``, block by block."""
-    down, across = grid(image)
-    vertical, horizontal = np.array(FREQUENCIES[:count]).T
-    basis = _dct_basis(int(max(vertical.max(), horizontal.max())) + 1)
-    half = basis @ _filtered(_luma(image), _lapping()).reshape(down, BLOCK, -1)
-    full = half.reshape(down, -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
-    return np.asarray(full[:, vertical, :, horizontal].transpose(1, 2, 0), np.float32).ravel()
+    return transform(_luma(image), count)
 
 
 def paint(image: Image, change: Array, count: int) -> Image:
     """Add a *change* of the coefficients to all three colour channels, rounded and clipped to 8 bits."""
-    down, across = grid(image)
+    return add(image, inverse(change, *grid(image), count))
+
+
+def activity(image: Image) -> Array:
+    """How busy each block is, as :func:`busyness`, ``float32 (blocks,)`` in grey levels."""
+    return busyness(_luma(image))
+
+
+def transform(luma: Array, count: int) -> Array:
+    """The same coefficients of *luma*, ``float32 (down * BLOCK, across * BLOCK)``, which is overwritten."""
+    down, across = (side // BLOCK for side in luma.shape)
+    vertical, horizontal = np.array(FREQUENCIES[:count]).T
+    basis = _dct_basis(int(max(vertical.max(), horizontal.max())) + 1)
+    half = basis @ _filtered(luma, lapping()).reshape(down, BLOCK, -1)
+    full = half.reshape(down, -1, across, BLOCK) @ basis.T  # (down, vertical, across, horizontal)
+    return np.asarray(full[:, vertical, :, horizontal].transpose(1, 2, 0), np.float32).ravel()
+
+
+def inverse(coefficients: Array, down: int, across: int, count: int) -> Array:
+    """The luma, ``float32 (down * BLOCK, across * BLOCK)``, that has these coefficients and no others."""
     vertical, horizontal = np.array(FREQUENCIES[:count]).T
     basis = _dct_basis(int(max(vertical.max(), horizontal.max())) + 1)
     full = np.zeros((down, len(basis), across, len(basis)), np.float32)
-    full[:, vertical, :, horizontal] = change.reshape(down, across, count).transpose(2, 0, 1)
+    full[:, vertical, :, horizontal] = coefficients.reshape(down, across, count).transpose(2, 0, 1)
     luma = basis.T @ (full @ basis).reshape(down, len(basis), -1)
-    luma = _filtered(luma.reshape(down * BLOCK, -1), _lapping().T)
+    return _filtered(luma.reshape(down * BLOCK, -1), lapping().T)
+
+
+def add(image: Image, luma: Array) -> Image:
+    """Add *luma*, from the top left corner on, to all three colour channels, rounded and clipped to 8 bits."""
+    height, width = luma.shape
     painted = image.copy()
-    for rows in _strips(image):
-        strip = painted[rows, : across * BLOCK]
+    for top in range(0, height, _ROWS_PER_STRIP):
+        rows = slice(top, min(top + _ROWS_PER_STRIP, height))
+        strip = painted[rows, :width]
         pixels = strip + luma[rows, :, None]
         strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
     return painted
 
 
-def activity(image: Image) -> Array:
-    """How busy each block is, ``float32 (blocks,)`` in grey levels: mean standard deviation of luma in its quarters.
+def busyness(luma: Array) -> Array:
+    """Mean standard deviation of *luma* in the quarters of each block: ``float32 (blocks,)``.
 
     A quarter without contrast counts as such, so a block that an edge crosses does not hide what lies beside the edge.
     """
-    down, across = grid(image)
     half = BLOCK // 2
-    quarters = _luma(image).reshape(down, 2, half, across, 2, half)
+    down, across = (side // BLOCK for side in luma.shape)
+    quarters = luma.reshape(down, 2, half, across, 2, half)
     busy = np.empty((down, across), np.float32)
     for row, block in zip(busy, quarters, strict=True):  # row by row, for std takes copies
         row[...] = block.std(axis=(1, 4)).mean(axis=(0, 2))
@@ -154,12 +174,21 @@ class Spread:
         label: separates the uses of one key.
         pool: indices of the coefficients that may be used, ``(n,)``.
         count: how many bits; at least one coefficient each.
+        places: where the coefficients of the pool lie along some curve, ``(n,)``. With these a bit keeps to
+            coefficients that lie together; without, its coefficients come from all over the pool.
     """
 
-    def __init__(self, key: Key, label: str, pool: NDArray[np.intp], count: int) -> None:
+    def __init__(
+        self, key: Key, label: str, pool: NDArray[np.intp], count: int, places: NDArray[np.intp] | None = None
+    ) -> None:
         share = len(pool) // count
-        order = pool[key.permutation(f"{label} order", len(pool))]
-        self.order = order[: share * count].reshape(share, count)
+        keyed = key.permutation(f"{label} order", len(pool))
+        if places is None:
+            self.order = pool[keyed][: share * count].reshape(share, count)
+        else:
+            # Neighbours on the curve share a bit, but which bit lies where is keyed.
+            along = keyed[np.argsort(places[keyed], kind="stable")][: share * count].reshape(count, share)
+            self.order = pool[along[key.permutation(f"{label} bits", count)].T]
         signs = np.unpackbits(key.stream(f"{label} signs", -(-share * count // 8)))[: share * count]
         self.signs = (1 - 2 * signs.astype(np.float32)).reshape(share, count)
         self.dither = key.words(f"{label} dither", count) / 2.0**32
@@ -191,11 +220,15 @@ class Spread:
         return (cells - np.rint(cells)).astype(np.float32)
 
     def soft_bits(self, projections: NDArray[np.float64], step: float) -> SoftBits:
-        """Log-likelihood ratios, positive for 1, for noise that wraps around the lattice cell (von Mises)."""
+        """Log-likelihood ratios, positive for 1, for noise that wraps around the lattice cell (von Mises).
+
+        A projection that is not a number did not arrive: its bit gets 0.
+        """
         cosine = np.cos(2 * np.pi * self.phases(projections, np.array([step]))[0])
         # Both lattices together have half the step: how tightly projections sit on it tells how strong the noise is.
         # A wrapped Gaussian's fourth root there is its mean resultant length here, which gives the concentration
         # (Banerjee et al., J. Mach. Learn. Res. 6, 2005, eq. 4.4).
-        length = np.clip(np.mean(2 * cosine**2 - 1), 0.01, 0.99) ** 0.25
+        arrived = np.isfinite(cosine)
+        length = np.clip(np.mean(2 * cosine**2 - 1, where=arrived), 0.01, 0.99) ** 0.25 if arrived.any() else 0.0
         concentration = length * (2 - length**2) / (1 - length**2)
-        return np.asarray(-2 * concentration * cosine, np.float32)
+        return np.asarray(-2 * concentration * np.where(arrived, cosine, 0), np.float32)

@@ -21,7 +21,7 @@ from underpaint.lab import ablation
 from underpaint.lab.ablation import Ablation
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
-from underpaint.lab.papers import Entry
+from underpaint.lab.model import Entry
 from underpaint.lab.papers import robust as paper
 from underpaint.lab.papers.robust import ATTACKS, RECIPES, Robust, RobustRecipe
 from underpaint.metrics import psnr

@@ -43,7 +43,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint.lab.diffchannels import DiffJpeg, FourierQuantise, JpegDrop, JpegMask, PseudoDifferentiable
-from underpaint.lab.papers import Entry
+from underpaint.lab.model import Entry
 from underpaint.lab.recipe import Recipe
 
 if TYPE_CHECKING:

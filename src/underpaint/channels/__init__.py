@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.channels.base import Channel
+from underpaint.channels.base import Channel, Codec
 from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, WebP
 from underpaint.channels.geometry import Crop, Cropout, Dropout, Flip, Rescale, Resize, Rotate
 from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Noise, Nothing, Quantise
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image, Passage
 
-__all__ = ["CHANNELS", "TRIALS", "Chain", "Channel", "arrivals", "parse"]
+__all__ = ["CHANNELS", "TRIALS", "Chain", "Channel", "Codec", "arrivals", "parse"]
 
 _CLASSES: tuple[type[Channel], ...] = (
     Nothing,

@@ -121,5 +121,27 @@ class Channel(ABC):
         return (cls.__doc__ or "").partition("\n")[0]
 
 
+class Codec(Channel):
+    """A channel whose pictures travel as a file or a stream, of which the size is known."""
+
+    def transmit(self, image: Image) -> tuple[Image, float]:
+        """Return what arrives of *image*, and the bits per pixel that went over the wire.
+
+        A file is counted whole, with its headers. Of a clip the mean over its frames is counted, without a file around.
+
+        Raises:
+            UsageError: *image* is not ``uint8 (H, W, 3)``.
+            ImageError: the codec cannot hold this picture.
+            MissingExtraError: a video codec without PyAV.
+        """
+        return self._code(as_image(image))
+
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+        return self._code(image)[0]
+
+    @abstractmethod
+    def _code(self, image: Image) -> tuple[Image, float]: ...
+
+
 def _write(value: float | str) -> str:
     return str(value).removesuffix(".0")

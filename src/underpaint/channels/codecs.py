@@ -6,30 +6,28 @@ from dataclasses import InitVar, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from underpaint.channels.base import Channel, choice, real, whole
+from underpaint.channels.base import Codec, choice, real, whole
 from underpaint.errors import ImageError, UsageError
 from underpaint.image import decode
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from underpaint.types import Image
 
 
 @dataclass(frozen=True)
-class Jpeg(Channel):
+class Jpeg(Codec):
     """JPEG at a quality of 1–100 (libjpeg's scale), chroma halved both ways unless said otherwise."""
 
     name = "jpeg"
     quality: int = whole(1, 100)
     subsampling: str = choice("420", "422", "444", default="420")
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("JPEG", image, quality=self.quality, subsampling=":".join(self.subsampling))
 
 
 @dataclass(frozen=True)
-class Jpeg2000(Channel):
+class Jpeg2000(Codec):
     """JPEG 2000 at a rate of 10 for 10:1; 1 is lossless.
 
     The rate is raw size over file size, reached with the reversible 5/3 wavelet. ``x1000`` takes OpenCV's
@@ -52,45 +50,46 @@ class Jpeg2000(Channel):
                 raise UsageError(f"jpeg2000: x1000 cannot be {x1000}", hint="legal is jpeg2000:x1000=1–1000") from None
         super().__post_init__()
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("JPEG2000", image, quality_mode="rates", quality_layers=[self.rate])
 
 
 @dataclass(frozen=True)
-class WebP(Channel):
+class WebP(Codec):
     """Lossy WebP at a quality of 0–100."""
 
     name = "webp"
     quality: int = whole(0, 100)
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("WEBP", image, quality=self.quality)
 
 
 @dataclass(frozen=True)
-class Avif(Channel):
+class Avif(Codec):
     """AVIF at a quality of 0–100, 4:2:0, encoder speed 8, one thread."""
 
     name = "avif"
     quality: int = whole(0, 100)
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         # One thread and no automatic tiling: the result must not depend on how many cores a machine has.
         return _through("AVIF", image, quality=self.quality, speed=8, max_threads=1, autotiling=False)
 
 
-def _through(codec: str, image: Image, **settings: Any) -> Image:
-    """Encode *image* with Pillow's *codec* and decode the result.
+def _through(codec: str, image: Image, **settings: Any) -> tuple[Image, float]:
+    """Encode *image* with Pillow's *codec*, decode the result, and say how many bits per pixel it had.
 
     Raises:
         ImageError: the codec cannot hold this picture, mostly because a side is too long for it.
     """
     from PIL import Image as Pillow
 
+    height, width = image.shape[:2]
     with BytesIO() as file:
         try:
             Pillow.fromarray(image).save(file, codec, **settings)
         except (OSError, ValueError, RuntimeError) as error:
-            height, width = image.shape[:2]
             raise ImageError(f"{codec} cannot encode a picture of {width}×{height}: {error}") from error
-        return decode(file.getvalue()).pixels
+        data = file.getvalue()
+    return decode(data).pixels, 8 * len(data) / (height * width)

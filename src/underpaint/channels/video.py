@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.channels.base import Channel, real, whole
+from underpaint.channels.base import Codec, real, whole
 from underpaint.errors import ImageError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ _SMALLEST_SIDE = 16
 
 
 @dataclass(frozen=True)
-class Mpeg4(Channel):
+class Mpeg4(Codec):
     """MPEG-4 part 2 video, simple profile, at a fixed quantiser of 2–31, FFmpeg's qscale."""
 
     name = "mpeg4"
     qscale: int = whole(2, 31)
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("mpeg4", image, _fixed(self.qscale))
 
 
 @dataclass(frozen=True)
-class Xvid(Channel):
+class Xvid(Codec):
     """MPEG-4 part 2 video with Xvid's tools at a fixed quantiser of 2–31: B-frames, trellis, MPEG matrices.
 
     PyAV's wheels carry no libxvid: this is FFmpeg's own encoder, which OpenCV's ``XVID`` is as well.
@@ -47,18 +47,18 @@ class Xvid(Channel):
     name = "xvid"
     qscale: int = whole(2, 31)
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("mpeg4", image, _fixed(self.qscale) | {"bf": "2", "trellis": "1", "mpeg_quant": "1"})
 
 
 @dataclass(frozen=True)
-class H264(Channel):
+class H264(Codec):
     """H.264 video by x264 at a constant rate factor of 0–51 (23 is x264's default), preset medium."""
 
     name = "h264"
     crf: float = real(0, 51)
 
-    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+    def _code(self, image: Image) -> tuple[Image, float]:
         return _through("libx264", image, {"crf": str(self.crf)})
 
 
@@ -67,8 +67,8 @@ def _fixed(qscale: int) -> dict[str, str]:
     return {"qmin": str(qscale), "qmax": str(qscale)}
 
 
-def _through(encoder: str, image: Image, options: dict[str, str]) -> Image:
-    """Encode *image* as a clip and decode its last frame.
+def _through(encoder: str, image: Image, options: dict[str, str]) -> tuple[Image, float]:
+    """Encode *image* as a clip, decode its last frame, and say how many bits per pixel and frame the clip had.
 
     Raises:
         MissingExtraError: PyAV is not installed.
@@ -96,4 +96,6 @@ def _through(encoder: str, image: Image, options: dict[str, str]) -> Image:
         frames = [decoded for packet in [*packets, None] for decoded in receiver.decode(packet)]
     except (av.FFmpegError, ValueError) as error:
         raise ImageError(f"{encoder} cannot encode a picture of {width}×{height}: {error}") from error
-    return np.array(frames[-1].to_ndarray(format="rgb24")[:height, :width], dtype=np.uint8)
+    bits = 8 * sum(packet.size for packet in packets)
+    arrived = np.array(frames[-1].to_ndarray(format="rgb24")[:height, :width], dtype=np.uint8)
+    return arrived, bits / (FRAMES * height * width)

@@ -44,10 +44,10 @@ _ROWS_PER_STRIP = 16 * BLOCK
 @cache
 def _dct_basis(count: int) -> Array:
     """The first *count* rows of the orthonormal DCT-II matrix of order :data:`BLOCK`: ``(count, BLOCK)``."""
-    return _dct(BLOCK)[:count].astype(np.float32)
+    return dct(BLOCK)[:count].astype(np.float32)
 
 
-def _dct(order: int) -> NDArray[np.float64]:
+def dct(order: int) -> NDArray[np.float64]:
     """The orthonormal DCT-II matrix."""
     k = np.arange(order)[:, None]
     matrix = np.sqrt(2 / order) * np.cos((2 * np.arange(order) + 1) * k * np.pi / (2 * order))
@@ -67,7 +67,7 @@ def lapping() -> Array:
     dct4 = np.sqrt(2 / half) * np.cos(n[:, None] * n * np.pi / (4 * half))
     same, turned = np.eye(half), np.eye(half)[::-1]
     butterfly = np.block([[same, turned], [turned, -same]])
-    inner = np.block([[same, 0 * same], [0 * same, turned @ _dct(half).T @ dct4 @ turned]])
+    inner = np.block([[same, 0 * same], [0 * same, turned @ dct(half).T @ dct4 @ turned]])
     return np.asarray(butterfly @ inner @ butterfly / 2, np.float32)
 
 

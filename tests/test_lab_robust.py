@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from underpaint import image, samples
 from underpaint.bench import result
+from underpaint.bench.result import Ablation
 from underpaint.errors import MissingExtraError, UsageError
 from underpaint.lab import ablation
-from underpaint.lab.ablation import Ablation
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
 from underpaint.lab.model import Entry

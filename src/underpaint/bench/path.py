@@ -11,7 +11,8 @@ import numpy as np
 
 from underpaint import app
 from underpaint.bench.pictures import pictures_in, spread
-from underpaint.bench.result import Quality, Result, Row, Source
+from underpaint.bench.result import Quality, Result, Row
+from underpaint.bench.source import Source
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.methods import METHODS

@@ -13,7 +13,8 @@ import numpy as np
 
 from underpaint import image
 from underpaint.bench.pictures import pictures_in
-from underpaint.bench.result import Source, Speed, Timing
+from underpaint.bench.result import Speed, Timing
+from underpaint.bench.source import Source
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.methods import METHODS
 

@@ -1,60 +1,34 @@
-"""One shape for every measurement, on disk as JSON: what was run on what, by what, and the numbers."""
+"""One shape for every measurement and every published table, on disk as JSON: where it comes from, and the numbers.
+
+::
+
+    Measured ─┬─ Result ─── Ablation    counted behind channels; of a network that was trained for it
+              ├─ Speed                  seconds and memory
+              └─ Paper                  what somebody else has published
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
-import subprocess
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from underpaint.bench.source import Citation, Source
 from underpaint.errors import UsageError
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-#: Libraries whose version can change a number.
-LIBRARIES = ("numpy", "pillow", "onnxruntime", "cryptography", "av")
-#: Codecs inside Pillow, by its names for them.
-CODECS = ("libjpeg_turbo", "jpg_2000", "webp", "avif", "zlib")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where numbers come from: enough to get the same ones again."""
-
-    command: str
-    #: The commit of the code, with a plus sign if the code was altered after it.
-    commit: str
-    seed: int
-    #: Name of the folder of pictures, how many there are, SHA-256 over their names and bytes.
-    data: str
-    pictures: int
-    sha256: str
-    versions: dict[str, str]
-    device: str
-
-    @classmethod
-    def of(cls, table: str, method: str, images: Path | None, pictures: Sequence[Path], seed: int) -> Source:
-        """Look at this machine, this checkout and these *pictures*; a folder is named, not located."""
-        folder = pictures[0].parent.name
-        chosen = f" --images {folder}" if images else ""
-        command = f"underpaint bench {table} {method}{chosen} --seed {seed}"
-        digest = hashlib.sha256()
-        for picture in pictures:
-            digest.update(picture.name.encode() + b"\0" + hashlib.sha256(picture.read_bytes()).digest())
-        device = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-        return cls(command, _commit(), seed, folder, len(pictures), digest.hexdigest(), _versions(), device)
+#: Method of a result file that holds what a paper published.
+PAPER = "paper"
+#: Table of networks that were trained for it.
+ABLATION = "robust-ablation"
 
 
 @dataclass(frozen=True)
@@ -69,12 +43,19 @@ class Quality:
     psnr_mean: float
     psnr_min: float
     ssim_mean: float
+    #: What the method was asked for so that the mean is ``psnr``, where methods are compared at equal PSNR.
+    nominal: float | None = None
 
     @classmethod
-    def of(cls, psnr: float, payload_bits: int, measured: NDArray[np.float64]) -> Quality:
+    def of(cls, psnr: float, payload_bits: int, measured: NDArray[np.float64], nominal: float | None = None) -> Quality:
         """Summarise PSNR and SSIM of each container, ``(containers, 2)``, to six decimals, as they are stored."""
         numbers = measured[:, 0].mean(), measured[:, 0].min(), measured[:, 1].mean()
-        return cls(psnr, payload_bits, len(measured), *(round(float(number), 6) for number in numbers))
+        mean, least, ssim = (round(float(number), 6) for number in numbers)
+        return cls(psnr, payload_bits, len(measured), mean, least, ssim, nominal)
+
+    def numbers(self) -> dict[str, Any]:
+        """Every field that has a value."""
+        return _valued(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -92,6 +73,8 @@ class Row:
     false: int = 0
     #: Wrong bits, where bits were counted one by one.
     errors: int | None = None
+    #: Mean bits per pixel of the codec's files, where the channel is one codec.
+    bpp: float | None = None
 
     @property
     def bits(self) -> int:
@@ -116,7 +99,20 @@ class Row:
     def numbers(self) -> dict[str, Any]:
         """Every field that has a value, and what follows from them."""
         derived = {name: getattr(self, name) for name in ("exact_interval", "ber", "ber_interval")}
-        return {name: value for name, value in (asdict(self) | derived).items() if value is not None}
+        return _valued(asdict(self) | derived)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One published number."""
+
+    #: A channel, or the name of one where the paper leaves out its parameters.
+    channel: str
+    #: Of the paper's table.
+    column: str
+    payload_bits: int
+    #: Bit error rate.
+    ber: float
 
 
 @dataclass(frozen=True)
@@ -154,9 +150,12 @@ class Timing:
 class Measured(ABC):
     """One table of one method: what every result file says, whatever was measured."""
 
+    #: What :attr:`source` is.
+    origin: ClassVar[type[Source | Citation]] = Source
+
     table: str
     method: str
-    source: Source
+    source: Source | Citation
 
     @abstractmethod
     def lists(self) -> dict[str, list[dict[str, Any]]]:
@@ -188,7 +187,7 @@ class Measured(ABC):
         """
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-            source = Source(**document["source"])
+            source = cls.origin(**document["source"])
             return cls(table=document["table"], method=document["method"], source=source, **cls.fields(document))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{file.name} is no result file: {error}", hint="make bench writes it") from error
@@ -198,6 +197,7 @@ class Measured(ABC):
 class Result(Measured):
     """What was counted behind channels."""
 
+    source: Source
     quality: tuple[Quality, ...]
     rows: tuple[Row, ...]
     skipped: tuple[Skip, ...] = ()
@@ -205,7 +205,7 @@ class Result(Measured):
     def lists(self) -> dict[str, list[dict[str, Any]]]:
         """Return qualities, rows with what follows from their counts, and skipped channels."""
         return {
-            "quality": [asdict(quality) for quality in self.quality],
+            "quality": [quality.numbers() for quality in self.quality],
             "rows": [row.numbers() for row in self.rows],
             "skipped": [asdict(skip) for skip in self.skipped],
         }
@@ -221,9 +221,46 @@ class Result(Measured):
 
 
 @dataclass(frozen=True)
+class Ablation(Result):
+    """What a network trained for this table can do: first as it is, then with its change scaled to other PSNRs."""
+
+    #: Each training that led to it, the last its own: scale beside the published one, recipe, data, commit, minutes, …
+    training: tuple[dict[str, Any], ...] = ()
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what every result has, and before it the training."""
+        return {"training": list(self.training)} | super().lists()
+
+    @staticmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Take what every result has, and the training."""
+        return Result.fields(lists) | {"training": tuple(lists["training"])}
+
+
+@dataclass(frozen=True)
+class Paper(Measured):
+    """A published table."""
+
+    origin: ClassVar[type[Source | Citation]] = Citation
+
+    source: Citation
+    rows: tuple[Reported, ...]
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows."""
+        return {"rows": [asdict(row) for row in self.rows]}
+
+    @staticmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Take the rows."""
+        return {"rows": tuple(Reported(**row) for row in lists["rows"])}
+
+
+@dataclass(frozen=True)
 class Speed(Measured):
     """What processes took."""
 
+    source: Source
     rows: tuple[Timing, ...]
 
     def lists(self) -> dict[str, list[dict[str, Any]]]:
@@ -236,17 +273,25 @@ class Speed(Measured):
         return {"rows": tuple(Timing(**_given(row, Timing) | {"runs": tuple(row["runs"])}) for row in lists["rows"])}
 
 
-def read(file: Path) -> Result | Speed:
-    """Read a result file; the folder it lies in is its table, and says of which kind it is.
+def read(file: Path) -> Result | Speed | Paper:
+    """Read a result file; its name and the folder it lies in, which is its table, say of which kind it is.
 
     Raises:
         UsageError: the file is missing or has another shape.
     """
-    return Speed.read(file) if file.parent.name == "speed" else Result.read(file)
+    if file.stem == PAPER:
+        return Paper.read(file)
+    if file.parent.name == "speed":
+        return Speed.read(file)
+    return (Ablation if file.parent.name == ABLATION else Result).read(file)
 
 
 def _given(row: dict[str, Any], kind: type[Row | Timing]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key in kind.__dataclass_fields__}
+
+
+def _valued(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -255,28 +300,4 @@ def _line(row: dict[str, Any]) -> str:
             return round(value, 6)
         return [short(part) for part in value] if isinstance(value, tuple) else value
 
-    return json.dumps({key: short(value) for key, value in row.items()})
-
-
-def _versions() -> dict[str, str]:
-    from PIL import features
-
-    found = {"underpaint": version("underpaint"), "python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            found[library] = "not installed"
-    return found | {codec: str(features.version(codec)) for codec in CODECS}
-
-
-def _commit() -> str:
-    def git(*words: str) -> str:
-        here = Path(__file__).parent
-        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)  # noqa: S603, S607
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", "..") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    return json.dumps({key: short(value) for key, value in row.items()}, ensure_ascii=False)

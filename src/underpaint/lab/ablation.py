@@ -16,7 +16,7 @@ with its change of the picture scaled, by one factor for all pictures, to each m
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from underpaint.bench.result import Quality, Result, Row, Source
+from underpaint.bench.result import ABLATION as TABLE
+from underpaint.bench.result import Ablation, Quality, Row
+from underpaint.bench.source import Source
 from underpaint.channels import parse
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit, restore
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-TABLE = "robust-ablation"
 #: What the containers are sent through: the rows of table 1, and nothing at all.
 CHANNELS = ("none", "jpeg:90", "jpeg:75", "jpeg:50", "jpeg:25", "jpeg:10")
 #: Mean PSNRs in dB that columns are compared at: near what so short a training comes to, and towards the invisible.
@@ -48,23 +49,6 @@ EQUAL = (24.0, 30.0, 36.0)
 CROPS = 512
 #: How exactly the mean PSNR is met.
 _TOLERANCE = 0.005
-
-
-@dataclass(frozen=True)
-class Ablation(Result):
-    """One column: a result whose first quality is what the network itself makes, and whose others are scaled to."""
-
-    #: The common start, then the column: scale beside the published one, recipe, data, commit, minutes, device.
-    training: tuple[dict[str, Any], ...] = ()
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what every result has, and the training."""
-        return {"training": list(self.training)} | super().lists()
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the training, and what every result has."""
-        return Result.fields(lists) | {"training": tuple(lists["training"])}
 
 
 def train(attack: str, photographs: Photographs, runs: Path) -> Path:

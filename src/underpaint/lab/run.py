@@ -13,18 +13,19 @@ import io
 import json
 import os
 import platform
-import subprocess
 import zipfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 
+from underpaint.checkout import commit
 from underpaint.errors import ModelError, UsageError
 from underpaint.image import write_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from underpaint.lab.data import Photographs
@@ -66,7 +67,7 @@ def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs,
     record = {"model": type(model).__name__, "recipe": settings, "data": data, "processes": processes}
     if not (run / CHECKPOINT).exists():
         run.mkdir(parents=True, exist_ok=True)
-        record |= {"commit": _commit(), "device": device}
+        record |= {"commit": commit(), "device": device}
         write_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n", run / RECIPE)
         return
     before = _flat(read_record(run))
@@ -226,17 +227,3 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     for key, value in record.items():
         found |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
     return found
-
-
-def _commit() -> str:
-    """Return the commit of the code, with a plus sign if the code was altered after it."""
-
-    def git(*words: str) -> str:
-        here = Path(__file__).parent
-        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)  # noqa: S603, S607
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", "..") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

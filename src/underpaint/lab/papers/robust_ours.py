@@ -278,6 +278,6 @@ def _surprise(error: Tensor, variance: Tensor) -> Tensor:
 
 #: The runtime's model: about 0.45 M weights. Crops of 128×128 are eight blocks each way.
 _RECIPE = OursRecipe(
-    steps=9000, batch=16, crop=8 * BLOCK, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.998
+    steps=5000, batch=16, crop=8 * BLOCK, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.998
 )
 RECIPES = {"robust": Entry(Ours, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from underpaint import bench, image, samples
-from underpaint.bench import Case, Result, carrier, process, report
+from underpaint.bench import Case, Result, process, report
 from underpaint.bench.__main__ import main
 from underpaint.bench.pictures import crops, pictures_in, spread
 from underpaint.bench.result import Timing, read
@@ -191,7 +191,8 @@ def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
 
 
 def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page, asked = tmp_path / "docs" / "some.md", []
+    page = tmp_path / "docs" / "some.md"
+    asked: list[str] = []
 
     def measure(method: str, **options: object) -> Result:
         asked.append(method)
@@ -202,11 +203,11 @@ def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     measured = replace(result, table="messages")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["make bench"])
-    monkeypatch.setattr(carrier, "METHODS", {"low": METHODS["low"]})
-    monkeypatch.setattr(bench, "TABLES", {"messages": measure, "speed": measure})
+    tables = {"messages": bench.Table("", measure, lambda: ["low", "high"])}
+    monkeypatch.setattr(bench, "TABLES", tables)
     page.write_text("<!-- results: messages/low -->\n<!-- end of results -->\n")
     main()
-    assert asked == ["low", *METHODS], "speed is for every method, the other tables are for those that carry bits"
+    assert asked == ["low", "high"]
     assert Result.read(tmp_path / "results" / "messages" / "low.json") == measured
     assert "| none | 3 bytes | ≥ 68.9 dB |" in page.read_text()
 
@@ -215,6 +216,15 @@ def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     before = page.read_text()
     main()
     assert page.read_text() == before
+
+
+def test_tables_are_for_the_methods_they_can_measure() -> None:
+    carry = list(bench.carriers())
+    assert "stdm" in carry
+    assert "lsb" not in carry
+    assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
+        name: list(METHODS) if name == "speed" else carry for name in bench.TABLES
+    }
 
 
 def test_publish_shows_writes_and_draws(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,6 +250,7 @@ def test_publish_does_without_matplotlib(
     ("call", "reason"),
     [
         (lambda: bench.run("beauty", "stdm"), "no table is called 'beauty'"),
+        (lambda: bench.run("channels"), "channels is measured for one method"),
         (lambda: bench.speed("none"), "no method is called 'none'"),
         (lambda: bench.speed("stdm", jobs=2), "one process at a time"),
         (lambda: bench.channels("lsb"), "'lsb' carries no bits"),

@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,12 +111,20 @@ def test_the_zoo() -> None:
 
 def test_bench_writes_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     case = bench.Case(8, 42.0, ("jpeg:75",))
-    monkeypatch.setitem(bench.TABLES, "messages", partial(bench.messages, cases=[case]))
+    table = replace(bench.TABLES["messages"], measure=partial(bench.messages, cases=[case]))
+    monkeypatch.setitem(bench.TABLES, "messages", table)
     Path("pictures").mkdir()
     Path("cover.png").rename("pictures/cover.png")
     outcome = run("bench", "messages", "stdm", "--images", "pictures", "-o", "numbers")
     assert (outcome.status, outcome.stderr) == (0, "")
     assert bench.Result.read(Path("numbers/messages/stdm.json")).rows[0].exact == 1
+
+
+def test_bench_lists_what_it_can_measure() -> None:
+    outcome = run("bench")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    lines = outcome.stdout.decode().splitlines()
+    assert [line.split("  ")[0] for line in lines] == list(bench.TABLES)
 
 
 def test_json_errors_say_the_same_on_both_streams() -> None:

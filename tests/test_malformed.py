@@ -64,7 +64,7 @@ HIDES = (
     *("-o out.png -m hello --passphrase=secret", "-o out.png -m hello --frobnicate"),
 )
 USAGES = (
-    *("hidden", "''", "-", "--frobnicate", "hide", "reveal", "capacity", "attack", "compare", "bench", "zoo a b"),
+    *("hidden", "''", "-", "--frobnicate", "hide", "reveal", "capacity", "attack", "compare", "zoo a b"),
     *(f"reveal {name}" for name in ("''", ".", "/dev/null", "cover.jpg", "faded.png", "small.png", "tiny.png")),
     *(
         "reveal cover.png file.png",

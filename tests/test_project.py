@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from underpaint import samples
-from underpaint.bench import RESULTS, TABLES, Speed, report
+from underpaint.bench import GRIDS, RESULTS, TABLES, Paper, Speed, report
+from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.process import RUNS
-from underpaint.bench.result import read
+from underpaint.bench.result import ABLATION, read
 from underpaint.channels import CHANNELS, parse
 
 ROOT = Path(__file__).parent.parent
@@ -41,25 +42,33 @@ def test_pages_show_the_results() -> None:
     stale = [page.name for page in text if report.sync(text[page], ROOT / RESULTS) != text[page]]
     assert not stale, "make bench, or: python -m underpaint.bench --tables-only"
     for file in RESULT_FILES:
-        marker = f"<!-- results: {file.parent.name}/{file.stem} -->"
-        assert any(marker in page for page in text.values()), f"no page shows {file.name}: {marker}"
+        markers = [f"<!-- results: {name} -->" for name in (f"{file.parent.name}/{file.stem}", file.parent.name)]
+        assert any(marker in page for page in text.values() for marker in markers), f"no page shows {markers[0]}"
 
 
 @pytest.mark.parametrize("file", RESULT_FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_result_file(file: Path, tmp_path: Path) -> None:
     result = read(file)
     assert (result.table, result.method) == (file.parent.name, file.stem)
-    assert result.table in TABLES
+    assert result.table in (*TABLES, ABLATION)
     assert result.write(tmp_path).read_bytes() == file.read_bytes(), "what is derived follows from what was measured"
+    assert result.rows
+    if isinstance(result, Paper):
+        ours = {name for chain in GRIDS[result.table].chains for name in (chain, chain.partition(":")[0])}
+        assert {row.channel for row in result.rows} <= ours
+        assert all(0 < row.ber < 0.5 for row in result.rows)
+        return
     assert re.fullmatch(r"[0-9a-f]{12}", result.source.commit), "measured on committed code"
     assert re.fullmatch(r"[0-9a-f]{64}", result.source.sha256)
-    assert result.rows
     if isinstance(result, Speed):
         for timing in result.rows:
             assert len(timing.runs) == RUNS
             assert min(timing.runs) > 0
             assert timing.peak_mb > 0
         return
+    if result.table in GRIDS:
+        missed = [quality.psnr for quality in result.quality if abs(quality.psnr_mean - quality.psnr) > TOLERANCE]
+        assert not missed, "methods are compared at equal PSNR"
     for row in result.rows:
         assert str(parse(row.channel)) == row.channel
         assert 0 <= row.exact + row.refused + row.false <= row.sent

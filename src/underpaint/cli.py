@@ -37,7 +37,7 @@ survives.
   compare  COVER CONTAINER               what the eye could notice, in numbers
 
   demo                                   the whole round on a photograph
-  bench    TABLE METHOD                  measure what a method survives
+  bench    [TABLE [METHOD]]              measure what a method survives
   zoo      [NAME]                        the models that are installed
   train    [RECIPE] --data DIR           train one, or see what can be trained
 
@@ -267,8 +267,10 @@ def demo(
 
 @commands.command()
 def bench(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="channels, messages or speed.")],
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="See 'underpaint capacity'.")],
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Without one, all are listed.")] = None,
+    method: Annotated[
+        str | None, typer.Argument(metavar="METHOD", help="Of a table that compares methods, all by default.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
@@ -276,6 +278,10 @@ def bench(
     """Measure what a method survives, and write the numbers down with where they come from."""
     from underpaint import bench
 
+    if table is None:
+        for name, each in bench.TABLES.items():
+            print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
+        return
     bench.run(table, method, images=images, results=Path(output), seed=seed)
 
 

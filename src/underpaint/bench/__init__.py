@@ -2,63 +2,118 @@
 
 ::
 
-    pictures ─► channels │ messages ─► Result ─┬► results/<table>/<method>.json ─► screen, plot, tables in Markdown
-             └► speed ───────────────► Speed  ─┘
+    pictures ─► channels │ messages │ at_equal_psnr ─► Result ─┬► results/<table>/<method>.json ─► report
+             └► speed ───────────────────────────────► Speed  ─┤
+                                                        Paper ─┘
 
-``channels`` counts wrong bits of a bit carrier, without error correction, on small crops. ``messages`` counts whole
-messages that came back exactly, by the path of the command line, on whole pictures. ``speed`` times whole processes.
+``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
+PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
+that came back exactly, by the path of the command line, on whole pictures. ``speed`` times whole processes. ``report``
+shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from underpaint.bench.carrier import GRID, carriers, channels
+from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.process import speed
-from underpaint.bench.result import Result, Speed
+from underpaint.bench.result import Paper, Result, Speed
 from underpaint.errors import UsageError
+from underpaint.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["CASES", "GRID", "TABLES", "Case", "Result", "Speed", "carriers", "channels", "messages", "run", "speed"]
+__all__ = [
+    "CASES",
+    "GRID",
+    "GRIDS",
+    "TABLES",
+    "Case",
+    "Paper",
+    "Result",
+    "Speed",
+    "Table",
+    "at_equal_psnr",
+    "carriers",
+    "channels",
+    "messages",
+    "run",
+    "speed",
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Something that can be measured."""
+
+    #: One line for help and listings.
+    summary: str
+    measure: Callable[..., Result | Speed]
+    #: Whom it is for, by name.
+    methods: Callable[[], Iterable[str]]
+    #: Methods are shown side by side, so all of them are measured unless one is named.
+    together: bool = False
+
 
 #: Every table that can be measured.
-TABLES: dict[str, Callable[..., Result | Speed]] = {"channels": channels, "messages": messages, "speed": speed}
+TABLES = {
+    "channels": Table("wrong bits behind forty channels, without error correction", channels, carriers),
+    "messages": Table("whole messages that are read exactly, by the path of the command line", messages, carriers),
+    "speed": Table("seconds and memory of whole processes", speed, lambda: METHODS),
+    **{
+        name: Table(
+            f"{grid.place} of the paper on robust hiding beside our methods",
+            partial(at_equal_psnr, name),
+            carriers,
+            True,
+        )
+        for name, grid in GRIDS.items()
+    },
+}
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")
 
 
 def run(
     table: str,
-    method: str,
+    method: str | None = None,
     *,
     images: Path | None = None,
     results: Path = RESULTS,
     seed: int = 0,
     jobs: int | None = None,
-) -> Result | Speed:
-    """Measure one of :data:`TABLES`, show it, write it below *results*, and return it: ``underpaint bench``.
+) -> None:
+    """Measure one of :data:`TABLES`, show it, and write it below *results*: ``underpaint bench``.
 
     Args:
         table: key of :data:`TABLES`.
-        method: key of :data:`~underpaint.methods.METHODS`.
+        method: key of :data:`~underpaint.methods.METHODS`; where methods are compared, None measures all of them.
         images: folder of pictures; the samples by default.
-        results: folder to write to.
+        results: folder to write to. A paper's numbers are shown beside ours if they lie in it.
         seed: of everything random.
         jobs: processes, one per core by default; the result does not depend on them.
 
     Raises:
-        UsageError: no such table, or the table's own reasons.
+        UsageError: no such table, no method where one is needed, or the table's own reasons.
     """
     from rich.console import Console
 
-    from underpaint.bench.report import publish
+    from underpaint.bench.report import publish, publish_together
 
     if table not in TABLES:
         raise UsageError(f"no table is called '{table}'", hint=f"the tables are {', '.join(TABLES)}")
-    result = TABLES[table](method, images=images, seed=seed, jobs=jobs)
-    publish(result, results, Console())
-    return result
+    asked = TABLES[table]
+    if method is None and not asked.together:
+        raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(asked.methods())}")
+    console = Console()
+    for name in asked.methods() if method is None else (method,):
+        publish(asked.measure(name, images=images, seed=seed, jobs=jobs), results, console)
+    if asked.together:
+        publish_together(table, results, console)

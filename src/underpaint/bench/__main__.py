@@ -7,7 +7,6 @@ from pathlib import Path
 
 from underpaint import bench
 from underpaint.bench import report
-from underpaint.methods import METHODS
 
 
 def main() -> None:
@@ -16,9 +15,9 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder of pictures; the samples by default")
     parser.add_argument("--tables-only", action="store_true", help="measure nothing, only fill in the tables")
     options = parser.parse_args()
-    for table in () if options.tables_only else bench.TABLES:
-        for method in METHODS if table == "speed" else bench.carriers():
-            bench.run(table, method, images=options.images)
+    for name, table in () if options.tables_only else bench.TABLES.items():
+        for method in (None,) if table.together else table.methods():
+            bench.run(name, method, images=options.images)
     for page in report.pages(Path()):
         text = page.read_text(encoding="utf-8")
         if (filled := report.sync(text, bench.RESULTS)) != text:

@@ -68,7 +68,7 @@ GRIDS = {
 }
 
 
-def equal(
+def at_equal_psnr(
     table: str,
     method: str,
     *,

@@ -171,7 +171,7 @@ class Measured(ABC):
         target = results / self.table / f"{self.method}.json"
         target.parent.mkdir(parents=True, exist_ok=True)
         head = {"table": self.table, "method": self.method, "source": asdict(self.source)}
-        parts = [f"{json.dumps(key)}: {json.dumps(value, indent=1)}" for key, value in head.items()]
+        parts = [f"{json.dumps(key)}: {json.dumps(value, indent=1, ensure_ascii=False)}" for key, value in head.items()]
         lists = self.lists().items()
         # A row is a line: a changed number is a changed line.
         parts += [f'"{key}": [\n' + ",\n".join(f" {_line(row)}" for row in rows) + "\n]" for key, rows in lists]

@@ -1,0 +1,120 @@
+"""Tables that put methods side by side: at equal PSNR beside a paper's numbers, and by the attack in training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from underpaint.bench.carrier import CROP
+from underpaint.bench.cells import Shown, channel, cited, measured, number, rate, single
+from underpaint.bench.equal import GRIDS
+from underpaint.bench.result import ABLATION, Ablation, Paper, Result
+from underpaint.errors import UsageError
+from underpaint.methods import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from underpaint.bench.result import Quality, Row, Speed
+
+#: The paper's own column, where its table has others.
+OURS = "Ours"
+
+_EQUAL = (
+    "Every method at the same mean PSNR over all crops, after rounding to 8 bits. Wrong bits without error correction; "
+    "in brackets the 95 % interval, as if bits were independent; then the share of crops without a wrong bit. Sizes "
+    "are of whole files, in bits per pixel (bpp)"
+)
+_CLIP = ", here per frame of a clip that shows one crop five times; kbit/s are at 30 frames of 128×128 per second"
+_REDUCED = (
+    "Trained again at a reduced scale, all alike but for the attack. Each was measured as it came out of training, and "
+    "with its change of the picture scaled to equal mean PSNRs. Wrong bits in %."
+)
+_VIDEO = "robust-video"
+_FRAMES_PER_SECOND = 30
+
+
+def side_by_side(results: Sequence[Result | Speed | Paper]) -> Shown:
+    """Return the table of all *results* of one table; a paper's alone while there are no others.
+
+    Raises:
+        UsageError: that is none of those that are made for it, or there is nothing.
+    """
+    ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
+    if ours and isinstance(ours[0], Ablation):
+        return _ablation([each for each in ours if isinstance(each, Ablation)])
+    if ours and ours[0].table in GRIDS:
+        return _equal(paper, ours)
+    if paper and not ours:
+        return single(paper)
+    names = ", ".join((*GRIDS, ABLATION))
+    raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
+
+
+def in_order(results: Iterable[Result | Speed | Paper]) -> list[Result]:
+    """Return those that were counted, in the order of our methods."""
+    order = list(METHODS)
+    ours = [each for each in results if isinstance(each, Result)]
+    return sorted(ours, key=lambda each: order.index(each.method) if each.method in order else len(order))
+
+
+def reported(paper: Paper | None, chain: str) -> float | None:
+    """The paper's own bit error rate behind *chain*, or behind its codec where the paper gives no parameter."""
+    names = (chain, chain.partition(":")[0])
+    return next((row.ber for row in paper.rows if row.channel in names and row.column == OURS), None) if paper else None
+
+
+def _equal(paper: Paper | None, ours: Sequence[Result]) -> Shown:
+    """A block per PSNR, in it one line per channel, in that one column for the paper and for each method."""
+    sent = {row.channel for each in ours for row in each.rows}
+    chains = [chain for chain in GRIDS[ours[0].table].chains if chain in sent]
+    cells = [["channel", "size", "paper", *(each.method for each in ours)]]
+    for psnr in sorted({quality.psnr for each in ours for quality in each.quality}):
+        found = [{row.channel: row for row in each.rows if row.psnr == psnr} for each in ours]
+        if not all(chain in rows for rows in found for chain in chains):
+            continue  # only drawn
+        achieved = [_achieved(next(quality for quality in each.quality if quality.psnr == psnr)) for each in ours]
+        cells.append([f"at {psnr:g} dB", "", "not stated" if paper else "–", *achieved])
+        for chain in chains:
+            rows, rated = [lines[chain] for lines in found], reported(paper, chain)
+            theirs = "–" if rated is None else f"{100 * rated:.2f} %"
+            cells.append([channel(chain), _sizes(rows, ours[0].table), theirs, *map(rate, rows)])
+    cells += [[skip.channel, "skipped", *[""] * (1 + len(ours))] for skip in ours[0].skipped]
+    # What was measured in one go has one source but for the command.
+    alike = groupby((each.source for each in ours), key=lambda source: replace(source, command=""))
+    origins = [measured(*sources) for _, sources in alike] + ([f"Paper: {cited(paper.source)}"] if paper else [])
+    return Shown(cells, " ".join([*origins, _EQUAL + _CLIP * (ours[0].table == _VIDEO) + "."]))
+
+
+def _sizes(rows: Sequence[Row], table: str) -> str:
+    """What the files of each method weigh, once if they weigh the same; of video also what a film of crops would."""
+    found = [row.bpp for row in rows if row.bpp is not None]
+    sizes = " / ".join(dict.fromkeys(f"{bpp:.2f}" for bpp in found))
+    if table != _VIDEO or not found:
+        return f"{sizes} bpp"
+    film = " / ".join(dict.fromkeys(f"{bpp * CROP * CROP * _FRAMES_PER_SECOND / 1000:.0f}" for bpp in found))
+    return f"{sizes} bpp, {film} kbit/s"
+
+
+def _ablation(columns: Sequence[Ablation]) -> Shown:
+    """A block per PSNR, the first as trained; in it one line per attack, and one column per channel."""
+    chains = list(dict.fromkeys(row.channel for each in columns for row in each.rows))
+    cells = [["trained behind", "PSNR, SSIM", *chains]]
+    for block in range(len(columns[0].quality)):
+        for each in columns:
+            quality = each.quality[block]
+            found = {row.channel: row for row in each.rows if row.psnr == quality.psnr}
+            rates = [number(found[chain].ber or 0.0) for chain in chains]
+            label = f"{each.method}, as trained" if block == 0 else each.method
+            cells.append([label, f"{quality.psnr_mean:.1f} dB, {quality.ssim_mean:.3f}", *rates])
+    source, last = columns[0].source, columns[0].training
+    scales = "; then ".join(str(stage["scale"]) for stage in last)
+    minutes = sum(float(each.training[-1]["minutes"]) for each in columns)
+    origin = f"{source.pictures} pictures of {source.data}, {columns[0].quality[0].containers} crops, {source.device}."
+    spent = f"{scales}. {minutes:.0f} minutes for all columns, on {last[-1]['device']}."
+    return Shown(cells, f"{origin} {_REDUCED} {spent[:1].upper()}{spent[1:]}")
+
+
+def _achieved(quality: Quality) -> str:
+    return f"{quality.psnr_mean:.2f} dB, least {quality.psnr_min:.1f}; SSIM {quality.ssim_mean:.3f}"

@@ -1,0 +1,117 @@
+"""Plots of bit error rates, as SVG: by channel, and over PSNR. The same numbers draw the same file."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from underpaint.bench.cells import channel
+from underpaint.bench.compare import in_order, reported
+from underpaint.bench.equal import GRIDS
+from underpaint.bench.result import Paper
+from underpaint.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from underpaint.bench.result import Result, Row, Speed
+
+
+def plot(result: Result, target: Path) -> None:
+    """Draw bit error rate by channel with its interval, one colour per quality, as SVG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    names = list(dict.fromkeys(row.channel for row in result.rows))
+    with _figure(target, 7, 0.8 + 0.21 * len(names)) as figure:
+        axes = figure.subplots()
+        for index, quality in enumerate(result.quality):
+            rows = [row for row in result.rows if row.psnr == quality.psnr]
+            rates, low, high = _rates(rows)
+            # Intervals of rounded shares may miss their centre by less than a rounding error.
+            reach = [
+                [max(0.0, rate - bound) for rate, bound in zip(rates, low, strict=True)],
+                [max(0.0, bound - rate) for rate, bound in zip(rates, high, strict=True)],
+            ]
+            places = [names.index(row.channel) + 0.2 * (index - (len(result.quality) - 1) / 2) for row in rows]
+            label = f"{quality.psnr:g} dB"
+            drawn = axes.errorbar(rates, places, xerr=reach, fmt="o", markersize=3, linewidth=1, label=label)
+            drawn.lines[0].set_clip_on(False)  # dots on zero are cut in half otherwise
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlim(0, 60)
+        axes.set_xticks([0, 1, 2, 5, 10, 20, 50], ["0", "1", "2", "5", "10", "20", "50"])
+        axes.set_xlabel("wrong bits in %, without error correction")
+        axes.set_title(
+            f"{result.method}: {result.quality[0].payload_bits} bits in {result.quality[0].containers} crops"
+        )
+        axes.grid(axis="x", linewidth=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="lower right")
+
+
+def plot_over_psnr(results: Sequence[Result | Speed | Paper], target: Path) -> None:
+    """Draw bit error rate over mean PSNR with its interval, a panel per channel, one colour per method, as SVG.
+
+    The paper's own rate, of which nobody knows the PSNR, is a line across the panel.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    ours = in_order(results)
+    paper = next((result for result in results if isinstance(result, Paper)), None)
+    names = GRIDS[ours[0].table].plotted
+    with _figure(target, 2.4 * len(names) + 0.4, 3) as figure:
+        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names, strict=True):
+            for result in ours:
+                means = {quality.psnr: quality.psnr_mean for quality in result.quality}
+                rows = [row for row in result.rows if row.channel == name]
+                places, (rates, low, high) = [means[row.psnr] for row in rows], _rates(rows)
+                (line,) = axes.plot(places, rates, "o-", markersize=3, linewidth=1, label=result.method)
+                line.set_clip_on(False)
+                axes.fill_between(places, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+            if (rate := reported(paper, name)) is not None:
+                axes.axhline(100 * rate, color="grey", linestyle="--", linewidth=1, label="paper, at unknown PSNR")
+            axes.set_title(channel(name))
+            axes.set_yscale("symlog", linthresh=0.1)
+            axes.set_ylim(0, 60)
+            axes.set_yticks([0, 0.1, 1, 10, 50], ["0", "0.1", "1", "10", "50"])
+            axes.set_xticks([quality.psnr for quality in ours[0].quality][::2])
+            axes.set_xlabel("mean PSNR in dB")
+            axes.grid(linewidth=0.4)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("wrong bits in %")
+        shown = (zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels)
+        legend = {label: handle for pairs in shown for handle, label in pairs}
+        figure.legend(legend.values(), legend.keys(), frameon=False, loc="outside upper center", ncols=len(legend))
+
+
+@contextmanager
+def _figure(target: Path, width: float, height: float) -> Iterator[Any]:
+    """Give a figure of so many inches, and write it to *target* when it is drawn."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("plots need matplotlib", hint="pip install 'underpaint[plot]'") from None
+
+    # Hash salt and no date: the same numbers draw the same file.
+    with mpl.rc_context({"svg.hashsalt": "underpaint", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _rates(rows: Sequence[Row]) -> tuple[list[float], list[float], list[float]]:
+    """Bit error rates in percent, and the ends of their intervals."""
+    intervals = [row.ber_interval or (0.0, 0.0) for row in rows]
+    return (
+        [100 * (row.ber or 0.0) for row in rows],
+        [100 * low for low, _ in intervals],
+        [100 * h for _, h in intervals],
+    )

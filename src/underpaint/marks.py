@@ -47,6 +47,8 @@ _OVERHEAD = 1.25
 #: Steps a reader tries: from the finest that carries anything to that of the shortest message at the lowest PSNR.
 _FINEST_STEP = 8.0
 _STEP_RATIO = 0.008
+#: By how much (in nats) a change of gain has to fit better than none.
+_BEYOND_DOUBT = 5.0
 #: How many marks are decoded at most, and how likely to be none at all.
 _ATTEMPTS = 3
 _WORTH_A_TRY = 0.5
@@ -77,6 +79,10 @@ class Ground(Protocol):
 
     def analyse(self, image: Image, count: int) -> Array:
         """The first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN where none arrived."""
+        ...
+
+    def restore(self, image: Image, count: int) -> Array:
+        """The same of a picture that went through something, as well as that can be undone."""
         ...
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
@@ -251,7 +257,7 @@ def read(ground: Ground, image: Image, key: Key, marks: Sequence[Mark]) -> tuple
         if mark.false_alarm > _WORTH_A_TRY:
             break
         count, _, message = layout(ground, key, mark.size)
-        projections = message.project(ground.analyse(image, count))
+        projections = message.project(ground.restore(image, count))
         arrived, soft = np.isfinite(projections), message.soft_bits(projections, mark.step)
         bits = ecc.decode(soft)
         try:
@@ -260,6 +266,19 @@ def read(ground: Ground, image: Image, key: Key, marks: Sequence[Mark]) -> tuple
             continue
         return payload, float(np.mean(ecc.encode(bits)[arrived] != (soft > 0)[arrived]))
     raise frame.not_found()
+
+
+def gain(spread: Spread, projections: Projections, step: float) -> float:
+    """The change of gain that the projections of unknown bits show beyond doubt, else 1.
+
+    Without known bits, the lattice of half the step that both values share is what has to fit.
+    """
+    gains = np.append(1.0, np.geomspace(0.6, 1.6, 197))
+    phases = spread.phases(projections, gains * step)
+    fit = np.maximum(np.cos(4 * np.pi * phases).sum(axis=1, dtype=np.float64), 0)
+    surprise = fit**2 / len(projections)
+    best = surprise.argmax()
+    return float(gains[best]) if surprise[best] > surprise[0] + _BEYOND_DOUBT else 1.0
 
 
 def _pilot_pool(ground: Ground) -> int:

@@ -2,7 +2,7 @@
 
 Three kinds of carrier lie below the methods; a method implements the one that fits it:
 
-* *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``
+* *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``, ``robust``
 * *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places them. ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. None yet.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from underpaint.methods.lsb import LSB
+from underpaint.methods.robust import Robust
 from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
@@ -87,4 +88,4 @@ class ImageCarrier(Protocol):
         ...
 
 
-METHODS: dict[str, Method] = {method.name: method for method in (STDM(), LSB())}
+METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), LSB())}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,9 +22,6 @@ from underpaint.marks import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
 from underpaint.secret import frame
 from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
-
-if TYPE_CHECKING:
-    from underpaint.marks import Projections
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -41,8 +37,6 @@ _FLATTEST = 2.0
 _MASKING = 0.75
 #: The step below which JPEG 50 leaves more than TOLERATED of the coded bits wrong.
 _SMALLEST_STEP = 47.0
-#: By how much (in nats) a change of gain has to fit better than none.
-_BEYOND_DOUBT = 6.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,8 @@ class Grid:
     def analyse(self, image: Image, count: int) -> Array:
         """The first *count* coefficients of every block."""
         return lattice.analyse(image, count)
+
+    restore = analyse
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Add a *change* of the coefficients."""
@@ -152,7 +148,7 @@ class STDM:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         spread, step = _bare(container, key, count, psnr)
         projections = spread.project(lattice.analyse(container, COUNTS[0]))
-        return spread.soft_bits(projections, step * _gain(spread, projections, step))
+        return spread.soft_bits(projections, step * marks.gain(spread, projections, step))
 
 
 def _key(passphrase: str | None) -> Key:
@@ -228,16 +224,3 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
                 hint="look for a copy that was recompressed less and neither resized nor cropped",
             ) from None
         raise
-
-
-def _gain(spread: Spread, projections: Projections, step: float) -> float:
-    """The change of gain that the projections show beyond doubt, else 1.
-
-    Without known bits, the lattice of half the step that both values share is what has to fit.
-    """
-    gains = np.append(1.0, np.geomspace(0.6, 1.6, 197))
-    phases = spread.phases(projections, gains * step)
-    fit = np.maximum(np.cos(4 * np.pi * phases).sum(axis=1, dtype=np.float64), 0)
-    surprise = fit**2 / len(projections)
-    best = surprise.argmax()
-    return float(gains[best]) if surprise[best] > surprise[0] + _BEYOND_DOUBT else 1.0

@@ -1,0 +1,90 @@
+"""What a finished run becomes in the zoo: which graphs, and what the card says beside where they come from.
+
+``python -m underpaint.lab.ship robust --run runs/robust`` writes ``src/underpaint/zoo/robust``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from underpaint import image, samples, zoo
+from underpaint.errors import UsageError
+from underpaint.lab import run as folder
+from underpaint.lab.export import Graph, export
+from underpaint.lab.fit import restore
+from underpaint.lab.nets.lapped import analyse, luma
+from underpaint.lab.papers import robust_ours
+from underpaint.lab.papers.robust_ours import Ours, OursRecipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FREE = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "across"}}
+
+
+def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The writer and the reader of :mod:`underpaint.lab.papers.robust_ours`."""
+    model = Ours(cast("OursRecipe", robust_ours.RECIPES["robust"].recipe))
+    restore(model, run)
+    photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2) / 255
+    seen = luma(photograph)
+    inputs = {"luma": seen[:, None], "coefficients": analyse(seen, robust_ours.COUNT)}
+    graphs = {name: Graph(getattr(model, name), inputs, _FREE) for name in ("writer", "reader")}
+    card = zoo.Card(
+        method="robust",
+        paper="Zhang, Karjauv, Benz, Kweon, Towards Robust Data Hiding Against (JPEG) Compression, arXiv:2101.00973",
+        licence="MIT",
+        sha256={},
+        bytes=0,
+        payload="any: 30 bits in 128x128 in the paper's setting, messages of up to about 750 bytes",
+        **folder.provenance(run),
+        reported={"ber_jpeg_10": 0.3122, "ber_jpeg_50": 0.1263, "ber_webp_50": 0.1286, "ber_jpeg2000_10": 0.3529},
+        measured=measured,
+        limits="turning by more than about half a degree, mirroring, and cutting below about 60 % of a side lose it",
+        text=_ROBUST,
+    )
+    return graphs, card
+
+
+_ROBUST = """
+`writer.onnx` takes luma in grey levels, `float32 (N, 1, H, W)`, and the 14 lowest lapped coefficients of each 16×16
+block, `(N, 14, H / 16, W / 16)`; it returns the logarithm of how much more change each coefficient takes than its
+block's busyness says. `reader.onnx` takes the same of what arrived and returns what to add to the coefficients.
+Sides are multiples of 16. docs/methods/robust.md tells how they are used, what they were trained for, and what they
+add to the lattice without them.
+"""
+
+#: What can be shipped.
+MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo.Card]]] = {"robust": robust}
+
+
+def ship(name: str, run: Path, target: Path, measured: dict[str, float]) -> float:
+    """Export a finished *run* to the folder *target*, and return the largest difference between the two runtimes.
+
+    Raises:
+        UsageError: no such model, or *run* is not finished.
+        ModelError: a graph does not compute what its network does.
+    """
+    if name not in MODELS:
+        raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join(MODELS)}")
+    graphs, card = MODELS[name](run, measured)
+    return export(graphs, target, card)
+
+
+def main() -> None:
+    """Ship what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.ship", description=ship.__doc__)
+    parser.add_argument("name", choices=MODELS)
+    parser.add_argument("--run", type=Path, required=True)
+    arguments = parser.parse_args()
+    target = Path(zoo.__file__).parent / arguments.name
+    worst = ship(arguments.name, arguments.run, target, {})
+    print(f"wrote {target.name}; ONNX Runtime is within {worst:.1e} of PyTorch")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""Robust: a short message for a picture that will be resized, cut, and compressed hard; learned behind real codecs.
+
+::
+
+    cover ─► sync pattern ─► canvas (128², 256² or 512²) ─► writer network ─► keyed lattices ─► refined ─► container
+    container ─► canvas ─► pilots ─► reader network ─► soft bits ─► message
+             └─► sync search, if nothing is found: it may be a part of the picture
+
+The message announces itself as :mod:`underpaint.marks` says, on the two lowest frequencies wherever it is short enough.
+How it is laid there was found by training behind real codecs; see docs/methods/robust.md for what the networks add.
+
+Refinement looks at what arrives through several channels, and moves the bits that come too near to turning. A
+quantiser answers such a nudge irregularly, so each round is kept only if the container got better by it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint import marks, metrics, sync
+from underpaint.canvas import Canvas
+from underpaint.channels import arrivals, parse
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
+from underpaint.lattice import Spread
+from underpaint.marks import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
+from underpaint.secret import frame
+from underpaint.secret.keys import COMPACT_COST, SALT, Key
+from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from underpaint.marks import Projections
+
+#: Sides of the canvases, in pixels. The sender takes one, the reader tries all.
+SIDES = (128, 256, 512)
+#: PSNRs in dB tried in turn where none is asked for.
+QUALITIES = (44.0, 42.0, 40.0, 38.0)
+#: A picture may be this much smaller than the canvas it is mapped onto.
+_ENLARGED = 2
+#: The share of the change that the sync pattern may take.
+_SYNC = 0.25
+#: Windows that a search tries.
+_WINDOWS = 12
+#: What bits without a message are refined for: harsh codecs, so that what they do to others is covered, and a mild one.
+HARSH = tuple(parse(chain) for chain in ("jpeg:10", "jpeg:25", "webp:10", "jpeg2000:20", "brightness:1.1"))
+_ROUNDS = 8
+#: How often, and down to which share of a step, what does not reach its lattice point as sent is corrected first.
+_MENDINGS, _MISS = 6, 0.05
+#: How much of itself a picture keeps at least that stays in its place.
+_AGREES = 0.5
+#: How many marks of a window are decoded at most.
+_ATTEMPTS = 3
+#: How far from its lattice point a bit may arrive, in steps, before it is moved; at a quarter it turns.
+_NEAR = 0.14
+#: The furthest that one round moves it.
+_NUDGE = 0.1
+#: The distance that counts as too far, as the container is and after a channel, and how sharply.
+_TOO_FAR, _SENT_TOO_FAR, _SHARPNESS = 0.21, 0.15, 40.0
+#: The step below which JPEG 50 leaves more than TOLERATED of the coded bits wrong.
+_SMALLEST_STEP = 40.0
+
+
+class Robust:
+    """The method behind ``hide -m --survive`` for whatever moves or loses pixels; a Method and a bit carrier."""
+
+    name = "robust"
+    summary = "a short message that survives resizing, cutting and hard compression"
+    needs_lossless = False
+    default_survive = "jpeg:50 | resize:0.5"
+
+    def capacity(self, cover: Image) -> Capacity:
+        """The longest message to expect to survive JPEG 50 at the lowest of :data:`QUALITIES`."""
+        cover = as_cover(cover)
+        quality, overhead = QUALITIES[-1], frame.compact_size(Payload(b""))
+        usable = (
+            size
+            for canvas in _canvases(cover)
+            for size in SIZES
+            if marks.fits(canvas, size)
+            and marks.typical_step(canvas, PILOTS + marks.coded(size), quality) * _density(cover, canvas)
+            >= _SMALLEST_STEP
+        )
+        return Capacity(max(usable, default=overhead) - overhead, quality)
+
+    def hide(
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+    ) -> Image:
+        """Return a container of at least *psnr* dB whose message can be read before and after *survive*.
+
+        Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
+        """
+        marks.check_psnr(psnr)
+        cover, key = as_cover(cover), _key(passphrase)
+        canvases = _canvases(cover)
+        size = marks.frame_size(payload, canvases, self.capacity(cover).payload_bytes)
+        # The lowest frequencies that are enough, on the largest canvas.
+        canvas = min(
+            (canvas for canvas in canvases if marks.fits(canvas, size)),
+            key=lambda canvas: (marks.layout(canvas, _own(key, canvas), size)[0], -canvas.side),
+        )
+        channel = survive or parse(self.default_survive)
+        for quality in QUALITIES if psnr is None else (psnr,):
+            patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
+            plan = marks.sealed(canvas, patterned, payload, _own(key, canvas), size)
+            container = _at_quality(plan, cover, quality, (channel,))
+            if all(_carries(image, key, payload) for image in _looked_at(container, channel)):
+                return container
+        raise SurvivalError(
+            f"the message does not survive {channel} at {quality:g} dB in this picture",
+            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
+        )
+
+    def reveal(self, container: Image, passphrase: str | None) -> Payload:
+        """Return the message of a container, or of a part of one."""
+        return _read(container, _key(passphrase))[0]
+
+    def find(self, image: Image, passphrase: str | None) -> Mark | None:
+        """What the pilots say, without reading the message."""
+        key = _key(passphrase)
+        found = [mark for canvas in map(Canvas, SIDES) for mark in marks.find(canvas, image, _own(key, canvas))[:1]]
+        return min(found, key=lambda mark: mark.false_alarm, default=None)
+
+    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
+        """Return a container with *bits* alone: no frame, no pilots, no error correction, no sync pattern.
+
+        The canvas and the step follow from the number of bits and *psnr* in dB, so the receiver has to know these. A
+        single container misses *psnr* by a little. It is refined for :data:`HARSH`.
+        """
+        bits = as_bits(bits)
+        canvas, frequencies, spread, step = _bare(key, len(bits), psnr)
+        return _refined(Plan(canvas, as_cover(cover), frequencies, [(spread, bits)]), step, HARSH)
+
+    def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
+        """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
+        canvas, frequencies, spread, step = _bare(key, count, psnr)
+        projections = spread.project(canvas.restore(container, frequencies))
+        return spread.soft_bits(projections, step * marks.gain(spread, projections, step))
+
+
+# Where everything lies
+
+
+def _key(passphrase: str | None) -> Key:
+    return Key.derive(passphrase, SALT, COMPACT_COST)
+
+
+def _own(key: Key, canvas: Canvas) -> Key:
+    """Another key for each canvas, and for none of them that of stdm."""
+    return Key(key.subkey(f"robust {canvas.side}"))
+
+
+def _canvases(cover: Image) -> list[Canvas]:
+    """Those that *cover* is large enough for."""
+    return [Canvas(side) for side in SIDES if side <= _ENLARGED * min(cover.shape[:2])]
+
+
+def _density(cover: Image, canvas: Canvas) -> float:
+    """Pixels of the picture per pixel of the canvas along a side: by so much weigh codecs less there."""
+    return math.sqrt(cover.shape[0] * cover.shape[1]) / canvas.side
+
+
+def _bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]:
+    """The canvas, its coefficients per block, the directions and the step of *count* bits without pilots."""
+    for share in (4, 1):  # of coefficients per bit, if there is room for it
+        for frequencies in Canvas.counts:
+            for side in SIDES:
+                canvas = Canvas(side, near=False)
+                pool = np.arange(canvas.blocks * frequencies)
+                if 0 < share * count <= len(pool):
+                    return (
+                        canvas,
+                        frequencies,
+                        Spread(key, f"bits {count}", pool, count),
+                        marks.typical_step(canvas, count, psnr),
+                    )
+    raise CapacityError(f"{count} bits do not fit, the largest canvas has room for {len(pool)}")
+
+
+# Embedding
+
+
+def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passage]) -> Image:
+    """A container of at least *psnr* dB, and little more."""
+    # What the sync pattern left over is for the message.
+    spent = 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10)
+    step = plan.step(marks.energy(plan.ground, psnr) * (1 - spent))
+    while True:
+        container = _refined(plan, step, channels)
+        missing = psnr - metrics.psnr(cover, container)
+        if missing <= 0:
+            return container
+        step *= 10 ** (-(missing + 0.02) / 20)
+
+
+def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
+    """A container at this *step*, whose bits keep away from turning, straight and behind each of *channels*."""
+    aims = plan.aims(step)
+    change = plan.change(aims - plan.projections)
+    container = plan.paint(change)
+    for _ in range(_MENDINGS):  # the way onto the canvas and back, rounding, and clipping all take a little
+        misses = aims - plan.project(container)
+        if np.abs(misses).max() < _MISS * step:
+            break
+        change = change + plan.change(misses)
+        container = plan.paint(change)
+    distances = _distances(plan, aims, step, container, channels)
+    limits = np.array([_SENT_TOO_FAR] + [_TOO_FAR] * (len(distances) - 1))[:, None]
+    rng = np.random.default_rng(0)
+    for _ in range(_ROUNDS):
+        if np.all(np.abs(distances) < limits):
+            break
+        worst = np.take_along_axis(distances, np.abs(distances).argmax(axis=0)[None], axis=0)[0]
+        nudges = np.sign(worst) * np.clip(np.abs(worst) - _NEAR, 0, _NUDGE) * rng.uniform(0.5, 1.5, len(worst))
+        nudged = change - plan.change(nudges * step)
+        candidate = plan.paint(nudged)
+        reached = _distances(plan, aims, step, candidate, channels)
+        if reached.shape == distances.shape and _danger(reached, limits) < _danger(distances, limits):
+            change, container, distances = nudged, candidate, reached
+    return container
+
+
+def _distances(
+    plan: Plan, aims: Projections, step: float, container: Image, channels: Sequence[Passage]
+) -> Projections:
+    """How far projections are from their aims, in steps: as sent, and behind each channel that leaves them in place."""
+    sent = plan.project(container)
+    rows = [sent - aims]
+    for channel in channels:
+        received = plan.project(channel(container, 0))
+        # A change of gain is the receiver's to undo. Where little agrees the picture was cut or turned.
+        gain = float(np.vdot(sent, received)) / max(float(np.vdot(sent, sent)), 1.0)
+        if gain > _AGREES:
+            rows.append(received / gain - aims)
+    return np.array(rows) / step
+
+
+def _danger(distances: Projections, limits: Projections) -> float:
+    """How near to turning the bits are in all."""
+    return float(np.logaddexp(0, _SHARPNESS * (np.abs(distances) - limits)).sum())
+
+
+def _looked_at(container: Image, channel: Passage) -> Iterator[Image]:
+    yield container
+    yield from arrivals(channel, container)
+
+
+def _carries(image: Image, key: Key, payload: Payload) -> bool:
+    """Whether the payload is read from *image* with strength to spare."""
+    try:
+        found, corrected = _read(image, key)
+    except PayloadError:
+        return False
+    return found.data == payload.data and corrected <= TOLERATED
+
+
+# Reading
+
+
+def _read(image: Image, key: Key) -> tuple[Payload, float]:
+    """The payload, and the share of its coded bits that error correction had to turn.
+
+    Raises:
+        NotFoundError: no mark of this key.
+        DamagedError: a mark, but its message is beyond repair.
+    """
+    likeliest = 1.0
+    for tried, window in enumerate(_windows(image, key)):
+        canvases = [Canvas(side, window) for side in SIDES]
+        found = {mark: canvas for canvas in canvases for mark in marks.find(canvas, image, _own(key, canvas))}
+        for mark in sorted(found, key=lambda mark: mark.false_alarm)[:_ATTEMPTS]:
+            likeliest = min(likeliest, mark.false_alarm * (1 + tried))
+            try:
+                return marks.read(found[mark], image, _own(key, found[mark]), [mark])
+            except NotFoundError:
+                continue
+    if likeliest < FALSE_ALARM:
+        raise DamagedError(
+            "a message is here, but too much of it is lost",
+            hint="look for a copy that was recompressed less, and cut and turned less",
+        )
+    raise frame.not_found()
+
+
+def _windows(image: Image, key: Key) -> Iterator[sync.Window]:
+    """The whole picture, then the parts of one that it may be."""
+    yield sync.WHOLE
+    yield from sync.search(image, key, _WINDOWS)

@@ -60,6 +60,11 @@ class Chain:
         """Whether the seed matters."""
         return any(channel.random for channel in self.channels)
 
+    @property
+    def moves(self) -> bool:
+        """Whether pixels are moved, rescaled, or cut off."""
+        return any(channel.moves for channel in self.channels)
+
     def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
         """Return what arrives of *image*, ``uint8 (H, W, 3)``; *rng* is a generator, which moves on, or a seed.
 

@@ -81,6 +81,8 @@ class Channel(ABC):
     name: ClassVar[str]
     #: Whether the generator matters.
     random: ClassVar[bool] = False
+    #: Whether pixels are moved, rescaled, or cut off.
+    moves: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for parameter in fields(self):

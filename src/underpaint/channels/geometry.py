@@ -22,6 +22,7 @@ class Resize(Channel):
     """Scaled by a factor per side and back to the original size; 1 changes nothing."""
 
     name = "resize"
+    moves = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -35,6 +36,7 @@ class Rescale(Channel):
     """Scaled by a factor per side, and left so: the result has another size."""
 
     name = "rescale"
+    moves = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -50,6 +52,7 @@ class Crop(Channel):
     """
 
     name = "crop"
+    moves = True
     random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
@@ -66,6 +69,7 @@ class Cropout(Channel):
     """
 
     name = "cropout"
+    moves = True
     random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
@@ -103,6 +107,7 @@ class Rotate(Channel):
     """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey."""
 
     name = "rotate"
+    moves = True
     degrees: float = real(-180, 180)
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
@@ -117,6 +122,7 @@ class Flip(Channel):
     """Mirrored: left and right change places (horizontal), or top and bottom (vertical)."""
 
     name = "flip"
+    moves = True
     axis: str = choice("horizontal", "vertical", default="horizontal")
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:

@@ -51,6 +51,10 @@ class Method(Protocol):
         """
         ...
 
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image*, as it is, seems to be a container; quick, and without its payload."""
+        ...
+
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return exactly what was hidden. Raises NotFoundError or DamagedError; never returns anything else."""
         ...

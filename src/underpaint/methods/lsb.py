@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import embed
-from underpaint.errors import CapacityError, UsageError
+from underpaint.errors import CapacityError, NotFoundError, PayloadError, UsageError
 from underpaint.secret import frame
 from underpaint.secret.keys import Key
 from underpaint.types import SMALLEST_SIDE, Capacity, as_cover
@@ -92,6 +92,14 @@ class LSB:
         flat = container.reshape(-1)
         flat[places] = embed.place(flat[places], bits, np.ones_like(bits), coins)
         return container
+
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image* has a payload."""
+        try:
+            self.reveal(image, passphrase)
+        except PayloadError as error:
+            return not isinstance(error, NotFoundError)
+        return True
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return exactly what was hidden.

@@ -43,6 +43,8 @@ QUALITIES = (44.0, 42.0, 40.0, 38.0)
 _ENLARGED = 2
 #: The share of the change that the sync pattern may take.
 _SYNC = 0.25
+#: PSNR of rounding to 8 bits, in dB, and the least share of the change that is left for the message.
+_ROUNDING, _LEAST_SHARE = 58.9, 0.1
 #: Windows that a search tries.
 _WINDOWS = 12
 #: What bits without a message are refined for: harsh codecs, so that what they do to others is covered, and a mild one.
@@ -124,6 +126,11 @@ class Robust:
         found = [mark for canvas in map(Canvas, SIDES) for mark in marks.find(canvas, image, _own(key, canvas))[:1]]
         return min(found, key=lambda mark: mark.false_alarm, default=None)
 
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image* has a mark."""
+        mark = self.find(image, passphrase)
+        return mark is not None and mark.false_alarm < FALSE_ALARM
+
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction, no sync pattern.
 
@@ -185,15 +192,15 @@ def _bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float
 
 def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passage]) -> Image:
     """A container of at least *psnr* dB, and little more."""
-    # What the sync pattern left over is for the message.
-    spent = 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10)
-    step = plan.step(marks.energy(plan.ground, psnr) * (1 - spent))
+    # What the sync pattern and rounding to 8 bits leave over is for the message.
+    share = 1 - 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10) - 10 ** ((psnr - _ROUNDING) / 10)
+    step = plan.step(marks.energy(plan.ground, psnr) * max(share, _LEAST_SHARE))
     while True:
         container = _refined(plan, step, channels)
         missing = psnr - metrics.psnr(cover, container)
         if missing <= 0:
             return container
-        step *= 10 ** (-(missing + 0.02) / 20)
+        step *= 10 ** (-(missing + 0.02) / 20 / max(share, _LEAST_SHARE))
 
 
 def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
@@ -201,13 +208,14 @@ def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)
     container = plan.paint(change)
+    sent = plan.project(container)
     for _ in range(_MENDINGS):  # the way onto the canvas and back, rounding, and clipping all take a little
-        misses = aims - plan.project(container)
-        if np.abs(misses).max() < _MISS * step:
+        if np.abs(aims - sent).max() < _MISS * step:
             break
-        change = change + plan.change(misses)
+        change = change + plan.change(aims - sent)
         container = plan.paint(change)
-    distances = _distances(plan, aims, step, container, channels)
+        sent = plan.project(container)
+    distances = _distances(plan, aims, step, container, sent, channels)
     limits = np.array([_SENT_TOO_FAR] + [_TOO_FAR] * (len(distances) - 1))[:, None]
     rng = np.random.default_rng(0)
     for _ in range(_ROUNDS):
@@ -217,17 +225,16 @@ def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
         nudges = np.sign(worst) * np.clip(np.abs(worst) - _NEAR, 0, _NUDGE) * rng.uniform(0.5, 1.5, len(worst))
         nudged = change - plan.change(nudges * step)
         candidate = plan.paint(nudged)
-        reached = _distances(plan, aims, step, candidate, channels)
+        reached = _distances(plan, aims, step, candidate, plan.project(candidate), channels)
         if reached.shape == distances.shape and _danger(reached, limits) < _danger(distances, limits):
             change, container, distances = nudged, candidate, reached
     return container
 
 
 def _distances(
-    plan: Plan, aims: Projections, step: float, container: Image, channels: Sequence[Passage]
+    plan: Plan, aims: Projections, step: float, container: Image, sent: Projections, channels: Sequence[Passage]
 ) -> Projections:
     """How far projections are from their aims, in steps: as sent, and behind each channel that leaves them in place."""
-    sent = plan.project(container)
     rows = [sent - aims]
     for channel in channels:
         received = plan.project(channel(container, 0))

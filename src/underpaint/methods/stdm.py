@@ -133,6 +133,11 @@ class STDM:
         """What the pilots say, without reading the message; None if the picture is too small to have any."""
         return next(iter(marks.find(Grid.of(image), image, _key(passphrase))), None)
 
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image* has a mark."""
+        mark = self.find(image, passphrase)
+        return mark is not None and mark.false_alarm < FALSE_ALARM
+
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Passage | None = None) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction.
 

@@ -1,0 +1,30 @@
+"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare.
+
+Each comes twice: on pictures in memory, and on files, where ``-`` is a standard stream::
+
+    hide_file    read ─► method.hide ─► encode ─► decode ─► reveal again ─► write, whole or not at all
+    reveal_file  read ─► every method is asked; exactly one may answer
+"""
+
+from __future__ import annotations
+
+from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
+from underpaint.app.revealing import reveal, reveal_file
+from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
+
+__all__ = [
+    "DEFAULT_METHODS",
+    "HideReport",
+    "attack",
+    "attack_file",
+    "candidates",
+    "capacity",
+    "capacity_file",
+    "check_target",
+    "compare",
+    "compare_files",
+    "hide",
+    "hide_file",
+    "reveal",
+    "reveal_file",
+]

@@ -1,0 +1,255 @@
+"""Hiding: method.hide, encode, decode, reveal again, and only then a file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from underpaint import metrics
+from underpaint.app.revealing import named
+from underpaint.app.tools import check_target, target_format
+from underpaint.channels import Chain, arrivals, parse
+from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
+from underpaint.image import decode, encode, is_exact, read, unwritable, write_bytes
+from underpaint.methods import METHODS, Method
+from underpaint.types import Payload, PayloadKind, as_cover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from underpaint.image import Picture
+    from underpaint.types import Image
+
+Result = TypeVar("Result")
+
+#: What a container goes through that goes through nothing.
+NOTHING = parse("none")
+#: The methods for each kind of payload unless one is named, in the order they are tried: a message should arrive, and a
+#: file should fit.
+DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {"text": ("robust", "stdm"), "file": ("lsb",)}
+
+
+@dataclass(frozen=True)
+class HideReport:
+    """What :func:`hide_file` did."""
+
+    container: str
+    method: str
+    payload_bytes: int
+    #: Quality of the container as it is read back from its file, in dB.
+    psnr: float
+    #: The chain that the payload was seen to survive; None if the container must stay exactly as it is.
+    survives: str | None
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+def hide(
+    cover: Image,
+    payload: bytes | str | Payload,
+    *,
+    method: str | None = None,
+    passphrase: str | None = None,
+    psnr: float | None = None,
+    survive: str | Chain | None = None,
+) -> Image:
+    """Hide *payload* in a copy of *cover*, ``uint8 (H, W, 3)``, and see that it can be revealed.
+
+    Args:
+        cover: the picture to hide it in.
+        payload: bytes, a text message, or either with its name.
+        method: key of :data:`METHODS`; None leaves it to :func:`candidates`.
+        passphrase: without one the payload is framed and checked, only not secret.
+        psnr: quality to aim at, in dB; None leaves it to the method.
+        survive: channels after which the payload must still be exact, such as ``"jpeg:50 | resize:0.5"``; None asks
+            for the method's own ``default_survive``.
+
+    Raises:
+        UsageError: an unknown method or channel, a setting the method does not have, a cover too small for it.
+        CapacityError: the payload does not fit.
+        SurvivalError: it would not survive.
+    """
+    payload, cover = _payload(payload), as_cover(cover)
+
+    def attempt(by: Method, chain: Chain | None) -> Image:
+        container = by.hide(cover, payload, passphrase, psnr=psnr, survive=chain)
+        _verify(container, payload, by, passphrase, chain)
+        return container
+
+    return _first(candidates(payload, method, survive), survive, attempt)
+
+
+def hide_file(
+    cover: str | Path,
+    container: str | Path,
+    payload: bytes | str | Payload,
+    *,
+    method: str | None = None,
+    passphrase: str | None = None,
+    psnr: float | None = None,
+    survive: str | Chain | None = None,
+    quality: int | None = None,
+    metadata: bool = True,
+    force: bool = False,
+) -> HideReport:
+    """Hide *payload* in the picture file *cover* and write *container*, in the format its extension names.
+
+    The bytes of the container are decoded and revealed before they are written; on any failure there is no new file,
+    and an old one is as it was. A container on standard output is PNG.
+
+    Args:
+        cover: picture file.
+        container: file to write.
+        payload: as in :func:`hide`, and so the four that follow.
+        method: key of :data:`METHODS`.
+        passphrase: what it takes to reveal.
+        psnr: quality to aim at, in dB, before a lossy file compresses it.
+        survive: channels after which the payload must still be exact.
+        quality: 1–100 for a lossy file; None is exact where the format can be.
+        metadata: keep the cover's EXIF data and ICC profile.
+        force: replace an existing file.
+
+    Raises:
+        UsageError, CapacityError, SurvivalError: as in :func:`hide`, or *container* may not be written over.
+        ImageError: *cover* cannot be read or *container* not be written.
+    """
+    started = time.perf_counter()
+    payload = _payload(payload)
+    methods = candidates(payload, method, survive)
+    kind = target_format(container)
+    written, exact = _written(kind, quality), is_exact(kind, quality)
+    if not exact and all(by.needs_lossless for by in methods):
+        robust = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
+        hint = f"write a .png without a quality, or hide less with what survives: {robust}"
+        raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
+    check_target(container, cover, force=force)
+    picture = read(cover)
+    held = [by.name for by in METHODS.values() if by.holds(as_cover(picture.pixels), passphrase)]
+
+    def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
+        passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
+        marked = picture.with_pixels(by.hide(picture.pixels, payload, passphrase, psnr=psnr, survive=passage))
+        data = encode(marked, kind, quality=quality, metadata=metadata)
+        arrived = decode(data).pixels
+        _verify(arrived, payload, by, passphrase, chain, written)
+        reached = metrics.psnr(picture.pixels, arrived)
+        missed = () if psnr is None or reached >= psnr else (f"{written} brought {psnr:g} dB down to {reached:.1f}",)
+        lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held)
+        report = HideReport(
+            container=str(container),
+            method=by.name,
+            payload_bytes=len(payload.data),
+            psnr=reached,
+            survives=str(chain) if chain else None,
+            seconds=0.0,
+            warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
+        )
+        return report, data
+
+    report, data = _first(methods, survive, attempt)
+    write_bytes(data, container)
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def candidates(payload: Payload, method: str | None, survive: str | Chain | None) -> list[Method]:
+    """Return the methods to try in turn for *payload*: the one named, or those of :data:`DEFAULT_METHODS`.
+
+    Where all that a message has to survive leaves pixels in their place, ``stdm`` comes first: it changes less.
+
+    Raises:
+        UsageError: no such method or channel.
+    """
+    if method is not None:
+        return [named(method)]
+    chain = parse(survive) if isinstance(survive, str) else survive
+    names = DEFAULT_METHODS[payload.kind]
+    if chain is not None and not chain.moves:
+        names = tuple(sorted(names, key=lambda name: name != "stdm"))
+    return [METHODS[name] for name in names]
+
+
+@dataclass(frozen=True)
+class _Filed:
+    """A lossy file of a picture, then a chain: what a container goes through that is written so."""
+
+    picture: Picture
+    format: str
+    quality: int | None
+    chain: Chain
+
+    @property
+    def random(self) -> bool:
+        """Whether the seed matters."""
+        return self.chain.random
+
+    def __call__(self, image: Image, seed: int, /) -> Image:
+        """Return what arrives of *image*."""
+        data = encode(self.picture.with_pixels(image), self.format, quality=self.quality)
+        return self.chain(decode(data).pixels, seed)
+
+    def __str__(self) -> str:
+        """Like a chain."""
+        return f"{_written(self.format, self.quality)} | {self.chain}"
+
+
+def _written(kind: str, quality: int | None) -> str:
+    return kind if quality is None else f"{kind} at quality {quality}"
+
+
+def _payload(payload: bytes | str | Payload) -> Payload:
+    if isinstance(payload, Payload):
+        return payload
+    if not isinstance(payload, str):
+        return Payload(payload)
+    try:
+        return Payload.from_text(payload)
+    except UnicodeEncodeError:
+        raise UsageError("the message is not valid Unicode text", hint="hide it as a file") from None
+
+
+def _first(
+    methods: list[Method], survive: str | Chain | None, attempt: Callable[[Method, Chain | None], Result]
+) -> Result:
+    """What the first of *methods* makes of an *attempt* that succeeds.
+
+    Raises:
+        CapacityError, SurvivalError: none does; the first one's reason.
+    """
+    reasons: list[CapacityError | SurvivalError] = []
+    for by in methods:
+        try:
+            return attempt(by, _survive(survive, by))
+        except (CapacityError, SurvivalError) as reason:
+            reasons.append(reason)
+    raise reasons[0]
+
+
+def _survive(survive: str | Chain | None, method: Method) -> Chain | None:
+    survive = method.default_survive if survive is None else survive
+    return survive if survive is None or isinstance(survive, Chain) else parse(survive)
+
+
+def _verify(
+    container: Image,
+    payload: Payload,
+    method: Method,
+    passphrase: str | None,
+    chain: Chain | None,
+    written: str = "rounding to 8 bits",
+) -> None:
+    """See that the container, which went through *written*, gives back the payload, as it is and after *chain*.
+
+    Raises:
+        SurvivalError: it does not.
+    """
+    for what, passage in ((written, NOTHING), *(((f"{written} | {chain}", chain),) if chain else ())):
+        for arrived in arrivals(passage, container):
+            try:
+                revealed = method.reveal(arrived, passphrase)
+            except PayloadError:
+                revealed = None
+            if revealed is None or (revealed.data, revealed.kind) != (payload.data, payload.kind):
+                hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
+                raise SurvivalError(f"the payload does not survive {what}", hint=hint)

@@ -1,0 +1,90 @@
+"""Revealing: every method is asked, and exactly one may answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, UsageError
+from underpaint.image import FORMATS, read
+from underpaint.methods import METHODS, Method
+from underpaint.types import SMALLEST_SIDE, Payload, as_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from underpaint.types import Image
+
+
+def reveal(container: Image, *, passphrase: str | None = None, method: str | None = None) -> Payload:
+    """Return exactly what was hidden in *container*, by whatever method or by the one named.
+
+    Raises:
+        NotFoundError: nothing was found, which a wrong passphrase cannot be told from.
+        DamagedError: a payload is there, but beyond repair.
+        AmbiguousError: there is more than one payload.
+        UsageError: no such method.
+    """
+    return _reveal(as_image(container), passphrase, METHODS.values() if method is None else [named(method)])[0]
+
+
+def reveal_file(
+    path: str | Path, *, passphrase: str | None = None, method: str | None = None
+) -> tuple[Payload, str, tuple[str, ...]]:
+    """Return what was hidden in a picture file, the method that found it, and what the reader warned of.
+
+    Raises:
+        ImageError: the file cannot be read.
+        NotFoundError, DamagedError, AmbiguousError, UsageError: as in :func:`reveal`.
+    """
+    chosen = None if method is None else [named(method)]
+    picture = read(path)
+    # What needs every bit has no chance in a JPEG file; asking it costs time, and a key derivation.
+    possible = [each for each in METHODS.values() if FORMATS[picture.format].lossless or not each.needs_lossless]
+    return *_reveal(picture.pixels, passphrase, chosen or possible), picture.warnings
+
+
+def named(name: str) -> Method:
+    """Return the method called *name*.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in METHODS:
+        raise UsageError(f"no method is called '{name}'", hint=f"the methods are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def _reveal(container: Image, passphrase: str | None, methods: Iterable[Method]) -> tuple[Payload, str]:
+    if min(container.shape[:2]) < SMALLEST_SIDE:
+        raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
+    answers, damages = ask(container, passphrase, methods)
+    if len(answers) > 1:
+        found = " and ".join(name for _, name in answers)
+        raise AmbiguousError(f"there is more than one payload, by {found}", hint="name one with --method")
+    if answers:
+        return answers[0]
+    if damages:
+        raise damages[0]
+    if passphrase is None:
+        hint = "if it was hidden with a passphrase, give that; else it is unmarked or has changed too much"
+    elif any(ask(container, None, methods)):
+        hint = "a payload without a passphrase is here: run reveal without a passphrase"
+    else:
+        hint = "another passphrase, an unmarked picture, or one that has changed too much: they look the same"
+    raise NotFoundError("no payload found", hint=hint)
+
+
+def ask(
+    container: Image, passphrase: str | None, methods: Iterable[Method]
+) -> tuple[list[tuple[Payload, str]], list[DamagedError]]:
+    """Return every method's answer with its name, and the errors of those that found something damaged."""
+    answers, damages = [], []
+    for method in methods:
+        try:
+            answers.append((method.reveal(container, passphrase), method.name))
+        except NotFoundError:
+            continue
+        except DamagedError as error:
+            damages.append(error)
+    return answers, damages

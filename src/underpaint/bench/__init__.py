@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpaint.bench.carrier import GRID, carriers, channels
+from underpaint.bench.carrier import GRID, channels
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
+from underpaint.bench.sweep import carriers
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 

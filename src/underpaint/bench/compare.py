@@ -6,10 +6,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from underpaint.bench.carrier import CROP
 from underpaint.bench.cells import Shown, channel, cited, measured, number, rate, single
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.result import ABLATION, Ablation, Paper, Result
+from underpaint.bench.sweep import CROP
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 
@@ -70,16 +70,15 @@ def _equal(paper: Paper | None, ours: Sequence[Result]) -> Shown:
     sent = {row.channel for each in ours for row in each.rows}
     chains = [chain for chain in GRIDS[ours[0].table].chains if chain in sent]
     cells = [["channel", "size", "paper", *(each.method for each in ours)]]
-    for psnr in sorted({quality.psnr for each in ours for quality in each.quality}):
-        found = [{row.channel: row for row in each.rows if row.psnr == psnr} for each in ours]
-        if not all(chain in rows for rows in found for chain in chains):
-            continue  # only drawn
-        achieved = [_achieved(next(quality for quality in each.quality if quality.psnr == psnr)) for each in ours]
+    for psnr in sorted({quality.psnr for each in ours for quality in each.quality if quality.nominal is not None}):
+        achieved = [_achieved(next((q for q in each.quality if q.psnr == psnr), None)) for each in ours]
         cells.append([f"at {psnr:g} dB", "", "not stated" if paper else "–", *achieved])
         for chain in chains:
-            rows, rated = [lines[chain] for lines in found], reported(paper, chain)
+            found = [next((r for r in each.rows if (r.channel, r.psnr) == (chain, psnr)), None) for each in ours]
+            rated = reported(paper, chain)
             theirs = "–" if rated is None else f"{100 * rated:.2f} %"
-            cells.append([channel(chain), _sizes(rows, ours[0].table), theirs, *map(rate, rows)])
+            rates = ("–" if row is None else rate(row) for row in found)
+            cells.append([channel(chain), _sizes(filter(None, found), ours[0].table), theirs, *rates])
     cells += [[skip.channel, "skipped", *[""] * (1 + len(ours))] for skip in ours[0].skipped]
     # What was measured in one go has one source but for the command.
     alike = groupby((each.source for each in ours), key=lambda source: replace(source, command=""))
@@ -87,7 +86,7 @@ def _equal(paper: Paper | None, ours: Sequence[Result]) -> Shown:
     return Shown(cells, " ".join([*origins, _EQUAL + _CLIP * (ours[0].table == _VIDEO) + "."]))
 
 
-def _sizes(rows: Sequence[Row], table: str) -> str:
+def _sizes(rows: Iterable[Row], table: str) -> str:
     """What the files of each method weigh, once if they weigh the same; of video also what a film of crops would."""
     found = [row.bpp for row in rows if row.bpp is not None]
     sizes = " / ".join(dict.fromkeys(f"{bpp:.2f}" for bpp in found))
@@ -116,5 +115,7 @@ def _ablation(columns: Sequence[Ablation]) -> Shown:
     return Shown(cells, f"{origin} {_REDUCED} {spent[:1].upper()}{spent[1:]}")
 
 
-def _achieved(quality: Quality) -> str:
+def _achieved(quality: Quality | None) -> str:
+    if quality is None:
+        return "–"
     return f"{quality.psnr_mean:.2f} dB, least {quality.psnr_min:.1f}; SSIM {quality.ssim_mean:.3f}"

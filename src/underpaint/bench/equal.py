@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.bench.carrier import BITS, PSNRS, Sweep, sendable
+from underpaint.bench.carrier import PSNRS
 from underpaint.bench.result import Quality, Result
+from underpaint.bench.sweep import BITS, Sweep, sendable
 from underpaint.errors import UnderpaintError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from underpaint.bench.sweep import Hidden
 
-#: Mean PSNRs in dB that are only drawn.
+#: Nominal PSNRs in dB that are only drawn, at whatever mean PSNR they have; and in how many crops, about.
 BEYOND = (34.0, 36.0, 44.0, 46.0)
+_DRAWN = 144
 #: How exactly the mean PSNR is met, and how often a miss is corrected: with few crops it is no smooth function.
 TOLERANCE = 0.02
 _ROUNDS = 6
@@ -83,10 +85,10 @@ def at_equal_psnr(
 
     Args:
         table: key of :data:`GRIDS`.
-        method: key of :func:`~underpaint.bench.carrier.carriers`.
+        method: key of :func:`~underpaint.bench.sweep.carriers`.
         images: folder of pictures, cut into all 128×128 crops that do not overlap; the samples by default.
         psnrs: mean PSNRs in dB at which all channels of the table are measured.
-        beyond: those at which only the plotted channels are.
+        beyond: nominal PSNRs in dB at which only the plotted channels are, on about 144 of the crops.
         bits: random bits per crop.
         seed: of bits, keys and the channels' randomness.
         jobs: processes, one per core by default; the result does not depend on them.
@@ -95,55 +97,47 @@ def at_equal_psnr(
         UsageError: a method that carries no bits, or no pictures.
         UnderpaintError: the method cannot be brought to one of the PSNRs.
     """
-    sweep, grid, wanted = Sweep(method, images, bits, seed, jobs), GRIDS[table], (*psnrs, *beyond)
+    sweep, grid = Sweep(method, images, bits, seed, jobs), GRIDS[table]
     chains, skipped = sendable(grid.chains)
     plotted = tuple(chain for chain in chains if chain in grid.plotted)
-    nominals = _nominals(sweep, wanted)
-    levels = sweep.run(nominals[: len(psnrs)], chains) + sweep.run(nominals[len(psnrs) :], plotted)
-    through = [chains] * len(psnrs) + [plotted] * len(beyond)
-    found = sorted(zip(wanted, nominals, levels, through, strict=True), key=lambda level: level[0])
+    met, drawn = _met(sweep, psnrs), sweep.hide(beyond, every=max(1, len(sweep.crops) // _DRAWN))
+    counted = sweep.send(met, chains) + sweep.send(drawn, plotted)
+    found = sorted(zip((*psnrs, *beyond), met + drawn, counted, strict=True), key=lambda level: level[0])
     return Result(
         table=table,
         method=method,
         source=sweep.source(table),
-        quality=tuple(Quality.of(psnr, bits, level.quality, nominal) for psnr, nominal, level, _ in found),
-        rows=tuple(row for psnr, _, level, sent in found for row in level.rows(sent, psnr, bits)),
+        quality=tuple(
+            Quality.of(psnr, bits, hidden.quality, None if psnr in beyond else hidden.nominal)
+            for psnr, hidden, _ in found
+        ),
+        rows=tuple(row for psnr, _, level in found for row in level.rows(psnr, bits)),
         skipped=skipped,
     )
 
 
-def _nominals(sweep: Sweep, wanted: Sequence[float]) -> list[float]:
-    """What to ask the method for, so that all crops together have each mean PSNR that is *wanted*.
-
-    It is read off a parabola through three PSNRs, and corrected by what is missing; the closest counts.
+def _met(sweep: Sweep, wanted: Sequence[float]) -> list[Hidden]:
+    """Hide in all crops so that they have each mean PSNR that is *wanted*, by asking for what was missing before.
 
     Raises:
         UnderpaintError: what comes does not follow what is asked for.
     """
-    asked = np.linspace(min(wanted) - 1, max(wanted) + 1, 3)
-    means = _means(sweep, asked)
-    if not np.isfinite(means).all() or (np.diff(means) <= 0).any():
-        raise UnderpaintError(f"{sweep.method} has {_listed(means)} dB where {_listed(asked)} were asked for")
-    guesses = np.polynomial.Polynomial.fit(means, asked, 2)(np.array(wanted)).round(3)
-    best, least = guesses.copy(), np.full(len(wanted), np.inf)
+    latest = sweep.hide(wanted)
+    best = list(latest)
     for _ in range(_ROUNDS):
-        off = least > TOLERANCE
-        if not off.any():
+        off = [i for i, psnr in enumerate(wanted) if abs(psnr - _mean(best[i])) > TOLERANCE]
+        asked = [round(latest[i].nominal + wanted[i] - _mean(latest[i]), 3) for i in off]
+        if not np.isfinite(asked).all():
             break
-        missing = np.array(wanted)[off] - _means(sweep, guesses[off])
-        closer = np.abs(missing) < least[off]
-        best[off] = np.where(closer, guesses[off], best[off])
-        least[off] = np.where(closer, np.abs(missing), least[off])
-        guesses[off] = (guesses[off] + missing).round(3)
-    if least.max() > _HOPELESS:
-        worst = wanted[int(least.argmax())]
-        raise UnderpaintError(f"{sweep.method} stays {least.max():.1f} dB from a mean PSNR of {worst:g} dB")
-    return [float(nominal) for nominal in best]
+        for i, hidden in zip(off, sweep.hide(asked), strict=True):
+            latest[i] = hidden
+            best[i] = min(best[i], hidden, key=lambda each: abs(wanted[i] - _mean(each)))
+    for psnr, hidden in zip(wanted, best, strict=True):
+        if not abs(psnr - _mean(hidden)) < _HOPELESS:
+            reason = f"{sweep.method} cannot be brought to a mean PSNR of {psnr:g} dB"
+            raise UnderpaintError(f"{reason}, {_mean(hidden):.1f} dB is the closest")
+    return best
 
 
-def _means(sweep: Sweep, psnrs: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([level.quality[:, 0].mean() for level in sweep.run(psnrs.tolist(), ())])
-
-
-def _listed(psnrs: NDArray[np.float64]) -> str:
-    return ", ".join(f"{psnr:.1f}" for psnr in psnrs)
+def _mean(hidden: Hidden) -> float:
+    return float(hidden.quality[:, 0].mean())

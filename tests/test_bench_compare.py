@@ -112,7 +112,9 @@ def test_a_table_without_its_library_is_empty(
     assert result.rows == ()
     assert [skip.channel for skip in result.skipped] == list(GRIDS["robust-video"].chains)
     assert len(side_by_side([result]).cells) == 1 + 1 + len(result.skipped)
-    plot_over_psnr([result], tmp_path / "plot.svg")
+    result.write(tmp_path)
+    report.publish_together("robust-video", tmp_path, Console(width=100))
+    assert [file.name for file in (tmp_path / "robust-video").iterdir()] == ["grain.json"]
 
 
 def test_stdm_is_brought_to_its_psnr(two_crops: Path) -> None:

@@ -63,7 +63,8 @@ def plot_over_psnr(results: Sequence[Result | Speed | Paper], target: Path) -> N
     """
     ours = in_order(results)
     paper = next((result for result in results if isinstance(result, Paper)), None)
-    names = GRIDS[ours[0].table].plotted
+    sent = {row.channel for result in ours for row in result.rows}
+    names = [name for name in GRIDS[ours[0].table].plotted if name in sent]
     with _figure(target, 2.4 * len(names) + 0.4, 3) as figure:
         panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, names, strict=True):

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from underpaint.bench.cells import Shown, single
-from underpaint.bench.compare import side_by_side
+from underpaint.bench.compare import in_order, side_by_side
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.plots import plot, plot_over_psnr
 from underpaint.bench.result import Paper, Result, Speed, read
@@ -86,7 +86,8 @@ def publish_together(table: str, results: Path, console: Console) -> None:
     """
     found = read_all(results / table)
     console.print(_screen(side_by_side(found)))
-    _draw(lambda target: plot_over_psnr(found, target), results / table / "over-psnr.svg", console)
+    if any(result.rows for result in in_order(found)):
+        _draw(lambda target: plot_over_psnr(found, target), results / table / "over-psnr.svg", console)
 
 
 def _draw(draw: Callable[[Path], None], target: Path, console: Console) -> None:

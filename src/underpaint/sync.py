@@ -12,6 +12,7 @@ proportion, where the picture hides it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -82,7 +83,9 @@ def embed(cover: Image, key: Key, energy: float) -> Image:
     pattern = np.outer(_sampled(rows, _centres(height)), _sampled(columns, _centres(width)))
     pattern *= _resized(np.clip(strength, _LEAST, _MOST), height, width)
     # The more is asked for, the less rounding swallows: the score is no multiple of the amplitude.
-    low, high = 0.0, float(np.sqrt(energy / np.mean(np.square(pattern))))
+    low, high = 0.0, math.sqrt(energy / max(float(np.mean(np.square(pattern))), 1e-9))
+    while (spent := float(np.mean(np.square(np.rint(high * pattern))))) > energy:  # rounding costs, too
+        high *= 0.99 * math.sqrt(energy / spent)
     container = add(cover, high * pattern)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -105,7 +108,7 @@ def search(image: Image, key: Key, count: int) -> list[Window]:
         y, x = divmod(int(scores.argmax()), scores.shape[1])
         if scores[y, x] < _WORTH_A_TRY:
             break
-        found.append(_refined(white, rows, columns, vertical[y], horizontal[x]))
+        found.append(_refined(white, rows, columns, vertical[y].copy(), horizontal[x].copy()))
         # What lies close by is the same window.
         near = [np.abs(spots - spots[spot]).sum(axis=1) < 2 / CHIPS for spots, spot in ((vertical, y), (horizontal, x))]
         scores[np.ix_(*near)] = -np.inf

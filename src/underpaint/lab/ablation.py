@@ -157,7 +157,9 @@ def _training(stage: str, run: Path) -> dict[str, Any]:
     names = ("crop", "bits", "channels", "encoder_blocks", "decoder_blocks", "batch", "steps")
     scale = ", ".join(f"{name} {getattr(entry.recipe, name)} of {getattr(published, name)}" for name in names)
     found = provenance(run)
-    return {"stage": stage, "scale": f"reduced: {scale}", "minutes": round(60 * found.pop("hours"), 1)} | found
+    minutes = round(60 * found.pop("hours"), 1)
+    weights = f"not kept; the command above trains them again in {minutes} minutes on such a device"
+    return {"stage": stage, "scale": f"reduced: {scale}", "minutes": minutes, "weights": weights} | found
 
 
 def main() -> None:

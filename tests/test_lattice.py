@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from underpaint.lattice import BLOCK, FREQUENCIES, Spread, activity, analyse, grid, lapping, paint
+from underpaint.lattice import BLOCK, FREQUENCIES, Spread, activity, analyse, grid, inverse, lapping, paint, transform
 from underpaint.secret.keys import Key
 from underpaint.types import Image
 
@@ -35,7 +35,7 @@ def test_one_block_is_the_orthonormal_dct_of_luma() -> None:
     assert analyse(image, 35) == pytest.approx([whole[f] for f in FREQUENCIES], abs=2e-3)
 
 
-def testlapping_is_orthonormal_and_passes_even_light() -> None:
+def test_lapping_is_orthonormal_and_passes_even_light() -> None:
     across = lapping()
     assert across @ across.T == pytest.approx(np.eye(BLOCK), abs=1e-6)
     assert across.sum(axis=1) == pytest.approx(np.ones(BLOCK), abs=1e-6)
@@ -125,3 +125,59 @@ def test_keys_and_labels_give_other_directions() -> None:
     assert abs(np.mean(one.signs)) < 0.15
     assert abs(np.mean(one.signs == other.signs) - 0.5) < 0.1
     assert 0 <= one.dither.min() <= one.dither.max() < 1
+
+
+@given(st.integers(1, 40), st.integers(40, 300), st.integers(0, 99))
+def test_neighbours_share_a_bit(count: int, pool: int, seed: int) -> None:
+    """Along the curve each bit has a stretch of its own, and which bit has which stretch is keyed."""
+    places = np.random.default_rng(seed).permutation(pool)
+    spread = Spread(KEY, "near", np.arange(pool), count, places)
+    assert spread.order.shape == (pool // count, count)
+    assert len(np.unique(spread.order)) == spread.order.size
+    along = places[spread.order]
+    assert np.ptp(along, axis=0).max() == pool // count - 1
+    moves = np.random.default_rng(seed).normal(0, 50, count)
+    assert spread.project(spread.spread(moves, np.ones(pool, np.float32))) == pytest.approx(moves, abs=1e-3)
+
+
+def test_which_bit_lies_where_is_keyed() -> None:
+    pool, places = np.arange(400), np.arange(400) // 4
+    spreads = [Spread(Key.derive(None, f"places {i:09}".encode()), "near", pool, 100, places) for i in range(3)]
+    first = [spread.order.min(axis=0) for spread in spreads]
+    assert not np.array_equal(first[0], np.sort(first[0]))
+    assert np.mean(first[0] == first[1]) < 0.1
+    assert np.mean(first[1] == first[2]) < 0.1
+    again = Spread(Key.derive(None, b"places 000000000"), "near", pool, 100, places)
+    assert np.array_equal(again.order, spreads[0].order)
+
+
+def test_bits_that_did_not_arrive_say_nothing() -> None:
+    rng = np.random.default_rng(6)
+    spread, step = Spread(KEY, "test", np.arange(300), 300), 40.0
+    bits = rng.integers(0, 2, 300, dtype=np.uint8)
+    received = spread.targets(rng.normal(0, 300, 300), bits, step) + rng.normal(0, 2, 300)
+    arrived = rng.random(300) < 0.6
+    soft = spread.soft_bits(np.where(arrived, received, np.nan), step)
+    assert soft.dtype == np.float32
+    assert np.array_equal(soft[~arrived], np.zeros(np.sum(~arrived), np.float32))
+    assert np.array_equal(soft[arrived] > 0, bits[arrived] == 1)
+    # The others are believed as much as if they were all there are.
+    assert soft[arrived] == pytest.approx(spread.soft_bits(received, step)[arrived], rel=0.15)
+    nothing = spread.soft_bits(np.full(300, np.nan), step)
+    assert np.array_equal(nothing, np.zeros(300, np.float32))
+
+
+def test_a_coefficient_that_did_not_arrive_takes_its_bit_with_it() -> None:
+    spread = Spread(KEY, "test", np.arange(100), 20)
+    coefficients = np.random.default_rng(7).normal(0, 50, 100).astype(np.float32)
+    coefficients[spread.order[2, 5]] = np.nan
+    assert np.flatnonzero(np.isnan(spread.project(coefficients))).tolist() == [5]
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 7, 35]), st.integers(0, 99))
+def test_the_inverse_is_one(down: int, across: int, count: int, seed: int) -> None:
+    coefficients = np.random.default_rng(seed).normal(0, 50, down * across * count).astype(np.float32)
+    luma = inverse(coefficients, down, across, count)
+    assert luma.shape == (down * BLOCK, across * BLOCK)
+    assert np.square(luma).sum() == pytest.approx(np.square(coefficients).sum(), rel=1e-4)
+    assert transform(luma, count) == pytest.approx(coefficients, abs=1e-3)

@@ -180,7 +180,8 @@ def test_methods_stand_beside_the_paper(measured: Result, tmp_path: Path) -> Non
     assert cells[1][3].startswith(("38.0", "37.9"))
     assert [line[2] for line in cells if line[0] == "jpeg:10"] == ["31.22 %", "31.22 %"]
     assert [line[2] for line in cells if line[0] == "jpeg:90"] == ["–", "–"]
-    text = report.sync("<!-- results: robust-jpeg -->\n<!-- end of results -->", tmp_path)
+    (tmp_path / "robust-jpeg" / "paper.json").rename(tmp_path / "paper.json")
+    text = report.sync("<!-- results: robust-jpeg ./paper -->\n<!-- end of results -->", tmp_path)
     assert text.count(measured.source.commit) == 1, "one source for what was measured in one go"
     assert "A. Uthor, table 7; ten thousand pictures. PSNR is not stated." in text
 
@@ -238,7 +239,7 @@ def test_the_ablation_has_a_block_for_each_psnr() -> None:
             ),
             training=training,
         )
-        for name, own, first, second in (("none", 24.13, 40, 38), ("shin-song", 22.5, 4, 8))
+        for name, own, first, second in (("shin-song", 22.5, 4, 8), ("none", 24.13, 40, 38))
     ]
     shown = side_by_side(columns)
     assert shown.cells == [
@@ -248,7 +249,11 @@ def test_the_ablation_has_a_block_for_each_psnr() -> None:
         ["none", "30.0 dB, 0.900", "47.5"],
         ["shin-song", "30.0 dB, 0.900", "10.0"],
     ]
-    assert "Reduced: steps 30 of 90; then reduced: steps 10 of 90. 4 minutes" in shown.caption
+    assert "Reduced: steps 30 of 90; then reduced: steps 10 of 90. 9 minutes" in shown.caption
+    paper = replace(PAPER, rows=(Reported("jpeg:50", "Shin & Song", 30, 0.1585), Reported("jpeg:50", "Ours", 30, 0.12)))
+    cells = side_by_side([*columns, paper]).cells
+    assert cells[1] == ["shin-song, the paper's Shin & Song", "not stated", "15.8"]
+    assert cells[2:] == shown.cells[1:]
 
 
 def test_run_measures_all_who_carry_bits_and_shows_them_together(

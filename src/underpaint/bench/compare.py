@@ -31,6 +31,19 @@ _REDUCED = (
     "Trained again at a reduced scale, all alike but for the attack. Each was measured as it came out of training, and "
     "with its change of the picture scaled to equal mean PSNRs. Wrong bits in %."
 )
+#: Attacks in training, in the order of the paper's table, and its column if it has one. What it calls JPEG-Drop is, by
+#: its code, quantisation.
+_ATTACKS = {
+    "none": None,
+    "jpeg-drop": "JPEG-Drop",
+    "quantise": "JPEG-Drop",
+    "jpeg-mask": "JPEG-Mask",
+    "drop+mask": "Drop + Mask",
+    "quantise+mask": "Drop + Mask",
+    "shin-song": "Shin & Song",
+    "pseudo-jpeg": OURS,
+    "pseudo-jpeg+surrogate": None,
+}
 _VIDEO = "robust-video"
 _FRAMES_PER_SECOND = 30
 
@@ -43,7 +56,7 @@ def side_by_side(results: Sequence[Result | Speed | Paper]) -> Shown:
     """
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
-        return _ablation([each for each in ours if isinstance(each, Ablation)])
+        return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
     if ours and ours[0].table in GRIDS:
         return _equal(paper, ours)
     if paper and not ours:
@@ -96,23 +109,33 @@ def _sizes(rows: Iterable[Row], table: str) -> str:
     return f"{sizes} bpp, {film} kbit/s"
 
 
-def _ablation(columns: Sequence[Ablation]) -> Shown:
-    """A block per PSNR, the first as trained; in it one line per attack, and one column per channel."""
+def _ablation(paper: Paper | None, ours: Sequence[Ablation]) -> Shown:
+    """A block for the paper, one as trained, one per PSNR; in each one line per attack, and one column per channel."""
+    order = list(_ATTACKS)
+    columns = sorted(ours, key=lambda each: order.index(each.method) if each.method in order else len(order))
     chains = list(dict.fromkeys(row.channel for each in columns for row in each.rows))
     cells = [["trained behind", "PSNR, SSIM", *chains]]
+    rated = {(row.column, row.channel): number(row.ber) for row in paper.rows} if paper else {}
+    for each in columns:
+        column = _ATTACKS.get(each.method)
+        if paper and column:
+            label = f"{each.method}, the paper's {column}"
+            cells.append([label, "not stated", *(rated.get((column, chain), "–") for chain in chains)])
     for block in range(len(columns[0].quality)):
         for each in columns:
             quality = each.quality[block]
-            found = {row.channel: row for row in each.rows if row.psnr == quality.psnr}
-            rates = [number(found[chain].ber or 0.0) for chain in chains]
+            rates = {row.channel: number(row.ber or 0.0) for row in each.rows if row.psnr == quality.psnr}
             label = f"{each.method}, as trained" if block == 0 else each.method
-            cells.append([label, f"{quality.psnr_mean:.1f} dB, {quality.ssim_mean:.3f}", *rates])
-    source, last = columns[0].source, columns[0].training
-    scales = "; then ".join(str(stage["scale"]) for stage in last)
-    minutes = sum(float(each.training[-1]["minutes"]) for each in columns)
+            cells.append(
+                [label, f"{quality.psnr_mean:.1f} dB, {quality.ssim_mean:.3f}", *(rates[chain] for chain in chains)]
+            )
+    source, training = columns[0].source, columns[0].training
+    scales = "; then ".join(str(stage["scale"]) for stage in training)
+    minutes = training[0]["minutes"] + sum(each.training[-1]["minutes"] for each in columns)
     origin = f"{source.pictures} pictures of {source.data}, {columns[0].quality[0].containers} crops, {source.device}."
-    spent = f"{scales}. {minutes:.0f} minutes for all columns, on {last[-1]['device']}."
-    return Shown(cells, f"{origin} {_REDUCED} {spent[:1].upper()}{spent[1:]}")
+    spent = f"{scales}. {minutes:.0f} minutes for the start and all columns, on {training[-1]['device']}."
+    published = f" Paper: {cited(paper.source)}" if paper else ""
+    return Shown(cells, f"{origin} {_REDUCED} {spent[:1].upper()}{spent[1:]}{published}")
 
 
 def _achieved(quality: Quality | None) -> str:

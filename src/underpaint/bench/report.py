@@ -6,7 +6,7 @@ A Markdown file takes a table between two comments; :func:`sync` fills it in::
     …
     <!-- end of results -->
 
-The name of a folder alone, such as ``robust-jpeg``, puts all its results side by side.
+The name of a folder, such as ``robust-jpeg``, puts all its results side by side, with whatever else is named.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_MARKED = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- results: (\S[^\n]*\S) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
 def sync(text: str, results: Path) -> str:
@@ -39,9 +39,10 @@ def sync(text: str, results: Path) -> str:
     """
 
     def fill(match: re.Match[str]) -> str:
-        start, name, end = match.groups()
-        shown = single(read(results / f"{name}.json")) if "/" in name else side_by_side(read_all(results / name))
-        return f"{start}{_markdown(shown)}{end}"
+        start, names, end = match.groups()
+        found = [result for name in names.split() for result in _named(name, results)]
+        alone = "/" in names and len(found) == 1
+        return f"{start}{_markdown(single(found[0]) if alone else side_by_side(found))}{end}"
 
     return _MARKED.sub(fill, text)
 
@@ -58,6 +59,11 @@ def read_all(folder: Path) -> list[Result | Speed | Paper]:
         UsageError: one is no result file.
     """
     return [read(file) for file in sorted(folder.glob("*.json"))]
+
+
+def _named(name: str, results: Path) -> list[Result | Speed | Paper]:
+    """Return the result of that *name*, or all of the folder."""
+    return [read(results / f"{name}.json")] if "/" in name else read_all(results / name)
 
 
 def markdown(result: Result | Speed | Paper) -> str:

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "folder"
+    out.mkdir(parents=True)
+    (out / "container.png").write_bytes(b"of a demo before")
     demo.run(out)
     printed = capsys.readouterr().out
-    assert printed.count(demo.MESSAGE) == 2, "hidden and revealed"
+    assert printed.count(demo.MESSAGE) == 1 + len(demo.COPIES), "hidden, and revealed from every copy"
     assert len(printed.splitlines()) < 15
 
-    for name in ("container.png", "container-q50.jpg"):
+    for name in ("container.png", *(f"{copy}.jpg" for copy in demo.COPIES)):
         payload, method, _ = app.reveal_file(out / name, passphrase=demo.PASSPHRASE)
-        assert (payload.text, method) == (demo.MESSAGE, "stdm")
+        assert (payload.text, method) == (demo.MESSAGE, "robust")
+    cover, resized, cropped = (
+        image.read(path).pixels for path in (samples.path(demo.COVER), out / "resized.jpg", out / "cropped.jpg")
+    )
+    assert resized.size == pytest.approx(0.25 * cover.size, rel=0.02)
+    assert cropped.size == pytest.approx(0.7 * cover.size, rel=0.02)
     assert (app.compare_files(samples.path(demo.COVER), out / "container.png")["psnr"] or 0) > 35
-
-    demo.run(out)  # a second time, over its own files
 
 
 def test_picture_of_the_demo_shows_cover_container_and_difference() -> None:

@@ -44,11 +44,13 @@ survives.
 For example:
 
   underpaint hide lake.png -o sent.jpg -m 'meet me at noon'
-  underpaint attack sent.jpg jpeg:60 -o arrived.png
+  underpaint attack sent.jpg 'rescale:0.5 | jpeg:75' -o arrived.png
   underpaint reveal arrived.png
   underpaint hide lake.png -o sent.png -f report.pdf --passphrase
 
-A message is hidden by stdm and survives recompression. A file is hidden by
+A message is hidden by robust: the picture may be recompressed and resized, or
+go through what --survive names, such as 'jpeg:50 | resize:0.5' or crop:0.7. By
+stdm if nothing there moves a pixel, or if robust cannot. A file is hidden by
 lsb, which holds far more, in a container that must stay exactly as it is, such
 as a png. --method chooses otherwise.
 
@@ -138,7 +140,7 @@ def hide(
     passphrase_file: PassphraseFile = None,
     psnr: Annotated[float | None, typer.Option(metavar="DB", help="Quality to keep, in dB, 30–60.")] = None,
     survive: Annotated[
-        str | None, typer.Option(metavar="CHAIN", help="What it must survive: 'jpeg:40 | resize:0.5'.")
+        str | None, typer.Option(metavar="CHAIN", help="What it must survive: 'jpeg:50 | resize:0.5'.")
     ] = None,
     quality: Annotated[int | None, typer.Option(metavar="Q", help="Of a lossy container, 1–100.")] = None,
     strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Leave out EXIF and ICC profile.")] = False,
@@ -259,7 +261,7 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="For its pictures.")] = "underpaint-demo",
 ) -> None:
-    """Hide a message in a photograph, send it as a JPEG, read it back, and show what it cost."""
+    """Hide a message in a photograph, send copies of it, read it back from each, and show what it cost."""
     from underpaint import demo
 
     demo.run(Path(output))

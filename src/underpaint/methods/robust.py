@@ -63,7 +63,7 @@ _NUDGE = 0.1
 #: The distance that counts as too far, as the container is and after a channel, and how sharply.
 _TOO_FAR, _SENT_TOO_FAR, _SHARPNESS = 0.21, 0.15, 40.0
 #: The step below which JPEG 50 leaves more than TOLERATED of the coded bits wrong.
-_SMALLEST_STEP = 40.0
+_SMALLEST_STEP = 52.0
 
 
 class Robust:

@@ -35,6 +35,14 @@ class Case:
 CASES = (
     Case(
         8,
+        38.0,
+        (
+            *("jpeg:50", "jpeg:10", "webp:25", "h264:30", "rescale:0.5", "jpeg:50 | rescale:0.5 | jpeg:75"),
+            *("crop:0.7", "jpeg:75 | crop:0.7", "crop:0.7 | rescale:0.7 | jpeg:75", "rotate:0.5"),
+        ),
+    ),
+    Case(
+        8,
         42.0,
         (
             *("jpeg:50", "jpeg:25", "jpeg:10", "webp:50", "webp:25", "avif:60", "jpeg2000:10"),

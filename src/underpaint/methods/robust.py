@@ -60,8 +60,10 @@ _ATTEMPTS = 3
 _NEAR = 0.14
 #: The furthest that one round moves it.
 _NUDGE = 0.1
-#: The distance that counts as too far, as the container is and after a channel, and how sharply.
-_TOO_FAR, _SENT_TOO_FAR, _SHARPNESS = 0.21, 0.15, 40.0
+#: What is further away than this is given up.
+_HOPELESS = 0.4
+#: The distance that is too far, after a channel and as the container is; how sharply; how much more the latter counts.
+_TOO_FAR, _SENT_TOO_FAR, _SHARPNESS, _AS_SENT = 0.235, 0.21, 60.0, 3.0
 #: The step below which JPEG 50 leaves more than TOLERATED of the coded bits wrong.
 _SMALLEST_STEP = 52.0
 
@@ -222,7 +224,8 @@ def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
         if np.all(np.abs(distances) < limits):
             break
         worst = np.take_along_axis(distances, np.abs(distances).argmax(axis=0)[None], axis=0)[0]
-        nudges = np.sign(worst) * np.clip(np.abs(worst) - _NEAR, 0, _NUDGE) * rng.uniform(0.5, 1.5, len(worst))
+        reach = np.where(np.abs(worst) < _HOPELESS, np.clip(np.abs(worst) - _NEAR, 0, _NUDGE), 0)
+        nudges = np.sign(worst) * reach * rng.uniform(0.5, 1.5, len(worst))
         nudged = change - plan.change(nudges * step)
         candidate = plan.paint(nudged)
         reached = _distances(plan, aims, step, candidate, plan.project(candidate), channels)
@@ -246,8 +249,9 @@ def _distances(
 
 
 def _danger(distances: Projections, limits: Projections) -> float:
-    """How near to turning the bits are in all."""
-    return float(np.logaddexp(0, _SHARPNESS * (np.abs(distances) - limits)).sum())
+    """About how many bits turn; those of the container as sent count most."""
+    turned = 1 / (1 + np.exp(_SHARPNESS * (limits - np.abs(distances))))
+    return float(turned.sum() + _AS_SENT * turned[0].sum())
 
 
 def _looked_at(container: Image, channel: Passage) -> Iterator[Image]:

@@ -46,6 +46,7 @@ For example:
   underpaint hide lake.png -o sent.jpg -m 'meet me at noon'
   underpaint attack sent.jpg 'rescale:0.5 | jpeg:75' -o arrived.png
   underpaint reveal arrived.png
+  underpaint hide lake.png -o sent.png -m 'meet at noon' --survive crop:0.7
   underpaint hide lake.png -o sent.png -f report.pdf --passphrase
 
 A message is hidden by robust: the picture may be recompressed and resized, or

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from underpaint import app, marks
-from underpaint.methods import stdm
+from underpaint import app, marks, sync
+from underpaint.canvas import Canvas
+from underpaint.methods import robust, stdm
 from underpaint.secret import keys
 from underpaint.types import Payload
 
@@ -24,6 +25,9 @@ FOLDER = Path(__file__).parent / "containers"
         ("stdm-14", Payload(b"\x00\x01 bytes, version 1"), "drawing"),
         ("stdm-35", Payload.from_text("a longer message of 40 letters, version 1"), "drawing"),
         ("lsb", Payload(b"version 1" * 50, "file", "one.bin"), "drawing"),
+        ("robust-512", Payload.from_text("no. one"), None),
+        ("robust-256", Payload(b"\x00\x01 v1"), "drawing"),
+        ("robust-small", Payload.from_text("v1"), "drawing"),
     ],
 )
 def test_old_containers(
@@ -33,8 +37,10 @@ def test_old_containers(
     monkeypatch.setattr(keys, "COSTS", keys.COSTS | {9: keys.Cost(8, 1, 1)})
     monkeypatch.setattr(keys, "DEFAULT_COST", 9)
     assert app.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
-    if name.startswith("stdm"):
-        app.attack_file(FOLDER / f"{name}.png", "jpeg:60", tmp_path / "arrived.png")
+    chains = {"stdm": "jpeg:60", "robust-512": "jpeg:60 | crop:0.8 | rescale:0.9", "robust-256": "jpeg:60"}
+    chain = chains.get(name) or chains.get(name.partition("-")[0])
+    if chain:
+        app.attack_file(FOLDER / f"{name}.png", chain, tmp_path / "arrived.png")
         assert app.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
 
 
@@ -42,4 +48,5 @@ def test_what_a_reader_tries_is_part_of_the_format() -> None:
     assert marks.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
     assert (len(marks.SIZES), marks.SIZES[-1]) == (39, 8192)
     assert (marks.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
+    assert (robust.SIDES, Canvas.counts, sync.CHIPS) == ((128, 256, 512), (2, 5, 9, 14), 96)
     assert keys.COSTS[1] == (64 * 1024, 3, 4)

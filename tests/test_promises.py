@@ -25,7 +25,7 @@ from underpaint.errors import (
     UnderpaintError,
     UsageError,
 )
-from underpaint.methods import METHODS
+from underpaint.methods import METHODS, Method
 from underpaint.types import Image, Payload
 
 pytestmark = pytest.mark.slow
@@ -33,11 +33,14 @@ pytestmark = pytest.mark.slow
 FOLDER = os.environ.get("UNDERPAINT_PICTURES")
 ROUND_TRIPS = 1000
 UNMARKED = 10_000
+WRONG = 1000
 #: Extensions a container may have, with the quality to write it at.
 OUTPUTS = (
     *((".png", None), (".png", None), (".tiff", None), (".bmp", None), (".webp", None), (".jp2", None)),
     *((".jpg", None), (".jpg", 80), (".webp", 85), (".avif", None), (".avif", 75), (".jp2", 42)),
 )
+#: Payloads, as powers of ten of bytes: what most pictures hold.
+LONGEST = {"stdm": 2.5, "robust": 1.5, "lsb": 5.5}
 MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 
 
@@ -57,11 +60,11 @@ def round_trip(seed: int) -> str:
     """Hide something random in something random; the outcome in a word."""
     rng = np.random.default_rng(seed)
     height, width = (int(64 * (4000 / 64) ** rng.beta(1, 1.7)) for _ in range(2))
-    method = ("stdm", "lsb")[seed % 2]
+    method = tuple(METHODS)[seed % len(METHODS)]
     exact_only = method == "lsb" and rng.random() < 0.8  # a lossy file is refused
     suffix, quality = OUTPUTS[rng.integers(6 if exact_only else len(OUTPUTS))]
     mode = str(rng.choice(MODES))
-    data = rng.bytes(int(10 ** rng.uniform(0, 2.5 if method == "stdm" else 5.5)))
+    data = rng.bytes(int(10 ** rng.uniform(0, LONGEST[method])))
     payload = Payload(data) if rng.random() < 0.5 else Payload.from_text("naïve 🖼 " + data.hex())
     passphrase = str(rng.choice(["", "pass", "pässword 🔑"])) or None
     folder = Path(os.environ["PYTEST_ROUND_TRIPS"], str(seed))
@@ -103,6 +106,10 @@ def test_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts["exact"] > ROUND_TRIPS // 2
 
 
+#: With a passphrase for one in so many: LSB derives a key from each crop's own salt, and robust has to search for long.
+ASKED_AGAIN = {"stdm": 1, "robust": 10, "lsb": 50}
+
+
 def unmarked(seed: int) -> int:
     """How many of a hundred unmarked crops have something to reveal."""
     rng = np.random.default_rng(seed)
@@ -113,9 +120,8 @@ def unmarked(seed: int) -> int:
             buffer = io.BytesIO()
             Pillow.fromarray(crop).save(buffer, "JPEG", quality=int(rng.integers(20, 96)))
             crop = image.decode(buffer.getvalue()).pixels
-        # LSB derives a key from each crop's own salt, at 0.1 s: with a passphrase for some of them only.
-        asked = [(method, None) for method in METHODS.values()] + [(METHODS["stdm"], "a passphrase")]
-        asked += [(METHODS["lsb"], "a passphrase")] if number % 50 == 0 else []
+        asked: list[tuple[Method, str | None]] = [(method, None) for method in METHODS.values()]
+        asked += [(METHODS[name], "a passphrase") for name, every in ASKED_AGAIN.items() if number % every == 0]
         for method, passphrase in asked:
             try:
                 method.reveal(crop, passphrase)
@@ -127,3 +133,22 @@ def unmarked(seed: int) -> int:
 
 def test_unmarked_pictures_reveal_nothing() -> None:
     assert sum(spread(unmarked, range(UNMARKED // 100), None)) == 0
+
+
+def wrong(seed: int) -> int:
+    """How many of ten wrong passphrases reveal something of a container of each method."""
+    rng = np.random.default_rng(seed)
+    cover = photograph(rng, 192, 256)
+    found = 0
+    for method in METHODS.values():
+        with suppress(CapacityError, SurvivalError):
+            container = method.hide(cover, Payload(rng.bytes(8)), "the passphrase", psnr=None, survive=None)
+            for number in range(10):
+                with suppress(NotFoundError):
+                    method.reveal(container, f"{seed} {number}")
+                    found += 1
+    return found
+
+
+def test_wrong_passphrases_reveal_nothing() -> None:
+    assert sum(spread(wrong, range(WRONG // 10), None)) == 0

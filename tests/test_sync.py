@@ -50,7 +50,7 @@ def patterned(request: pytest.FixtureRequest) -> Image:
     return sync.embed(PICTURES[request.param], KEY, ENERGY)
 
 
-@pytest.mark.parametrize("chain", ["none", "jpeg:30", "resize:0.4", "rescale:0.5", "contrast:0.7", "noise:0.04"])
+@pytest.mark.parametrize("chain", ["jpeg:30", "rescale:0.4", "contrast:0.7", "noise:0.04"])
 def test_the_whole_is_found(patterned: Image, chain: str) -> None:
     (found,) = sync.search(parse(chain)(patterned), KEY, 1)
     assert error(found, WHOLE) < CLOSE
@@ -65,7 +65,7 @@ def test_parts_are_found(patterned: Image, fate: str) -> None:
         part, true = cut(patterned, rng)
         height, width, _ = part.shape
         if fate in ("squeezed", "enlarged"):
-            down, across = (0.9, 0.6) if fate == "squeezed" else (1.5, 2.0)
+            down, across = (0.9, 0.6) if fate == "squeezed" else (1.3, 1.6)
             size = round(width * across), round(height * down)
             part = np.asarray(Pillow.fromarray(part).resize(size, Pillow.Resampling.BICUBIC))
         elif fate == "compressed":

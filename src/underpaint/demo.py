@@ -54,7 +54,7 @@ def run(out: Path) -> None:
         ("container", f"{quality['psnr']:.1f} dB PSNR, {quality['ssim']:.4f} SSIM"),
         *copies.items(),
         ("took", f"{seconds:.1f} s to hide, check, send and reveal"),
-        ("pictures", f"in {out}; {picture.name} shows the change, times {GAIN}"),
+        ("pictures", f"in {out}; see {picture.name}"),
     ):
         table.add_row(Text(name, style="bold"), Text(value))
     Console(soft_wrap=True).print("", table, "", highlight=False)

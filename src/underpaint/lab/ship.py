@@ -63,11 +63,11 @@ MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo
 
 
 def ship(name: str, run: Path, target: Path, measured: dict[str, float]) -> float:
-    """Export a finished *run* to the folder *target*, and return the largest difference between the two runtimes.
+    """Export a *run* to the folder *target*, and return the largest difference between the two runtimes.
 
     Raises:
-        UsageError: no such model, or *run* is not finished.
-        ModelError: a graph does not compute what its network does.
+        UsageError: no such model.
+        ModelError: *run* has no checkpoint of this network, or a graph does not compute what its network does.
     """
     if name not in MODELS:
         raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join(MODELS)}")

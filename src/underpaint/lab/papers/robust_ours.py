@@ -147,7 +147,7 @@ class Spreads:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, blocks: int, carriers: int) -> Spreads:
-        """As many bits as leave each of *carriers* · *blocks* coefficients a share of 1.5 to 8."""
+        """As many bits as leave each of *carriers* · *blocks* coefficients a share of 2 to 8."""
         pool = blocks * carriers
         share = int(rng.integers(2, 9))
         order = rng.permutation(pool)[: pool // share * share].reshape(share, -1)

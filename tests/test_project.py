@@ -14,7 +14,7 @@ from underpaint.bench import GRIDS, RESULTS, TABLES, Paper, Speed, report
 from underpaint.bench.carrier import PSNRS
 from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.process import RUNS
-from underpaint.bench.result import ABLATION, read
+from underpaint.bench.result import ABLATION, NETWORKS, read
 from underpaint.channels import CHANNELS, parse
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +58,7 @@ def test_pages_show_the_results() -> None:
 def test_result_file(file: Path, tmp_path: Path) -> None:
     result = read(file)
     assert (result.table, result.method) == (file.parent.name, file.stem)
-    assert result.table in (*TABLES, ABLATION)
+    assert result.table in (*TABLES, ABLATION, NETWORKS)
     assert result.write(tmp_path).read_bytes() == file.read_bytes(), "what is derived follows from what was measured"
     assert result.rows
     if isinstance(result, Paper):

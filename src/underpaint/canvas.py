@@ -73,7 +73,7 @@ class Canvas:
         """The same, with what the reader network thinks that codecs took away."""
         luma, covered = self._luma(image)
         coefficients = lattice.transform(luma.copy(), _COUNT)
-        coefficients += self._seen("reader", luma, coefficients)
+        coefficients += self.seen("reader", luma, coefficients)
         if covered is not None:
             coefficients[np.repeat(~covered, _COUNT)] = np.nan
         return coefficients.reshape(-1, _COUNT)[:, :count].ravel()
@@ -92,14 +92,14 @@ class Canvas:
     def weights(self, cover: Image, count: int) -> Array:
         """Busy blocks take more, nearly black and white ones less, and the writer network knows what arrives."""
         luma, _ = self._luma(cover)
-        allocation = self._seen("writer", luma, lattice.transform(luma.copy(), _COUNT)).reshape(-1, _COUNT)
+        allocation = self.seen("writer", luma, lattice.transform(luma.copy(), _COUNT)).reshape(-1, _COUNT)
         free = np.clip((luma - _BLACK) / _ROOM, _NO_ROOM, 1) * np.clip((_WHITE - luma) / _ROOM, _NO_ROOM, 1)
         across = self.side // BLOCK
         blocks = (lattice.busyness(luma) + _FLATTEST) ** _MASKING
         blocks *= free.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
         return np.asarray(blocks[:, None] * np.exp(np.clip(allocation[:, :count], -4, 4)), np.float32).ravel()
 
-    def _seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
+    def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
         """What a network makes of *luma*, in the order of *coefficients*."""
         across = self.side // BLOCK
         maps = coefficients.reshape(1, across, across, _COUNT).transpose(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Tables that put methods side by side: at equal PSNR beside a paper's numbers, and by the attack in training."""
+"""Tables that put results side by side: at equal PSNR beside a paper's, by the attack in training, by networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from underpaint.bench.cells import Shown, channel, cited, measured, number, rate, single
 from underpaint.bench.equal import GRIDS
-from underpaint.bench.result import ABLATION, Ablation, Paper, Result
+from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
 from underpaint.bench.sweep import CROP
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
@@ -31,6 +31,12 @@ _REDUCED = (
     "Trained again at a reduced scale, all alike but for the attack. Each was measured as it came out of training, and "
     "with its change of the picture scaled to equal mean PSNRs. Wrong bits in %."
 )
+_GAIN = (
+    "Wrong bits in %, without error correction; in brackets by how much that differs from plain, in percentage points, "
+    "as the 95 % bootstrap interval over crops, which are the same for all. Every variant at the same mean PSNR."
+)
+#: Variants of a method, in order, and what follows the names of those that were refined.
+_VARIANTS, _REFINED = ("plain", "writer", "reader", "both"), "-refined"
 #: Attacks in training, in the order of the paper's table, and its column if it has one. What it calls JPEG-Drop is, by
 #: its code, quantisation.
 _ATTACKS = {
@@ -57,11 +63,13 @@ def side_by_side(results: Sequence[Result | Speed | Paper]) -> Shown:
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
+    if gains := [each for each in ours if isinstance(each, Gain)]:
+        return _gain(gains)
     if ours and ours[0].table in GRIDS:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 
@@ -136,6 +144,31 @@ def _ablation(paper: Paper | None, ours: Sequence[Ablation]) -> Shown:
     spent = f"{scales}. {minutes:.0f} minutes for the start and all columns, on {training[-1]['device']}."
     published = f" Paper: {cited(paper.source)}" if paper else ""
     return Shown(cells, f"{origin} {_REDUCED} {spent[:1].upper()}{spent[1:]}{published}")
+
+
+def _gain(ours: Sequence[Gain]) -> Shown:
+    """A block as laid and one refined, in it one line per channel and one for all, in that one column per variant."""
+    named = {each.method: each for each in ours}
+    cells = [["channel", *_VARIANTS]]
+    for block, suffix in (("as laid", ""), ("refined", _REFINED)):
+        columns = [named[variant + suffix] for variant in _VARIANTS]
+        cells.append([block, *(_achieved(each.quality[0]) for each in columns)])
+        cells += [
+            [channel(row.channel), *(_changed(each.rows[i].ber or 0.0, row.channel, each) for each in columns)]
+            for i, row in enumerate(columns[0].rows)
+        ]
+        together = (sum(row.ber or 0.0 for row in each.rows) / len(each.rows) for each in columns)
+        cells.append([ALL, *(_changed(ber, ALL, each) for ber, each in zip(together, columns, strict=True))])
+    crops = f"{ours[0].quality[0].containers} crops."
+    return Shown(cells, f"{measured(ours[0].source)} {crops} {_GAIN}")
+
+
+def _changed(ber: float, chain: str, result: Gain) -> str:
+    """Write a bit error rate, and the interval of its change."""
+    intervals = (
+        f" ({100 * each.low:+.2f} to {100 * each.high:+.2f})" for each in result.changes if each.channel == chain
+    )
+    return number(ber) + next(intervals, "")
 
 
 def _achieved(quality: Quality | None) -> str:

@@ -2,7 +2,8 @@
 
 ::
 
-    Measured ─┬─ Result ─── Ablation    counted behind channels; of a network that was trained for it
+    Measured ─┬─ Result ─┬─ Ablation    counted behind channels; of a network that was trained for it
+              │          └─ Gain        of a method with some of its parts, beside the method without them
               ├─ Speed                  seconds and memory
               └─ Paper                  what somebody else has published
 """
@@ -15,20 +16,26 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
+
 from underpaint.bench.source import Citation, Source
 from underpaint.errors import UsageError
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
 #: Method of a result file that holds what a paper published.
 PAPER = "paper"
 #: Table of networks that were trained for it.
 ABLATION = "robust-ablation"
+#: Table of what networks add to a method, and all its channels together.
+NETWORKS, ALL = "robust-networks", "all"
+#: Draws of a bootstrap.
+_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,26 @@ class Skip:
 
     channel: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a bit error rate differs from another over the same crops, and the 95 % bootstrap interval of that."""
+
+    #: Or :data:`ALL`, the mean of all channels.
+    channel: str
+    ber: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, more: NDArray[np.int64], bits: int, chains: Sequence[str], seed: int) -> tuple[Self, ...]:
+        """Say what *more* wrong bits of *bits*, ``(crops, chains)``, mean; crops are drawn anew by *seed*."""
+        rates = np.column_stack([more, more.mean(axis=1)]) / bits
+        drawn = np.random.default_rng(seed).multinomial(len(rates), np.full(len(rates), 1 / len(rates)), _DRAWS)
+        low, high = np.percentile(drawn @ rates / len(rates), (2.5, 97.5), axis=0)
+        numbers = np.stack([rates.mean(axis=0), low, high], axis=1).round(6).tolist()
+        return tuple(cls(chain, *three) for chain, three in zip((*chains, ALL), numbers, strict=True))
 
 
 @dataclass(frozen=True)
@@ -238,6 +265,23 @@ class Ablation(Result):
 
 
 @dataclass(frozen=True)
+class Gain(Result):
+    """What a method does with some of its parts."""
+
+    #: From the method without them, behind each channel and all; none if it is that.
+    changes: tuple[Change, ...] = ()
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what every result has, and the changes."""
+        return super().lists() | {"changes": [asdict(change) for change in self.changes]}
+
+    @staticmethod
+    def fields(lists: dict[str, Any]) -> dict[str, Any]:
+        """Take what every result has, and the changes."""
+        return Result.fields(lists) | {"changes": tuple(Change(**change) for change in lists["changes"])}
+
+
+@dataclass(frozen=True)
 class Paper(Measured):
     """A published table."""
 
@@ -283,7 +327,8 @@ def read(file: Path) -> Result | Speed | Paper:
         return Paper.read(file)
     if file.parent.name == "speed":
         return Speed.read(file)
-    return (Ablation if file.parent.name == ABLATION else Result).read(file)
+    kinds: dict[str, type[Result]] = {ABLATION: Ablation, NETWORKS: Gain}
+    return kinds.get(file.parent.name, Result).read(file)
 
 
 def _given(row: dict[str, Any], kind: type[Row | Timing]) -> dict[str, Any]:

@@ -45,8 +45,13 @@ class Source:
         digest = hashlib.sha256()
         for picture in pictures:
             digest.update(picture.name.encode() + b"\0" + hashlib.sha256(picture.read_bytes()).digest())
+        return cls.here(command, seed, folder, len(pictures), digest.hexdigest())
+
+    @classmethod
+    def here(cls, command: str, seed: int, data: str, pictures: int, sha256: str) -> Source:
+        """Look at this machine and this checkout; the rest is as it is given."""
         device = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-        return cls(command, commit(), seed, folder, len(pictures), digest.hexdigest(), _versions(), device)
+        return cls(command, commit(), seed, data, pictures, sha256, _versions(), device)
 
 
 @dataclass(frozen=True)

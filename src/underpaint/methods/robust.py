@@ -140,12 +140,12 @@ class Robust:
         single container misses *psnr* by a little. It is refined for :data:`HARSH`.
         """
         bits = as_bits(bits)
-        canvas, frequencies, spread, step = _bare(key, len(bits), psnr)
-        return _refined(Plan(canvas, as_cover(cover), frequencies, [(spread, bits)]), step, HARSH)
+        canvas, frequencies, spread, step = bare(key, len(bits), psnr)
+        return refined(Plan(canvas, as_cover(cover), frequencies, [(spread, bits)]), step, HARSH)
 
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
-        canvas, frequencies, spread, step = _bare(key, count, psnr)
+        canvas, frequencies, spread, step = bare(key, count, psnr)
         projections = spread.project(canvas.restore(container, frequencies))
         return spread.soft_bits(projections, step * marks.gain(spread, projections, step))
 
@@ -172,7 +172,7 @@ def _density(cover: Image, canvas: Canvas) -> float:
     return math.sqrt(cover.shape[0] * cover.shape[1]) / canvas.side
 
 
-def _bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]:
+def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]:
     """The canvas, its coefficients per block, the directions and the step of *count* bits without pilots."""
     for share in (4, 1):  # of coefficients per bit, if there is room for it
         for frequencies in Canvas.counts:
@@ -198,14 +198,14 @@ def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passag
     share = 1 - 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10) - 10 ** ((psnr - _ROUNDING) / 10)
     step = plan.step(marks.energy(plan.ground, psnr) * max(share, _LEAST_SHARE))
     while True:
-        container = _refined(plan, step, channels)
+        container = refined(plan, step, channels)
         missing = psnr - metrics.psnr(cover, container)
         if missing <= 0:
             return container
         step *= 10 ** (-(missing + 0.02) / 20 / max(share, _LEAST_SHARE))
 
 
-def _refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
+def refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
     """A container at this *step*, whose bits keep away from turning, straight and behind each of *channels*."""
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)

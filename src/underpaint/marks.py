@@ -101,6 +101,7 @@ class Mark:
     size: int
     step: float
     #: A bound on the chance that a picture without a mark of this key looks like this; the chance itself is far less.
+    #: Above 1 it says nothing.
     false_alarm: float
 
 
@@ -243,7 +244,7 @@ def find(ground: Ground, image: Image, key: Key) -> list[Mark]:
         fine = _fit(spread, projections, near, patterns[:, column])
         tried = fit.size * len(near)
         chance = tried * float(np.exp(-(max(fine.max(), 0.0) ** 2) / arrived.sum()))
-        marks.append(Mark(sizes[column], float(near[fine.argmax()]), min(chance, 1.0)))
+        marks.append(Mark(sizes[column], float(near[fine.argmax()]), chance))
     return sorted(marks, key=lambda mark: mark.false_alarm)
 
 

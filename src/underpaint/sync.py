@@ -38,7 +38,7 @@ SMALLEST = 0.6
 SCORE = 13.0
 
 #: What a window scores at least that is worth a try: most pictures have a few that do by chance.
-_WORTH_A_TRY = 6.5
+_WORTH_A_TRY = 4.8
 #: How closely the amplitude is chosen, in halvings of the most.
 _HALVINGS = 4
 #: Side of the square that the search works on, whatever the picture's size.
@@ -61,6 +61,16 @@ class Window:
     left: float = 0.0
     height: float = 1.0
     width: float = 1.0
+
+    @classmethod
+    def between(cls, top: float, left: float, bottom: float, right: float) -> Window:
+        """The window between these edges."""
+        return cls(top, left, bottom - top, right - left)
+
+    @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """Top, left, bottom and right."""
+        return self.top, self.left, self.top + self.height, self.left + self.width
 
 
 #: All of it.

@@ -16,6 +16,7 @@ quantiser answers such a nudge irregularly, so each round is kept only if the co
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,7 @@ QUALITIES = (44.0, 42.0, 40.0, 38.0)
 #: A picture may be this much smaller than the canvas it is mapped onto.
 _ENLARGED = 2
 #: The share of the change that the sync pattern may take.
-_SYNC = 0.25
+_SYNC = 0.35
 #: PSNR of rounding to 8 bits, in dB, and the least share of the change that is left for the message.
 _ROUNDING, _LEAST_SHARE = 58.9, 0.1
 #: Windows that a search tries.
@@ -54,8 +55,9 @@ _ROUNDS = 8
 _MENDINGS, _MISS = 6, 0.05
 #: How much of itself a picture keeps at least that stays in its place.
 _AGREES = 0.5
-#: How many marks of a window are decoded at most.
-_ATTEMPTS = 3
+#: How many marks of a window are decoded at most, how many windows are sharpened, and by how many pixels of the canvas.
+_ATTEMPTS, _SHARPENED = 3, 4
+_REACHES = (1.0, 0.5, 0.25)
 #: How far from its lattice point a bit may arrive, in steps, before it is moved; at a quarter it turns.
 _NEAR = 0.14
 #: The furthest that one round moves it.
@@ -125,8 +127,8 @@ class Robust:
     def find(self, image: Image, passphrase: str | None) -> Mark | None:
         """What the pilots say, without reading the message."""
         key = _key(passphrase)
-        found = [mark for canvas in map(Canvas, SIDES) for mark in marks.find(canvas, image, _own(key, canvas))[:1]]
-        return min(found, key=lambda mark: mark.false_alarm, default=None)
+        mark, _ = min((each for side in SIDES for each in _marks(image, Canvas(side), key)), key=_doubt)
+        return replace(mark, false_alarm=mark.false_alarm * len(SIDES))
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
@@ -278,17 +280,19 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         NotFoundError: no mark of this key.
         DamagedError: a mark, but its message is beyond repair.
     """
-    likeliest = 1.0
-    for tried, window in enumerate(_windows(image, key)):
-        canvases = [Canvas(side, window) for side in SIDES]
-        found = {mark: canvas for canvas in canvases for mark in marks.find(canvas, image, _own(key, canvas))}
-        for mark in sorted(found, key=lambda mark: mark.false_alarm)[:_ATTEMPTS]:
-            likeliest = min(likeliest, mark.false_alarm * (1 + tried))
-            try:
-                return marks.read(found[mark], image, _own(key, found[mark]), [mark])
-            except NotFoundError:
-                continue
-    if likeliest < FALSE_ALARM:
+    found: list[tuple[Mark, Canvas]] = []
+    seen = image
+    for seen, window in _windows(image, key):
+        here = [each for side in SIDES for each in _marks(seen, Canvas(side, window), key)]
+        found.append(min(here, key=_doubt))
+        if payload := _tried(seen, key, here):
+            return payload
+    # A window that is half a pixel off loses the message, but hardly the pilots: these tell it more exactly.
+    for _, canvas in sorted(found[1:], key=_doubt)[:_SHARPENED]:
+        found.append(_sharpened(seen, key, canvas))
+        if payload := _tried(seen, key, found[-1:]):
+            return payload
+    if min(mark.false_alarm for mark, _ in found) * len(found) < FALSE_ALARM:
         raise DamagedError(
             "a message is here, but too much of it is lost",
             hint="look for a copy that was recompressed less, and cut and turned less",
@@ -296,7 +300,50 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
     raise frame.not_found()
 
 
-def _windows(image: Image, key: Key) -> Iterator[sync.Window]:
-    """The whole picture, then the parts of one that it may be."""
-    yield sync.WHOLE
-    yield from sync.search(image, key, _WINDOWS)
+def _windows(image: Image, key: Key) -> Iterator[tuple[Image, sync.Window]]:
+    """The whole picture, then, of a size that is enough, the parts of one that it may be."""
+    yield image, sync.WHOLE
+    small = _shrunk(image, 2 * SIDES[-1])
+    for window in sync.search(small, key, _WINDOWS):
+        yield small, window
+
+
+def _shrunk(image: Image, longest: int) -> Image:
+    """*image* with sides of at most *longest* pixels."""
+    from PIL import Image as Pillow
+
+    shrunk = Pillow.fromarray(image)
+    shrunk.thumbnail((longest, longest), Pillow.Resampling.BICUBIC)
+    return np.asarray(shrunk)
+
+
+def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Mark, Canvas]]:
+    """The likeliest marks on *canvas*."""
+    return [(mark, canvas) for mark in marks.find(canvas, image, _own(key, canvas))[:_ATTEMPTS]]
+
+
+def _doubt(found: tuple[Mark, Canvas]) -> float:
+    return found[0].false_alarm
+
+
+def _tried(image: Image, key: Key, found: list[tuple[Mark, Canvas]]) -> tuple[Payload, float] | None:
+    """What :func:`_read` returns, from the likeliest of the marks *found*."""
+    for mark, canvas in sorted(found, key=_doubt)[:_ATTEMPTS]:
+        try:
+            return marks.read(canvas, image, _own(key, canvas), [mark])
+        except NotFoundError:
+            continue
+    return None
+
+
+def _sharpened(image: Image, key: Key, canvas: Canvas) -> tuple[Mark, Canvas]:
+    """The window close by whose pilots fit best, one edge after the other, in ever smaller steps."""
+    best = _marks(image, canvas, key)[0]
+    for reach in _REACHES:
+        for edge in range(4):
+            for move in (-reach, reach):
+                edges = list(best[1].window.edges)
+                edges[edge] += move / canvas.side
+                moved = replace(canvas, window=sync.Window.between(*edges))
+                best = min(best, _marks(image, moved, key)[0], key=_doubt)
+    return best

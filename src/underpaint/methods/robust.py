@@ -71,7 +71,7 @@ _SMALLEST_STEP = 52.0
 
 
 class Robust:
-    """The method behind ``hide -m --survive`` for whatever moves or loses pixels; a Method and a bit carrier."""
+    """What ``hide -m`` tries first; a :class:`~underpaint.methods.Method` and a bit carrier."""
 
     name = "robust"
     summary = "a short message that survives resizing, cutting and hard compression"

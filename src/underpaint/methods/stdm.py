@@ -80,7 +80,7 @@ class Grid:
 
 
 class STDM:
-    """The method behind ``hide -m``; a :class:`~underpaint.methods.Method` and a bit carrier."""
+    """For messages whose pixels stay in their place; a :class:`~underpaint.methods.Method` and a bit carrier."""
 
     name = "stdm"
     summary = "a short message that survives recompression"

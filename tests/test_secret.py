@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, UsageError
@@ -153,6 +153,7 @@ def seal_full(payload: Payload, passphrase: str | None, salt: bytes | None = Non
     return frame.seal_head(Header(0x1234, len(body)), key, salt, "drawing"), body
 
 
+@settings(deadline=None)
 @given(payloads, st.sampled_from([None, "drawing"]))
 def test_full_round_trip(payload: Payload, passphrase: str | None) -> None:
     head, body = seal_full(payload, passphrase, b"0123456789abcdef")

@@ -67,7 +67,7 @@ _HOPELESS = 0.4
 #: The distance that is too far, after a channel and as the container is; how sharply; how much more the latter counts.
 _TOO_FAR, _SENT_TOO_FAR, _SHARPNESS, _AS_SENT = 0.235, 0.21, 60.0, 3.0
 #: The step below which JPEG 50 leaves more than TOLERATED of the coded bits wrong.
-_SMALLEST_STEP = 52.0
+_SMALLEST_STEP = 60.0
 
 
 class Robust:

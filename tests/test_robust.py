@@ -338,7 +338,7 @@ def test_containers_of_version_1_stay_readable() -> None:
 
 
 def test_capacity_grows_with_the_picture() -> None:
-    promised = [METHOD.capacity(COFFEE[:side, :side]).payload_bytes for side in (40, 64, 100, 200, 400)]
+    promised = [METHOD.capacity(COFFEE[:side, :side]).payload_bytes for side in (40, 64, 130, 200, 400)]
     assert promised == sorted(promised)
     assert promised[0] == 0 < promised[2] < promised[3] < promised[4]
 

@@ -124,7 +124,7 @@ class Robust:
         """Return the message of a container, or of a part of one."""
         return _read(container, _key(passphrase))[0]
 
-    def find(self, image: Image, passphrase: str | None) -> Mark | None:
+    def find(self, image: Image, passphrase: str | None) -> Mark:
         """What the pilots say, without reading the message."""
         key = _key(passphrase)
         mark, _ = min((each for side in SIDES for each in _marks(image, Canvas(side), key)), key=_doubt)
@@ -132,8 +132,7 @@ class Robust:
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
-        mark = self.find(image, passphrase)
-        return mark is not None and mark.false_alarm < FALSE_ALARM
+        return self.find(image, passphrase).false_alarm < FALSE_ALARM
 
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction, no sync pattern.

@@ -54,8 +54,8 @@ _ROBUST = """
 `writer.onnx` takes luma in grey levels, `float32 (1, 1, H, W)`, and the 14 lowest lapped coefficients of each 16×16
 block, `(1, 14, H / 16, W / 16)`; it returns the logarithm of how much more change each coefficient takes than its
 block's busyness says. `reader.onnx` takes the same of what arrived and returns what to add to the coefficients.
-Sides are multiples of 16. On 150 crops held out from training they added nothing to the plain lattice that could be told
-from chance; docs/methods/robust.md has the figures, and tells how they are used and what they were trained for.
+Sides are multiples of 16. On 150 crops held out from training they added nothing to the plain lattice that could be
+told from chance; docs/methods/robust.md has the figures, and tells how they are used and what they were trained for.
 """
 
 #: What can be shipped.

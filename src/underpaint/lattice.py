@@ -186,8 +186,9 @@ class Spread:
         if places is None:
             self.order = pool[keyed][: share * count].reshape(share, count)
         else:
-            # Neighbours on the curve share a bit, but which bit lies where is keyed.
-            along = keyed[np.argsort(places[keyed], kind="stable")][: share * count].reshape(count, share)
+            # Neighbours on the curve share a bit, but which bit lies where is keyed, and so is what is left over.
+            used = keyed[: share * count]
+            along = used[np.argsort(places[used], kind="stable")].reshape(count, share)
             self.order = pool[along[key.permutation(f"{label} bits", count)].T]
         signs = np.unpackbits(key.stream(f"{label} signs", -(-share * count // 8)))[: share * count]
         self.signs = (1 - 2 * signs.astype(np.float32)).reshape(share, count)

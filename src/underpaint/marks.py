@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.secret.keys import Key
-    from underpaint.types import Bits, Image, Payload
+    from underpaint.types import Bits, Image, Payload, SoftBits
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
@@ -47,9 +47,14 @@ _OVERHEAD = 1.25
 #: Steps a reader tries: from the finest that carries anything to that of the shortest message at the lowest PSNR.
 _FINEST_STEP = 8.0
 _STEP_RATIO = 0.008
-#: By how much (in nats) a change of gain has to fit better than none.
-_BEYOND_DOUBT = 5.0
-#: How many marks are decoded at most, and how likely to be none at all.
+#: Changes of gain that bits without pilots may have gone through, and how likely none is.
+_GAINS = np.append(1.0, np.geomspace(0.6, 1.6, 197))
+_UNCHANGED = 0.85
+#: How tightly such bits may sit on their lattice (von Mises), and how sure they can be.
+_CONCENTRATIONS = (0.7, 1.5, 3.0, 6.0, 12.0, 24.0)
+_CERTAIN = 1 - 1e-9
+#: How many marks are looked at closely, how many are decoded at most, and how likely to be none at all.
+_CONSIDERED = 6
 _ATTEMPTS = 3
 _WORTH_A_TRY = 0.5
 
@@ -217,7 +222,7 @@ def layout(ground: Ground, key: Key, size: int) -> tuple[int, Spread, Spread]:
 
 
 def find(ground: Ground, image: Image, key: Key) -> list[Mark]:
-    """The likeliest marks, best first: for each frame size the step at which its pilots fit best.
+    """The likeliest marks, best first: for some frame sizes the step at which their pilots fit best.
 
     With the right key the dither makes the phases of a picture without a mark uniform, so the sum of n cosines exceeds
     t with a probability below exp(-t² / n) (Hoeffding's lemma: the variance proxy of such a cosine is 1/2), times the
@@ -239,7 +244,7 @@ def find(ground: Ground, image: Image, key: Key) -> list[Mark]:
     steps = np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
     fit = _fit(spread, projections, steps, patterns)  # (steps, sizes)
     marks = []
-    for column in range(len(sizes)):
+    for column in np.argsort(-fit.max(axis=0), kind="stable")[:_CONSIDERED]:
         near = steps[fit[:, column].argmax()] * (1 + _STEP_RATIO * np.linspace(-1, 1, 21))
         fine = _fit(spread, projections, near, patterns[:, column])
         tried = fit.size * len(near)
@@ -269,17 +274,25 @@ def read(ground: Ground, image: Image, key: Key, marks: Sequence[Mark]) -> tuple
     raise frame.not_found()
 
 
-def gain(spread: Spread, projections: Projections, step: float) -> float:
-    """The change of gain that the projections of unknown bits show beyond doubt, else 1.
+def blind_bits(spread: Spread, projections: Projections, step: float) -> SoftBits:
+    """Log-likelihood ratios, positive for 1, of bits without pilots, whose gain and noise nothing else tells.
 
-    Without known bits, the lattice of half the step that both values share is what has to fit.
+    The posterior of each bit is averaged over both, by how well all bits together agree with them: the mean over what
+    may have happened errs less than the likeliest of it, where that is in doubt.
     """
-    gains = np.append(1.0, np.geomspace(0.6, 1.6, 197))
-    phases = spread.phases(projections, gains * step)
-    fit = np.maximum(np.cos(4 * np.pi * phases).sum(axis=1, dtype=np.float64), 0)
-    surprise = fit**2 / len(projections)
-    best = surprise.argmax()
-    return float(gains[best]) if surprise[best] > surprise[0] + _BEYOND_DOUBT else 1.0
+    cosines = np.cos(2 * np.pi * spread.phases(projections, _GAINS * step), dtype=np.float64)  # (gains, bits)
+    prior = np.log(np.where(_GAINS == 1, _UNCHANGED, (1 - _UNCHANGED) / (len(_GAINS) - 1)))
+    # Phases scatter around 0 for a 0, half a cell away for a 1, as von Mises' distribution of a concentration does.
+    agreement = [
+        prior + np.logaddexp(each * cosines, -each * cosines).sum(axis=1) - len(projections) * np.log(np.i0(each))
+        for each in _CONCENTRATIONS
+    ]
+    weights = np.exp(agreement - np.max(agreement))
+    belief = (
+        sum(weight @ np.tanh(-each * cosines) for weight, each in zip(weights, _CONCENTRATIONS, strict=True))
+        / weights.sum()
+    )
+    return np.asarray(2 * np.arctanh(np.clip(belief, -_CERTAIN, _CERTAIN)), np.float32)
 
 
 def _pilot_pool(ground: Ground) -> int:

@@ -47,7 +47,7 @@ _SYNC = 0.35
 #: PSNR of rounding to 8 bits, in dB, and the least share of the change that is left for the message.
 _ROUNDING, _LEAST_SHARE = 58.9, 0.1
 #: Windows that a search tries.
-_WINDOWS = 12
+_WINDOWS = 6
 #: What bits without a message are refined for: harsh codecs, so that what they do to others is covered, and a mild one.
 HARSH = tuple(parse(chain) for chain in ("jpeg:10", "jpeg:25", "webp:10", "jpeg2000:20", "brightness:1.1"))
 _ROUNDS = 8
@@ -55,8 +55,10 @@ _ROUNDS = 8
 _MENDINGS, _MISS = 6, 0.05
 #: How much of itself a picture keeps at least that stays in its place.
 _AGREES = 0.5
-#: How many marks of a window are decoded at most, how many windows are sharpened, and by how many pixels of the canvas.
-_ATTEMPTS, _SHARPENED = 3, 4
+#: How many marks of a window are decoded at most.
+_ATTEMPTS = 3
+#: Windows whose pilots are this unlikely to be chance are sharpened, by so many pixels of the canvas.
+_HINT = 3.0
 _REACHES = (1.0, 0.5, 0.25)
 #: How far from its lattice point a bit may arrive, in steps, before it is moved; at a quarter it turns.
 _NEAR = 0.14
@@ -148,7 +150,7 @@ class Robust:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         canvas, frequencies, spread, step = bare(key, count, psnr)
         projections = spread.project(canvas.restore(container, frequencies))
-        return spread.soft_bits(projections, step * marks.gain(spread, projections, step))
+        return marks.blind_bits(spread, projections, step)
 
 
 # Where everything lies
@@ -287,7 +289,7 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         if payload := _tried(seen, key, here):
             return payload
     # A window that is half a pixel off loses the message, but hardly the pilots: these tell it more exactly.
-    for _, canvas in sorted(found[1:], key=_doubt)[:_SHARPENED]:
+    for _, canvas in sorted((hint for hint in found[1:] if _doubt(hint) < _HINT), key=_doubt):
         found.append(_sharpened(seen, key, canvas))
         if payload := _tried(seen, key, found[-1:]):
             return payload

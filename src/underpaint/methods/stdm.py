@@ -153,7 +153,7 @@ class STDM:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         spread, step = _bare(container, key, count, psnr)
         projections = spread.project(lattice.analyse(container, COUNTS[0]))
-        return spread.soft_bits(projections, step * marks.gain(spread, projections, step))
+        return marks.blind_bits(spread, projections, step)
 
 
 def _key(passphrase: str | None) -> Key:

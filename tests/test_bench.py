@@ -190,6 +190,19 @@ def test_readme_tables_are_filled_in(result: Result, tmp_path: Path) -> None:
         report.sync(text.replace("low", "missing"), tmp_path)
 
 
+def test_cards_say_what_was_measured_of_what_is_reported(result: Result, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    card = '+++\nmethod = "low"\n[reported]\n"ber_none" = 0.1\n\n[measured]\nstale = 1\n+++\n\ntext [measured]\n'
+    filled = report.measured(card, tmp_path)
+    lines = '[measured]\n"ber_none" = 0.000000\n"ber_none_low" = 0.000000\n"ber_none_high" = 0.007'
+    assert lines in filled
+    assert "stale" not in filled
+    assert filled.endswith("\n+++\n\ntext [measured]\n")
+    assert report.measured(filled, tmp_path) == filled
+    other = card.replace("low", "other")
+    assert report.measured(other, tmp_path) == other
+
+
 def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "docs" / "some.md"
     asked: list[str] = []

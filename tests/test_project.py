@@ -39,8 +39,11 @@ def tracked() -> list[Path]:
 
 
 def test_pages_show_the_results() -> None:
-    text = {page: page.read_text(encoding="utf-8") for page in report.pages(ROOT)}
+    text = {page: page.read_text(encoding="utf-8") for page in [*report.pages(ROOT), *report.cards(ROOT)]}
     stale = [page.name for page in text if report.sync(text[page], ROOT / RESULTS) != text[page]]
+    stale += [
+        card.parent.name for card in report.cards(ROOT) if report.measured(text[card], ROOT / RESULTS) != text[card]
+    ]
     assert not stale, "make bench, or: python -m underpaint.bench --tables-only"
     shown = {
         name

@@ -1,4 +1,4 @@
-"""``make bench``: every table of every method it is for, then the tables of README and docs."""
+"""``make bench``: every table of every method it is for, then the tables of README and docs, and the cards of the zoo."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def main() -> None:
     for name, table in () if options.tables_only else bench.TABLES.items():
         for method in (None,) if table.together else table.methods():
             bench.run(name, method, images=options.images)
-    for page in report.pages(Path()):
+    pages = dict.fromkeys(report.pages(Path()), report.sync) | dict.fromkeys(report.cards(Path()), report.measured)
+    for page, fill in pages.items():
         text = page.read_text(encoding="utf-8")
-        if (filled := report.sync(text, bench.RESULTS)) != text:
+        if (filled := fill(text, bench.RESULTS)) != text:
             page.write_text(filled, encoding="utf-8")
             print(f"filled in {page}")
 

@@ -52,6 +52,31 @@ def pages(root: Path) -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
+def cards(root: Path) -> list[Path]:
+    """Return the cards of the zoo, in a checkout."""
+    return sorted((root / "src/underpaint/zoo").glob("*/card.md"))
+
+
+def measured(card: str, results: Path) -> str:
+    """Return the text of a model's *card* whose ``[measured]`` says of what its paper reports what *results* has.
+
+    These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals.
+    """
+    method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
+    file = results / "channels" / f"{method[1] if method else ''}.json"
+    found = read(file) if file.exists() else None
+    if not isinstance(found, Result):
+        return card
+    lowest = min(quality.psnr for quality in found.quality)
+    lines = ["[measured]"]
+    for row in found.rows:
+        name = "ber_" + row.channel.replace(":", "_")
+        if row.psnr == lowest and row.ber_interval and f'"{name}" = ' in card:
+            numbers = zip(("", "_low", "_high"), (row.ber, *row.ber_interval), strict=True)
+            lines += [f'"{name}{end}" = {number:.6f}' for end, number in numbers]
+    return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join([*lines, ""]), card, flags=re.DOTALL)
+
+
 def read_all(folder: Path) -> list[Result | Speed | Paper]:
     """Return all results of the table whose *folder* it is, by name.
 

@@ -1,4 +1,4 @@
-"""``make bench``: every table of every method it is for, then the tables of README and docs, and the cards of the zoo."""
+"""``make bench``: every table of every method it is for, then the tables of README and docs, and the zoo's cards."""
 
 from __future__ import annotations
 

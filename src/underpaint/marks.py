@@ -47,9 +47,9 @@ _OVERHEAD = 1.25
 #: Steps a reader tries: from the finest that carries anything to that of the shortest message at the lowest PSNR.
 _FINEST_STEP = 8.0
 _STEP_RATIO = 0.008
-#: Changes of gain that bits without pilots may have gone through, and how likely none is.
+#: Changes of gain that bits without pilots may have gone through, how likely none is, and the scale of their logarithm.
 _GAINS = np.append(1.0, np.geomspace(0.6, 1.6, 197))
-_UNCHANGED = 0.85
+_UNCHANGED, _CHANGE = 0.85, 0.08
 #: How tightly such bits may sit on their lattice (von Mises), and how sure they can be.
 _CONCENTRATIONS = (0.7, 1.5, 3.0, 6.0, 12.0, 24.0)
 _CERTAIN = 1 - 1e-9
@@ -281,7 +281,8 @@ def blind_bits(spread: Spread, projections: Projections, step: float) -> SoftBit
     may have happened errs less than the likeliest of it, where that is in doubt.
     """
     cosines = np.cos(2 * np.pi * spread.phases(projections, _GAINS * step), dtype=np.float64)  # (gains, bits)
-    prior = np.log(np.where(_GAINS == 1, _UNCHANGED, (1 - _UNCHANGED) / (len(_GAINS) - 1)))
+    changed = np.exp(-np.abs(np.log(_GAINS[1:])) / _CHANGE)
+    prior = np.log(np.append(_UNCHANGED, (1 - _UNCHANGED) * changed / changed.sum()))
     # Phases scatter around 0 for a 0, half a cell away for a 1, as von Mises' distribution of a concentration does.
     agreement = [
         prior + np.logaddexp(each * cosines, -each * cosines).sum(axis=1) - len(projections) * np.log(np.i0(each))

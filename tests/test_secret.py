@@ -6,6 +6,7 @@ import lzma
 import math
 import os
 import zlib
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_derive_golden() -> None:
     """What version 1 derived must be derived for ever."""
     assert Key.derive("Grüße", SALT).secret.hex() == "87779c93f84e3903d4db804b3c0ed0d0793a0249fdfaae8e6d5e932e1449b64d"
     assert Key.derive(None, SALT).secret.hex() == "3350bd479b498cdfc5c83789c3d158ff4e1e91d660100052de81456bc28fa8b7"
+
+
+def test_threads_may_derive_at_once() -> None:
+    """OpenSSL's Argon2id locks up if they really do."""
+    found: list[Key] = []
+    threads = [
+        Thread(target=lambda number: found.append(Key.derive("at once", bytes([number] * 16))), args=(n,), daemon=True)
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(found) == len(threads)
 
 
 def test_derive_normalises_and_separates() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -126,7 +127,7 @@ def hide_file(
         raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
     check_target(container, cover, force=force)
     picture = read(cover)
-    held = [by.name for by in METHODS.values() if by.holds(as_cover(picture.pixels), passphrase)]
+    before = as_cover(picture.pixels)
 
     def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
         passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
@@ -136,7 +137,7 @@ def hide_file(
         _verify(arrived, payload, by, passphrase, chain, written)
         reached = metrics.psnr(picture.pixels, arrived)
         missed = () if psnr is None or reached >= psnr else (f"{written} brought {psnr:g} dB down to {reached:.1f}",)
-        lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held)
+        lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held.result())
         report = HideReport(
             container=str(container),
             method=by.name,
@@ -148,7 +149,9 @@ def hide_file(
         )
         return report, data
 
-    report, data = _first(methods, survive, attempt)
+    with ThreadPoolExecutor(1) as pool:  # what lies in the cover is looked for meanwhile: keys take long to derive
+        held = pool.submit(lambda: [by.name for by in METHODS.values() if by.holds(before, passphrase)])
+        report, data = _first(methods, survive, attempt)
     write_bytes(data, container)
     return replace(report, seconds=time.perf_counter() - started)
 

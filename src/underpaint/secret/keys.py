@@ -13,6 +13,7 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -79,7 +80,8 @@ class Key:
             encoded = unicodedata.normalize("NFC", passphrase).encode("utf-8")
         except UnicodeEncodeError:
             raise UsageError("the passphrase is not valid Unicode text") from None
-        return cls(_argon2id(encoded, salt, COSTS[cost]))
+        with _ALONE:
+            return cls(_argon2id(encoded, salt, COSTS[cost]))
 
     def subkey(self, label: str) -> bytes:
         """32 bytes for one purpose; those of different labels tell nothing about each other."""
@@ -110,6 +112,10 @@ def chacha20(key: bytes, nonce: bytes, data: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
     return Cipher(algorithms.ChaCha20(key, bytes(4) + nonce), mode=None).encryptor().update(data)
+
+
+# Two derivations at once wait for each other for ever: OpenSSL's lanes share one pool of threads.
+_ALONE = Lock()
 
 
 # hide reads back what it wrote, and a batch shares one passphrase: pay once. The last eight passphrases and keys stay

@@ -49,33 +49,43 @@ class BasicBlock(nn.Module):
         return relu(y + self.downsample(x))
 
 
-class ResNet18(nn.Module):
-    """A classifier of pictures of any size.
+class Trunk(nn.Module):
+    """As far as the second layer.
 
     Args:
-        classes: 1,000 in the official weights.
         width: channels of the first layer, 64 in the official weights.
     """
 
-    def __init__(self, classes: int = 1000, width: int = 64) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = _layer(width, width, 1)
         self.layer2 = _layer(width, 2 * width, 2)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What it makes of *images*, ``(B, 3, H, W)`` in [0, 1]: ``(B, 2 · width, H / 8, W / 8)``."""
+        found: Tensor = self.layer2(self.layer1(self.maxpool(relu(self.bn1(self.conv1(normalised(images)))))))
+        return found
+
+
+class ResNet18(Trunk):
+    """A classifier of pictures of any size.
+
+    Args:
+        classes: 1,000 in the official weights.
+        width: as for :class:`Trunk`.
+    """
+
+    def __init__(self, classes: int = 1000, width: int = 64) -> None:
+        super().__init__(width)
         self.layer3 = _layer(2 * width, 4 * width, 2)
         self.layer4 = _layer(4 * width, 8 * width, 2)
         self.fc = nn.Linear(8 * width, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def features(self, images: Tensor) -> Tensor:
-        """What the network makes of *images* as far as its second layer, ``(B, 2 · width, H / 8, W / 8)``."""
-        stem = self.maxpool(relu(self.bn1(self.conv1(normalised(images)))))
-        found: Tensor = self.layer2(self.layer1(stem))
-        return found
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""

@@ -189,6 +189,8 @@ def distortion_losses(task: Trunk, mfd: MfdNet, images: Tensor, attention: Tenso
 class _Stage(nn.Module):
     """One stage: networks that are trained, and others, which stay as they are."""
 
+    _frozen: tuple[nn.Module, ...] = ()
+
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__()
         self.recipe = recipe
@@ -201,7 +203,7 @@ class _Stage(nn.Module):
     def train(self, mode: bool = True) -> _Stage:
         """Set to training, but for what is frozen."""
         super().train(mode)
-        for network in getattr(self, "_frozen", ()):
+        for network in self._frozen:
             network.eval()
         return self
 

@@ -328,7 +328,7 @@ def test_payloads_are_bytes_or_text(cover: Image, payload: Any) -> None:
     with pytest.raises(UsageError, match="a payload is"):
         app.hide(cover, payload)
     assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="lsb").data == b"bytes"  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="of kind text or file"):
+    with pytest.raises(UsageError, match="of kind text, file, picture"):
         Payload(b"x", "sound")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a passphrase is text"):
         app.hide(cover, b"x", passphrase=b"bytes")  # type: ignore[arg-type]

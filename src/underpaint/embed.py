@@ -75,6 +75,19 @@ def expected_psnr(planes: int, mode: Mode = "matching") -> float:
     return 10 * math.log10(255**2 / squared_change(planes, mode))
 
 
+def surely(planes: NDArray[np.int64], values: int) -> NDArray[np.int64]:
+    """How many bytes fit at least, ``(…)``, where ``planes[…, p]`` of so many *values* take more than p bits each."""
+    rooms: NDArray[np.int64] = planes.sum(axis=-1) // 8 - -(-values // _SEGMENT)
+    return np.maximum(rooms, 0)
+
+
+def total_change(planes: NDArray[np.int64], count: int, mode: Mode = "matching") -> float:
+    """The sum of squared changes to expect of *count* bytes where ``planes[p]`` values take more than p bits, (n,)."""
+    filled = np.diff(np.minimum(np.cumsum(planes), 8 * count), prepend=0)
+    ending = filled - np.append(filled[1:], 0)  # values that carry just so many
+    return sum(float(each) * squared_change(depth, mode) for depth, each in enumerate(ending, 1))
+
+
 def embed(
     values: NDArray[np.uint8], data: bytes, capacity: CapacityMap, source: Randomness, mode: Mode = "matching"
 ) -> NDArray[np.uint8]:

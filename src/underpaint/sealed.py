@@ -1,4 +1,4 @@
-"""Containers that stay exactly as they are: a sealed head in public places, and a sealed body; what their methods share.
+"""Containers that stay exactly as they are, a sealed head in public places and a sealed body: what they share.
 
 ::
 
@@ -12,6 +12,7 @@ lowest bits of any photograph, though not of a picture that is flat or clipped t
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,6 +24,8 @@ from underpaint.secret.keys import Key
 from underpaint.types import SMALLEST_SIDE, as_cover
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from underpaint.embed import Mode
@@ -55,7 +58,12 @@ class Carrier(Protocol):
 
 
 def hide(
-    carrier: Carrier, cover: Image, payload: Payload, passphrase: str | None, psnr: float | None, survive: Passage | None
+    carrier: Carrier,
+    cover: Image,
+    payload: Payload,
+    passphrase: str | None,
+    psnr: float | None,
+    survive: Passage | None,
 ) -> Image:
     """Return a container of *cover*.
 
@@ -102,6 +110,17 @@ def reveal(carrier: Carrier, container: Image, passphrase: str | None) -> Payloa
 def places(image: Image) -> NDArray[np.intp]:
     """Where the head lies among the values of *image*, in ascending order."""
     return np.arange(_HEAD_BITS, dtype=np.int64) * image.size // _HEAD_BITS
+
+
+def expected_psnr(change: float, values: int) -> float:
+    """PSNR in dB to expect where a body adds *change* to the sum of squared changes of so many *values*."""
+    return 10 * math.log10(255**2 * values / (change + _HEAD_BITS * embed.squared_change(1)))
+
+
+def largest(longest: int, expected: Callable[[int], float], psnr: float) -> int:
+    """The largest payload in bytes at *psnr* dB, where bodies of up to *longest* bytes are *expected* at such."""
+    bodies = range(longest + 1)
+    return max(bisect_right(bodies, -psnr, key=lambda length: -expected(length)) - 1 - OVERHEAD, 0)
 
 
 def too_long(length: int, free: int) -> CapacityError:

@@ -11,12 +11,17 @@ import numpy as np
 from underpaint import metrics
 from underpaint.channels import Chain, parse
 from underpaint.errors import UsageError
-from underpaint.image import encode, format_of, is_exact, read, unwritable, write_bytes
+from underpaint.image import Picture, encode, format_of, is_exact, read, unwritable, write_bytes
 from underpaint.methods import METHODS
+from underpaint.methods.basn import BASN, PLANES
 from underpaint.types import as_cover, as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Capacity, Image
+
+
+#: Quality in dB that a picture of where data hides is made for.
+MAP_PSNR = 44.0
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:
@@ -28,14 +33,25 @@ def capacity(cover: Image) -> dict[str, Capacity]:
     return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
 
 
-def capacity_file(path: str | Path) -> dict[str, Capacity]:
-    """Return what fits into a picture file, by each method.
+def capacity_file(path: str | Path, out: str | Path | None = None, *, force: bool = False) -> dict[str, Capacity]:
+    """Return what fits into a picture file, by each method; write *out*, if it is named, of where.
+
+    *out* is a picture of the bits that each value carries where ``basn`` hides what leaves :data:`MAP_PSNR`, 0 black to
+    4 white.
 
     Raises:
-        ImageError: the file cannot be read.
-        UsageError: the picture is too small.
+        ImageError: a file cannot be read or written.
+        UsageError: the picture is too small, or *out* may not be written over.
     """
-    return capacity(read(path).pixels)
+    if out is not None:
+        kind = target_format(out)
+        check_target(out, path, force=force)
+    pixels = read(path).pixels
+    found = capacity(pixels)
+    if out is not None:
+        planes = BASN().capacity_map(pixels, BASN().payload_at(pixels, MAP_PSNR))
+        write_bytes(encode(Picture(planes * np.uint8(255 // PLANES)), kind), out)
+    return found
 
 
 def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:

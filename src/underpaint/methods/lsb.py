@@ -44,6 +44,19 @@ class LSB:
         free = embed.room(self.capacity_map(as_cover(cover)))
         return Capacity(free - sealed.OVERHEAD, embed.expected_psnr(_PLANES))
 
+    def payload_at(self, cover: Image, psnr: float) -> int:
+        """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
+
+        Raises:
+            UsageError: a side of the cover is below 32 pixels.
+        """
+        planes = np.full(_PLANES, cover.size - len(sealed.places(as_cover(cover))), np.int64)
+
+        def expected(length: int) -> float:
+            return sealed.expected_psnr(embed.total_change(planes, length, self.mode), cover.size)
+
+        return sealed.largest(int(embed.surely(planes, cover.size)), expected, psnr)
+
     def capacity_map(self, image: Image) -> CapacityMap:
         """How many low bits of each value a body may take: the same for a cover and for its container."""
         capacity = np.full(image.shape, _PLANES, np.uint8)

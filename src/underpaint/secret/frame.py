@@ -18,8 +18,8 @@ two. File names are not kept.
 Both are sealed by ChaCha20-Poly1305 (RFC 8439) under subkeys of a key that is fresh with each salt, so nonces are
 zero. The head does not name its Argon2id cost, which would be a mark to look for: readers try each there is.
 
-The *lead* byte holds version << 4 | is a file << 3 | compression (0 none, 1 deflate, 2 LZMA2),
-whichever came out smallest.
+The *lead* byte holds version << 4 | is a file << 3 | is a picture << 2 | compression (0 none, 1 deflate, 2 LZMA2),
+whichever came out smallest. A picture is a file that whoever reveals it may have in another format.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, UsageError
 from underpaint.secret.keys import COSTS, SALT_SIZE, Key, chacha20
-from underpaint.types import Payload
+from underpaint.types import Payload, PayloadKind
 
 VERSION = 1
 #: The largest payload in bytes, sealed or opened: no frame unpacks to more.
@@ -53,6 +53,8 @@ BODY_OVERHEAD = 2 + _AEAD_TAG
 #: The longest file name kept, in UTF-8 bytes.
 LONGEST_NAME = 255
 
+#: The lead byte's bits for each kind.
+_KINDS: dict[PayloadKind, int] = {"text": 0, "file": 8, "picture": 12}
 _RAW, _DEFLATE, _LZMA = range(3)
 #: Below this many bytes compression takes its time.
 _UNHURRIED = 1 << 20
@@ -222,19 +224,18 @@ def _encode(payload: Payload) -> bytes:
     if payload.kind == "text" and not _is_text(payload.data):
         raise UsageError(f"a text message is UTF-8 of at most {LONGEST_TEXT} bytes", hint="hide it as a file")
     compression, data = _compress(payload.data)
-    return bytes([VERSION << 4 | (payload.kind == "file") << 3 | compression]) + data
+    return bytes([VERSION << 4 | _KINDS[payload.kind] | compression]) + data
 
 
 def _decode(encoded: bytes, name: str | None = None) -> Payload:
     lead, data = encoded[0] if encoded else 0, encoded[1:]
-    if lead >> 4 != VERSION or lead & 7 > _LZMA:
+    kind = next((kind for kind, bits in _KINDS.items() if bits == lead & 12), None)
+    if lead >> 4 != VERSION or lead & 3 > _LZMA or kind is None:
         raise newer()
-    data = _decompress(lead & 7, data)
-    if lead & 8:
-        return Payload(data, "file", name)
-    if not _is_text(data):
+    data = _decompress(lead & 3, data)
+    if kind == "text" and not _is_text(data):
         raise newer()
-    return Payload(data, "text", name)
+    return Payload(data, kind, name)
 
 
 def _compress(data: bytes) -> tuple[int, bytes]:

@@ -106,7 +106,7 @@ def test_a_message_goes_into_every_format(extension: str) -> None:
 def test_a_file_goes_into_every_exact_format(kind: image.Format) -> None:
     report = app.hide_file("cover.png", f"out{kind.extensions[0]}", Payload(REPORT, name="report.bin"))
     assert app.reveal_file(f"out{kind.extensions[0]}")[0] == Payload(REPORT, name="report.bin")
-    assert (report.method, report.survives) == ("lsb", None)
+    assert (report.method, report.survives) == ("basn", None)
 
 
 def test_transparency_stays() -> None:
@@ -327,7 +327,7 @@ def test_hiding_in_a_container_is_warned_of() -> None:
 def test_payloads_are_bytes_or_text(cover: Image, payload: Any) -> None:
     with pytest.raises(UsageError, match="a payload is"):
         app.hide(cover, payload)
-    assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="lsb").data == b"bytes"  # type: ignore[arg-type]
+    assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="basn").data == b"bytes"  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="of kind text, file, picture"):
         Payload(b"x", "sound")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a passphrase is text"):

@@ -71,8 +71,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, reason: Exception) -> Non
         (MESSAGE, "stdm", "crop:0.7", ["stdm"]),
         (MESSAGE, "robust", "jpeg:30", ["robust"]),
         (MESSAGE, "lsb", None, ["lsb"]),
-        (FILE, None, None, ["lsb"]),
-        (FILE, None, "crop:0.7", ["lsb"]),
+        (FILE, None, None, ["basn", "lsb"]),
+        (FILE, None, "crop:0.7", ["basn", "lsb"]),
         (FILE, "robust", None, ["robust"]),
     ],
 )

@@ -200,7 +200,7 @@ def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction
     ],
 )
 def test_what_may_strike_anywhere(monkeypatch: pytest.MonkeyPatch, error: BaseException, line: str | None) -> None:
-    def strike(*_: Any) -> None:
+    def strike(*_: Any, **__: Any) -> None:
         raise error
 
     monkeypatch.setattr(app, "capacity_file", strike)

@@ -1,8 +1,8 @@
 """Convolutions in whole numbers, held in floats: the same result on every machine, whatever it adds up first.
 
-Activations are the integers 0…255. A layer multiplies them by integers, adds an integer, divides by 2^7, rounds down and
-clips to 0…255 again. Every number on the way is a multiple of 2^-8, and with the signs left out all that is ever added
-together stays below 2^15: float32, which holds 24 bits, makes no error, in any order (Ballé, Johnston and Minnen 2019
+Activations are the integers 0…255. A layer multiplies them by integers, adds an integer, divides by 2^8, rounds down and
+clips to 0…255 again. Every number on the way is a multiple of 2^-9, and with the signs left out all that is ever added
+together stays below 2^14: float32, which holds 24 bits, makes no error, in any order (Ballé, Johnston and Minnen 2019
 name the failure this prevents). The half that each bias has beside its integer rounds as well: an algorithm that
 multiplies by numbers of its own, such as Winograd's, may err by up to half a unit and still ends at the same integer.
 
@@ -22,8 +22,8 @@ from underpaint.errors import ModelError
 
 #: The largest activation.
 PEAK = 255
-#: Weights are multiples of 1 / 2^7.
-SHIFT = 7
+#: Weights are multiples of 1 / 2^8.
+SHIFT = 8
 #: What the products of one sum, signs left out, stay below, in units of 2^-SHIFT.
 BOUND = 1 << 22
 #: Of which a bias takes this at most.

@@ -134,9 +134,14 @@ class _Layout(NamedTuple):
         edges[1:] += first
         return cls(segments, merged, np.diff(edges))
 
+    @property
+    def rows(self) -> int:
+        """Rows of a segment: its columns."""
+        return int(self.widths.sum())
+
     def arrange(self, flat: NDArray[Any]) -> NDArray[Any]:
         """A view (rows, merged, segments), without the few that are left over."""
-        shape = int(self.widths.sum()), self.merged, self.segments
+        shape = self.rows, self.merged, self.segments
         return flat[: shape[0] * shape[1] * shape[2]].reshape(shape)
 
 
@@ -157,7 +162,7 @@ def _any_word(layout: _Layout, message: Bits) -> NDArray[np.uint8]:
     blocks, segments = layout.widths.size, layout.segments
     wanted = np.zeros(blocks * segments, np.int16)
     wanted[: message.size] = message
-    word = np.zeros((int(layout.widths.sum()), segments), np.uint8)
+    word = np.zeros((layout.rows, segments), np.uint8)
     state = np.zeros(segments, np.int16)
     row = -1
     for width, bit in zip(layout.widths.tolist(), wanted.reshape(blocks, segments), strict=True):
@@ -204,8 +209,8 @@ def _walk(widths: list[int], charges: NDArray[Any]) -> tuple[NDArray[np.intp], l
         columns = _columns(width).tolist()
         # The first column alone reaches the states whose highest bit is set: nothing to decide.
         _step(now[:_HALF], _partners(columns[0] - _HALF)[:_HALF], tiled[0], now[_HALF:])
-        for place, (column, charge) in enumerate(zip(columns[1:-1], tiled[1:-1], strict=True), 3):
-            if place % _SPAN == 0:
+        for place, (column, charge) in enumerate(zip(columns[1:-1], tiled[1:-1], strict=True), 1):
+            if place % (_SPAN - 2) == 0:
                 _settle(now, worst)
             _step(now, _partners(column), charge, other)
             np.less(other, now, out=won)

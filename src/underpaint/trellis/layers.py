@@ -180,7 +180,7 @@ def _multiplier(options: NDArray[Any], rate: float) -> float:
 
 def _shares(parts: _Parts, values: NDArray[np.uint8], costs: NDArray[np.float32], count: int) -> tuple[int, ...]:
     """How many of *count* bits each layer takes, judged by a sample of the values."""
-    levels = costs.shape[1].bit_length()
+    levels: int = costs.shape[1].bit_length()
     if not count:
         return (0,) * levels
     sample = parts.order(0)[: 4 * _SAMPLE] if values.size else np.zeros(0, np.int64)
@@ -194,7 +194,7 @@ def _shares(parts: _Parts, values: NDArray[np.uint8], costs: NDArray[np.float32]
     for level in range(levels)[::-1]:
         prefixes = residues >> level
         known.append(_entropy(np.stack([(chances * (prefixes == p)).sum(0) for p in range(1 << levels - level)])))
-    ends: list[int] = [0, *(round(count * part / known[-1]) for part in known[:-1]), count]
+    ends = [0, *(round(count * part / known[-1]) for part in known[:-1]), count]
     return tuple(end - begin for begin, end in pairwise(ends))
 
 

@@ -20,7 +20,8 @@ from underpaint.errors import ModelError
 from underpaint.lab import ship
 from underpaint.lab.data import Photographs
 from underpaint.lab.export import Graph, to_onnx
-from underpaint.lab.fit import fit
+from underpaint.lab.fit import fit, restore
+from underpaint.lab.nets.basn import variance_pooled
 from underpaint.lab.nets.integer import PEAK, frozen
 from underpaint.lab.papers import basn_exact
 from underpaint.lab.papers.basn_exact import OCTAVE, Attention, Exact, ExactRecipe, Teacher, noise
@@ -39,7 +40,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def view(side: int = 64, top: int = 100) -> Tensor:
+def view(side: int = 64, top: int = 60) -> Tensor:
     return torch.from_numpy(PICTURES[0][top : top + side, 150 : 150 + side].transpose(2, 0, 1)[None] >> 4).float()
 
 
@@ -60,7 +61,7 @@ def shaken() -> Attention:
     made = Attention().eval()
     with torch.no_grad():
         for parameter in made.parameters():
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter.add_(0.02 * torch.randn_like(parameter))
     return made
 
 
@@ -88,18 +89,14 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_before_training_it_measures_texture(attention: Attention) -> None:
     with torch.no_grad():
         flat = attention(torch.full((1, 3, 64, 64), 7.0))[:, :, 8:-8, 8:-8]
-        found = [attention(view(128, top)) for top in (0, 100, 200)]
-    assert float(flat.min()) == float(flat.max())
-    for one, top in zip(found, (0, 100, 200), strict=True):
-        levels = torch.from_numpy(PICTURES[0][top : top + 128, 150:278].transpose(2, 0, 1).astype(np.float32))
-        spread = torch.nn.functional.avg_pool2d((levels - levels.mean((1, 2), keepdim=True)).abs()[None], 7, 1, 3)
-        assert spread.shape == one.shape
-        assert float(one.min()) >= float(flat.min()) - 1
-        assert float(one.max()) <= PEAK
-    # Twice the contrast is about half an octave more, wherever it is measured.
-    checks = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(32, 32).expand(1, 3, 64, 64)
-    with torch.no_grad():
+        seen = torch.floor(255 * images(8, 64) / 16)
+        found = attention(seen)
+        # Twice the contrast is about half an octave more, wherever it is measured.
+        checks = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(32, 32).expand(1, 3, 64, 64)
         steps = [float(attention(contrast * checks)[:, :, 16:-16, 16:-16].mean()) for contrast in (1, 2, 4, 8)]
+    assert float(flat.min()) == float(flat.max())
+    texture = torch.log(variance_pooled(16 * seen) + 10)
+    assert np.corrcoef(found.flatten(), texture.flatten())[0, 1] > 0.5
     assert steps == sorted(steps)
     assert (steps[-1] - steps[0]) / 3 == pytest.approx(OCTAVE / 2, rel=0.3)
 
@@ -188,9 +185,9 @@ def test_the_gradient_of_noise_keeps_the_payload() -> None:
 def test_sensitivity_forecasts_how_far_features_follow(task: Path) -> None:
     teacher, batch = Teacher(task), images(2)
     torch.manual_seed(0)
-    forecast = torch.stack([teacher.sensitivity(batch) for _ in range(200)]).mean(0).flatten(1).sum(1)
+    forecast = torch.stack([teacher.sensitivity(batch) for _ in range(80)]).mean(0).flatten(1).sum(1)
     step, found = 1e-4, []
-    for _ in range(100):
+    for _ in range(40):
         seen: list[list[Tensor]] = []
         for one in (batch, batch + step * torch.randn_like(batch)):
             teacher._found.clear()
@@ -198,7 +195,7 @@ def test_sensitivity_forecasts_how_far_features_follow(task: Path) -> None:
             seen.append([features.flatten(1) for features in teacher._found])
         found.append(sum(((y - x).norm(dim=1) / x.norm(dim=1)).square() for x, y in zip(*seen, strict=True)))
     measured = torch.stack([torch.as_tensor(one) for one in found]).mean(0) / step**2
-    assert forecast.numpy() == pytest.approx(measured.numpy(), rel=0.25)
+    assert forecast.numpy() == pytest.approx(measured.numpy(), rel=0.3)
 
 
 def test_a_teacher_is_a_whole_run(tmp_path: Path) -> None:
@@ -208,7 +205,8 @@ def test_a_teacher_is_a_whole_run(tmp_path: Path) -> None:
 
 def test_the_losses(task: Path) -> None:
     torch.manual_seed(0)
-    for teachers, names in (((), {"texture", "error", "level"}), ((str(task),), {"features", "texture", "error", "level"})):
+    always = {"texture", "error", "level"}
+    for teachers, names in (((), always), ((str(task),), always | {"features"})):
         model = Exact(ExactRecipe(**(asdict(TOY) | {"teachers": teachers})))
         assert {name.split(".")[0] for name in model.state_dict()} == {"attention"}
         ((part, losses),) = model.losses(images(), 0, np.random.default_rng(0))
@@ -217,7 +215,7 @@ def test_the_losses(task: Path) -> None:
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
             assert bool(parameter.grad.isfinite().all()), name
-        assert bool(model.attention.head.weight.grad.any())
+        assert any(bool(parameter.grad.any()) for parameter in model.parameters() if parameter.grad is not None)
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -232,10 +230,10 @@ def test_flat_pictures_do_not_break_training(level: int, task: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run without teachers: towards even noise, which is what the error alone asks for."""
+    """A short run without teachers, towards what the error alone asks for: even noise."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
-    recipe = ExactRecipe(**(asdict(TOY) | {"steps": 40, "texture": 0.0, "learning_rate": 2e-4}))
+    recipe = ExactRecipe(**(asdict(TOY) | {"steps": 40, "texture": 0.0, "lowest_payload": 3.9, "clip": 1.0}))
     fit(Exact(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
     return folder
 
@@ -243,10 +241,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_learns_what_it_is_asked(run: Path) -> None:
     lines = [json.loads(line)["losses"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert set(lines[-1]) == {"attention.texture", "attention.error", "attention.level"}
+    torch.manual_seed(0)
     trained, first = Exact(TOY), Exact(TOY)
-    ship.restore(trained, run)
+    restore(trained, run)
+    seen = torch.floor(255 * images(8) / 16)
     with torch.no_grad():
-        errors = [float(noise(model.attention(view()), torch.tensor([3.9])).mean()) for model in (first, trained)]
+        errors = [float(noise(model.attention(seen), torch.full((8,), 3.9)).mean()) for model in (first, trained)]
     assert errors[1] < 0.97 * errors[0]
 
 

@@ -28,7 +28,7 @@ def layer(
     torch.manual_seed(seed)
     made = IntegerConv(inputs, outputs, kernel, stride=stride)
     with torch.no_grad():
-        made.weight *= scale
+        made.weight.mul_(scale)
         made.bias.normal_()
     return made
 
@@ -44,8 +44,9 @@ def plain(made: IntegerConv, x: Tensor) -> NDArray[np.int64]:
     margin, stride, kernel = made.padding, made.stride, weight.shape[2]
     padded = np.pad(x.numpy().astype(np.int64), ((0, 0), (0, 0), (margin, margin), (margin, margin)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))[:, :, ::stride, ::stride]
-    sums = np.einsum("bcyxuv,ocuv->boyx", windows, weight) + bias[:, None, None]
-    return (sums >> SHIFT).clip(0, PEAK)
+    sums: NDArray[np.int64] = np.einsum("bcyxuv,ocuv->boyx", windows, weight) + bias[:, None, None]
+    clipped: NDArray[np.int64] = np.clip(sums >> SHIFT, 0, PEAK)
+    return clipped
 
 
 @given(st.integers(0, 2**31), st.sampled_from([(1, 1), (3, 1), (5, 1), (2, 2), (6, 2)]), st.floats(0.1, 100))
@@ -74,7 +75,7 @@ def test_errors_below_half_a_unit_change_nothing() -> None:
 def test_no_weights_leave_the_bound(seed: int, scale: float, inputs: int) -> None:
     made = layer(seed, inputs=inputs, outputs=3, scale=scale)
     with torch.no_grad():
-        made.bias *= scale
+        made.bias.mul_(scale)
     weight, bias = (parameter.detach() for parameter in made.integers())
     assert reach(weight, bias, PEAK) < BOUND
     assert torch.equal(weight, weight.round())
@@ -104,7 +105,7 @@ def test_roundings_have_the_gradient_1() -> None:
     made(x)[open_].sum().backward()
     assert made.bias.grad is not None
     assert made.weight.grad is not None
-    # The mean of the window over which a weight is summed, as though nothing were rounded.
+    # As though nothing were rounded: a bias adds 64 levels to each place that is not clipped.
     counts = open_.float().sum((0, 2, 3))
     assert torch.allclose(made.bias.grad, 64 * counts)
     assert bool(made.weight.grad.any())

@@ -66,7 +66,6 @@ told from chance; docs/methods/robust.md has the figures, and tells how they are
 """
 
 
-
 def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
     """The attention of :mod:`underpaint.lab.papers.basn_exact`, in whole numbers that are proved to stay exact."""
     recipe = cast("ExactRecipe", basn_exact.RECIPES["basn-exact"].recipe)
@@ -96,7 +95,7 @@ _BASN = """
 0…255 of the same shape: 32 more means that a value takes twice the change, so that for a change of d levels a value
 costs d² · 2^(-attention / 16). Sides are multiples of 8, and no output depends on values more than 48 pixels away.
 
-Every number on the way is a multiple of 2^-8 and every sum stays inside 24 bits, which was proved from the weights when
+Every number on the way is a multiple of 2^-9 and every sum stays inside 24 bits, which was proved from the weights when
 the graph was made: the result is the same to the byte whatever computes it, whole or in tiles.
 """
 

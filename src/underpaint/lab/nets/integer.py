@@ -1,10 +1,11 @@
 """Convolutions in whole numbers, held in floats: the same result on every machine, whatever it adds up first.
 
-Activations are the integers 0…255. A layer multiplies them by integers, adds an integer, divides by 2^8, rounds down and
-clips to 0…255 again. Every number on the way is a multiple of 2^-9, and with the signs left out all that is ever added
-together stays below 2^14: float32, which holds 24 bits, makes no error, in any order (Ballé, Johnston and Minnen 2019
-name the failure this prevents). The half that each bias has beside its integer rounds as well: an algorithm that
-multiplies by numbers of its own, such as Winograd's, may err by up to half a unit and still ends at the same integer.
+Activations are the integers 0…255. A layer multiplies them by integers, adds an integer, divides by 2^8, rounds down
+and clips to 0…255 again. Every number on the way is a multiple of 2^-9, and with the signs left out all that is ever
+added together stays below 2^14: float32, which holds 24 bits, makes no error, in any order (Ballé, Johnston and Minnen,
+"Integer Networks for Data Compression with Latent-Variable Models", ICLR 2019, name the failure this prevents). The
+half that each bias has beside its integer rounds as well: an algorithm that multiplies by numbers of its own, such as
+Winograd's, may err by nearly half a unit and still ends at the same integer.
 
 In training the weights are floats that are rounded before use, and roundings have the gradient 1. What is exported is
 :func:`frozen`: rounded once, and proved to stay inside the bound.

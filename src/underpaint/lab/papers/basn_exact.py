@@ -32,7 +32,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -86,9 +86,7 @@ class Attention(nn.Module):
         super().__init__()
         self.stem = IntegerConv(3, _STEM, 6, stride=2)
         self.texture = IntegerConv(_STEM, _TEXTURE, 3)
-        self.quarter = nn.Sequential(
-            IntegerConv(_TEXTURE, _QUARTER, 2, stride=2), IntegerConv(_QUARTER, _QUARTER, 3)
-        )
+        self.quarter = nn.Sequential(IntegerConv(_TEXTURE, _QUARTER, 2, stride=2), IntegerConv(_QUARTER, _QUARTER, 3))
         self.eighth = nn.Sequential(
             *(IntegerConv(_QUARTER, _EIGHTH, 2, stride=2), IntegerConv(_EIGHTH, _EIGHTH, 3)),
             *(IntegerConv(_EIGHTH, _EIGHTH, 3), IntegerConv(_EIGHTH, 4 * _QUARTER, 1), nn.PixelShuffle(2)),
@@ -112,9 +110,10 @@ class Attention(nn.Module):
     def _measure_texture(self) -> None:
         """Make it the logarithm of the mean size of the Laplacian around each value, by three slopes that end."""
         stem, texture, head = self.stem.weight, self.texture.weight, self.head.weight
-        for layer in (self.up[1], self.head):
-            layer.weight.zero_()
-        self.up[1].bias.fill_(0.5)  # the same everywhere, from where it can rise and fall
+        detail = cast("IntegerConv", self.up[1])
+        head.zero_()
+        detail.weight.zero_()
+        detail.bias.fill_(0.5)  # the same everywhere, from where it can rise and fall
         self.head.bias.fill_(1.0)
         texture[:36] = 0
         for value in range(12):  # colour and place in a square of 2×2, as PixelShuffle counts them
@@ -129,9 +128,9 @@ class Attention(nn.Module):
             for slope in range(3):
                 texture[12 * slope + value, 8 * colour : 8 * colour + 8] = 4.0**slope / 32
                 head[value, 12 * slope + value, 1, 1] = 0.125
-        for weight in (stem, texture, self.up[1].weight, head):
+        for weight in (stem, texture, detail.weight, head):
             # Not so much that one is rounded to another integer, but so that they do not all change at once.
-            weight += (torch.rand_like(weight) - 0.5) * 0.99 / 2**SHIFT
+            weight.add_((torch.rand_like(weight) - 0.5) * 0.99 / 2**SHIFT)
 
 
 class Teacher:
@@ -167,7 +166,8 @@ class Teacher:
         self._network(images)
         scale = [features.detach().flatten(1).norm(dim=1).clamp(min=1e-6) for features in self._found]
         seen = [(features * torch.randn_like(features)).flatten(1).sum(1) for features in self._found]
-        (gradient,) = torch.autograd.grad(sum(x.div(y).sum() for x, y in zip(seen, scale, strict=True)), images)
+        total = torch.stack([(x / y).sum() for x, y in zip(seen, scale, strict=True)]).sum()
+        (gradient,) = torch.autograd.grad(total, images)
         return gradient.square()
 
 
@@ -190,8 +190,8 @@ class Exact(nn.Module):
         Part ``attention``: ``features``, unless there are no teachers, ``texture``, ``error`` and ``level``.
         """
         recipe = self.recipe
-        ends = np.log([recipe.lowest_payload, recipe.highest_payload])
-        payload = torch.from_numpy(np.exp(rng.uniform(*ends, len(images)))).to(images)
+        low, high = math.log(recipe.lowest_payload), math.log(recipe.highest_payload)
+        payload = torch.from_numpy(np.exp(rng.uniform(low, high, len(images)))).to(images)
         levels = torch.round(255 * images)
         attention = self.attention(torch.floor(levels / 2**LOW_BITS))
         change = noise(attention, payload)
@@ -228,10 +228,10 @@ def noise(attention: Tensor, payload: Tensor) -> Tensor:
             more = _interpolated(entropies, middle + scores).mean(1, keepdim=True) > wanted
             low, high = torch.where(more, middle, low), torch.where(more, high, middle)
         scale = (low + high) / 2
-        slope = (_interpolated(entropies, scale + 0.1 + scores) - _interpolated(entropies, scale - 0.1 + scores)).mean(1)
+        above, below = (_interpolated(entropies, scale + step + scores).mean(1, keepdim=True) for step in (0.1, -0.1))
     # A step of Newton's that goes nowhere: its gradient is how the scale gives way to attention at this payload.
     carried = _interpolated(entropies, scale + scores).mean(1, keepdim=True)
-    scale = scale - (carried - carried.detach()) / (slope[:, None] / 0.2)
+    scale = scale - (carried - carried.detach()) * 0.2 / (above - below)
     return _interpolated(variances, scale + scores).view_as(attention)
 
 
@@ -263,7 +263,5 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 
 #: Of the four classifiers two teach it, the others judge it.
-_RECIPE = ExactRecipe(
-    steps=3500, batch=8, crop=64, learning_rate=3e-4, warmup=50, decay="cosine", clip=1.0, ema=0.99
-)
+_RECIPE = ExactRecipe(steps=3500, batch=8, crop=64, learning_rate=3e-4, warmup=50, decay="cosine", clip=1.0, ema=0.99)
 RECIPES = {"basn-exact": Entry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

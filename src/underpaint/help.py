@@ -6,8 +6,9 @@ survives.
 
   hide     COVER -o CONTAINER -m TEXT    hide a message in a picture
   hide     COVER -o CONTAINER -f FILE    hide a file
+  hide     COVER -o CONTAINER -i IMAGE   hide a picture, as good as it fits
   reveal   CONTAINER [-o OUT]            bring it back: exactly, or not at all
-  capacity COVER                         what fits, by each method
+  capacity COVER [--map MAP]             what fits, by each method, and where
 
   attack   IMAGE CHAIN -o OUT            what may happen to a picture on its way
   compare  COVER CONTAINER               what the eye could notice, in numbers
@@ -27,9 +28,10 @@ For example:
 
 A message is hidden by robust: the picture may be recompressed and resized, or
 go through what --survive names, such as 'jpeg:50 | resize:0.5' or crop:0.7. By
-stdm if nothing there moves a pixel, or if robust cannot. A file is hidden by
-lsb, which holds far more, in a container that must stay exactly as it is, such
-as a png. --method chooses otherwise.
+stdm if nothing there moves a pixel, or if robust cannot. A file or a picture is
+hidden by basn, which holds far more, in a container that must stay exactly as
+it is, such as a png, and a file too large for that by lsb. --method chooses
+otherwise.
 
 Without a passphrase the payload is checked, but not secret. --passphrase asks
 for one at the terminal, --passphrase-file reads it from a file; else the

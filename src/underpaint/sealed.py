@@ -2,7 +2,7 @@
 
 ::
 
-    head (salt and sealed header)  ──► the lowest bit of 344 values at public, evenly spaced places
+    head (salt and sealed header)  ──► the lowest bit of 344 values or more at public, evenly spaced places
     sealed body                    ──► wherever the method puts it, in keyed order, but for those places
 
 The head's places are public because the key that could hide them needs the salt in it; what lies there looks like the
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 #: Bytes of a body that may not be data.
 OVERHEAD = frame.BODY_OVERHEAD + frame.LONGEST_NAME
 
-_HEAD_BITS = 8 * frame.HEAD_SIZE
+#: Values that are counted at a time.
+_STRIP = 1 << 20
 
 
 class Carrier(Protocol):
@@ -44,6 +45,8 @@ class Carrier(Protocol):
     name: str
     #: How the places of the head take their bits.
     mode: Mode
+    #: Bytes of its header's details.
+    details: int
 
     def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
         """Return a copy of *cover* that carries *body*, and what has to be known to read it.
@@ -81,8 +84,8 @@ def hide(
     key = Key.derive(passphrase, salt)
     container, header = carrier.write(cover, frame.seal_body(payload, key), key)
     bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, carrier.name), np.uint8))
-    coins = np.unpackbits(key.stream("head coins", frame.HEAD_SIZE))
-    at = places(cover)
+    coins = np.unpackbits(key.stream("head coins", bits.size // 8))
+    at = places(cover, carrier.details)
     container.reshape(-1)[at] = embed.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins, carrier.mode)
     return container
 
@@ -107,14 +110,25 @@ def reveal(carrier: Carrier, container: Image, passphrase: str | None) -> Payloa
     return frame.open_body(carrier.read(container, header, key), key)
 
 
-def places(image: Image) -> NDArray[np.intp]:
-    """Where the head lies among the values of *image*, in ascending order."""
-    return np.arange(_HEAD_BITS, dtype=np.int64) * image.size // _HEAD_BITS
+def places(image: Image, details: int = 0) -> NDArray[np.intp]:
+    """Where a head with so many bytes of *details* lies among the values of *image*, in ascending order."""
+    count = 8 * (frame.HEAD_SIZE + details)
+    return np.arange(count, dtype=np.int64) * image.size // count
+
+
+def tally(values: NDArray[np.uint8], details: int = 0) -> NDArray[np.int64]:
+    """How many *values*, of the shape of an image, are 0 … 255, ``(256,)``, the :func:`places` of a head left out."""
+    flat = values.reshape(-1)
+    counts = -np.bincount(flat[places(values, details)], minlength=256)
+    for start in range(0, flat.size, _STRIP):
+        counts += np.bincount(flat[start : start + _STRIP], minlength=256)
+    return counts
 
 
 def expected_psnr(change: float, values: int) -> float:
     """PSNR in dB to expect where a body adds *change* to the sum of squared changes of so many *values*."""
-    return 10 * math.log10(255**2 * values / (change + _HEAD_BITS * embed.squared_change(1)))
+    head = 8 * frame.HEAD_SIZE * embed.squared_change(1)
+    return 10 * math.log10(255**2 * values / (change + head))
 
 
 def largest(longest: int, expected: Callable[[int], float], psnr: float) -> int:
@@ -134,5 +148,5 @@ def too_long(length: int, free: int) -> CapacityError:
 def _open_head(carrier: Carrier, image: Image, passphrase: str | None) -> tuple[Header, Key]:
     if min(image.shape[:2]) < SMALLEST_SIDE:
         raise frame.not_found()
-    head = np.packbits(image.reshape(-1)[places(image)] & 1).tobytes()
+    head = np.packbits(image.reshape(-1)[places(image, carrier.details)] & 1).tobytes()
     return frame.open_head(head, passphrase, carrier.name)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from underpaint.methods.basn import BASN
+from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
 from underpaint.methods.robust import Robust
 from underpaint.methods.stdm import STDM
@@ -103,4 +104,4 @@ class ImageCarrier(Protocol):
         ...
 
 
-METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), BASN(), LSB())}
+METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB())}

@@ -43,8 +43,6 @@ PLANES = len(_STEPS)
 _OFFSETS = range(-255, _STEPS[2] + 1)
 #: How many planes a value takes, by place in _OFFSETS and by attention, ``(offsets, 256)``.
 _PLANES = np.searchsorted(_STEPS, np.add.outer(_OFFSETS, np.arange(256)), side="right").astype(np.uint8)
-#: Values that are counted at a time.
-_STRIP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,13 +59,10 @@ class _Room:
     @classmethod
     def of(cls, attended: NDArray[np.uint8]) -> _Room:
         """What a picture of that attention takes, its head's places left out."""
-        flat = attended.reshape(-1)
-        strips = (flat[start : start + _STRIP] for start in range(0, flat.size, _STRIP))
-        counts = sum((np.bincount(strip, minlength=256) for strip in strips), np.zeros(256, np.int64))
-        counts -= np.bincount(flat[sealed.places(attended)], minlength=256)
+        counts = sealed.tally(attended)
         planes = np.stack([(plane < _PLANES) @ counts for plane in range(PLANES)], axis=-1)
-        bodies = np.minimum(embed.surely(planes, flat.size), flat.size // 3)
-        return cls(planes, bodies, flat.size)
+        bodies = np.minimum(embed.surely(planes, attended.size), attended.size // 3)
+        return cls(planes, bodies, attended.size)
 
     @property
     def longest(self) -> int:
@@ -97,6 +92,7 @@ class BASN:
     needs_lossless = True
     default_survive = None
     mode: Mode = "confined"
+    details = 0
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about a byte per pixel.

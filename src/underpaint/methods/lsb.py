@@ -34,6 +34,7 @@ class LSB:
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
+    details = 0
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about 1.5 bytes per pixel.

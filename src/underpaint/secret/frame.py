@@ -12,7 +12,7 @@ two. File names are not kept.
 
 *Full frame*, for files in an exact carrier::
 
-    head  salt 16 | sealed( version 1 | parameter 2 | body length 8 ) + tag 16      43 bytes, big-endian
+    head  salt 16 | sealed( version 1 | parameter 2 | body length 8 | details ) + tag 16   43 bytes or more, big-endian
     body  sealed( lead 1 | name length 1 | name | data ) + tag 16                   18 bytes more than name and data
 
 Both are sealed by ChaCha20-Poly1305 (RFC 8439) under subkeys of a key that is fresh with each salt, so nonces are
@@ -46,7 +46,7 @@ LONGEST_TEXT = 1 << 24
 _COMPACT_TAG = 6
 _HEAD = struct.Struct(">BHQ")
 _AEAD_TAG = 16
-#: Bytes of a full frame's head.
+#: Bytes of a full frame's head without details.
 HEAD_SIZE = SALT_SIZE + _HEAD.size + _AEAD_TAG
 #: Bytes of a full frame's body beyond its name and data.
 BODY_OVERHEAD = 2 + _AEAD_TAG
@@ -84,6 +84,8 @@ class Header:
     parameter: int
     #: Bytes of the sealed body.
     length: int
+    #: What else a method has to know, always as many bytes.
+    details: bytes = b""
 
 
 def compact_size(payload: Payload) -> int:
@@ -121,11 +123,12 @@ def open_compact(body: bytes, key: Key) -> Payload:
 
 
 def seal_head(header: Header, key: Key, salt: bytes, method: str) -> bytes:
-    """The :data:`HEAD_SIZE` bytes that lead to a body; *key* is derived with *salt*.
+    """The :data:`HEAD_SIZE` bytes, and those of the details, that lead to a body; *key* is derived with *salt*.
 
     No other *method* opens them, should it look in the same places.
     """
-    return salt + _seal(_HEAD.pack(VERSION, header.parameter, header.length), key, f"{method} head")
+    plain = _HEAD.pack(VERSION, header.parameter, header.length) + header.details
+    return salt + _seal(plain, key, f"{method} head")
 
 
 def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header, Key]:
@@ -135,7 +138,7 @@ def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header,
         NotFoundError: these bytes are no head under this passphrase.
         DamagedError: they are one, of a newer version.
     """
-    if len(head) != HEAD_SIZE:
+    if len(head) < HEAD_SIZE:
         raise not_found()
     for cost in COSTS:
         key = Key.derive(passphrase, head[:SALT_SIZE], cost)
@@ -146,8 +149,8 @@ def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header,
         raise not_found()
     if plain[0] != VERSION:
         raise newer()
-    _, parameter, length = _HEAD.unpack(plain)
-    return Header(parameter, length), key
+    _, parameter, length = _HEAD.unpack_from(plain)
+    return Header(parameter, length, plain[_HEAD.size :]), key
 
 
 def new_salt() -> bytes:

@@ -16,7 +16,7 @@ import pytest
 import cli
 import underpaint
 from cli import CHEAP_COSTS, MESSAGE, PASSPHRASE, REPORT
-from underpaint import app, errors, image
+from underpaint import app, errors, image, machine
 from underpaint.errors import (
     AmbiguousError,
     CapacityError,
@@ -259,6 +259,7 @@ def test_compare(cover: Image) -> None:
         "apd": 0.0,
         "changed": 0.0,
         "largest": 0.0,
+        "machine": {name: {"change": 0.0, "kept": True} for name in machine.observers()},
     }
     other = cover.copy()
     other[0, 0, 0] ^= 128

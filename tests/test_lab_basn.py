@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from underpaint import image, samples
+from underpaint.bench import straddling
+from underpaint.bench.straddling import STRATEGIES
 from underpaint.errors import CapacityError, ModelError, UsageError
-from underpaint.lab import straddling
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
 from underpaint.lab.nets.basn import Autoencoder, ItcNet, MfdNet, Version, smoothed, variance_pooled
 from underpaint.lab.nets.resnet import ResNet18
 from underpaint.lab.papers import basn
 from underpaint.lab.papers.basn import FUSIONS, RECIPES, BasnRecipe, Itc, Mfd, TuneItc
-from underpaint.lab.straddling import STRATEGIES
 from underpaint.secret.keys import KEY_SIZE, Key
 
 TOY = BasnRecipe(steps=2, batch=2, crop=32, width=4, task_width=4)

@@ -243,6 +243,7 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
     print(f"APD      {found['apd']:.3f}")
     print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
+    print(f"machine  {_noticed(found['machine'])}")
 
 
 @commands.command()
@@ -262,6 +263,9 @@ def bench(
         str | None, typer.Argument(metavar="METHOD", help="Of a table that compares methods, all by default.")
     ] = None,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
+    payload: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What basn is to hide, random bytes by default.")
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
 ) -> None:
@@ -272,7 +276,7 @@ def bench(
         for name, each in bench.TABLES.items():
             print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
         return
-    bench.run(table, method, images=images, results=Path(output), seed=seed)
+    bench.run(table, method, images=images, payload=payload, results=Path(output), seed=seed)
 
 
 @commands.command()
@@ -339,6 +343,15 @@ def _content(payload: Payload) -> dict[str, str]:
     from base64 import b64encode
 
     return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def _noticed(machine: dict[str, dict[str, float]]) -> str:
+    """What the classifiers of ``compare`` noticed, in words."""
+    if not machine:
+        return "needs a larger picture"
+    changes = [seen["change"] for seen in machine.values()]
+    kept = sum(seen["kept"] for seen in machine.values())
+    return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
 
 
 def _lowered(sentence: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpaint import metrics
+from underpaint import machine, metrics
 from underpaint.channels import Chain, parse
 from underpaint.errors import UsageError
 from underpaint.image import Picture, encode, format_of, is_exact, read, unwritable, write_bytes
 from underpaint.methods import METHODS
 from underpaint.methods.basn import BASN, PLANES
-from underpaint.types import as_cover, as_image
+from underpaint.types import SMALLEST_SIDE, as_cover, as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Capacity, Image
@@ -87,11 +87,15 @@ def attack_file(
     return warnings
 
 
-def compare(cover: Image, container: Image) -> dict[str, float | None]:
-    """Return how far two pictures of one size lie apart, by name; MS-SSIM is None where they are too small for it.
+def compare(cover: Image, container: Image) -> dict[str, Any]:
+    """Return how far two pictures of one size lie apart, by name.
+
+    MS-SSIM is None where they are too small for it. ``machine`` has for each classifier, by name, the relative
+    ``change`` of its features and whether its label is ``kept``; none below 32 pixels a side.
 
     Raises:
         UsageError: their sizes differ.
+        ModelError: a classifier is altered.
     """
     a, b = as_image(cover), as_image(container)
     if a.shape != b.shape:
@@ -105,15 +109,18 @@ def compare(cover: Image, container: Image) -> dict[str, float | None]:
         "apd": metrics.apd(a, b),
         "changed": float(np.mean(change > 0)),
         "largest": float(change.max()),
+        "machine": {name: seen._asdict() for name, seen in machine.observe(a, b).items()}
+        if min(a.shape[:2]) >= SMALLEST_SIDE
+        else {},
     }
 
 
-def compare_files(cover: str | Path, container: str | Path) -> dict[str, float | None]:
+def compare_files(cover: str | Path, container: str | Path) -> dict[str, Any]:
     """Return how far two picture files lie apart, as :func:`compare`.
 
     Raises:
         ImageError: a file cannot be read.
-        UsageError: their sizes differ.
+        UsageError, ModelError: as for :func:`compare`.
     """
     return compare(read(cover).pixels, read(container).pixels)
 

@@ -72,7 +72,11 @@ class Stack(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds, ``(B, classes)``."""
-        odds: Tensor = self.classify(self.late(self.features(images)).mean(dim=(2, 3)))
+        return self.judged(self.features(images))
+
+    def judged(self, features: Tensor) -> Tensor:
+        """The log-odds of what :meth:`features` returned."""
+        odds: Tensor = self.classify(self.late(features).mean(dim=(2, 3)))
         return odds
 
 

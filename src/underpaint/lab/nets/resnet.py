@@ -89,7 +89,11 @@ class ResNet18(Trunk):
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
-        odds: Tensor = self.fc(self.layer4(self.layer3(self.features(images))).mean(dim=(2, 3)))
+        return self.judged(self.features(images))
+
+    def judged(self, features: Tensor) -> Tensor:
+        """The log-odds of what :meth:`features` returned."""
+        odds: Tensor = self.fc(self.layer4(self.layer3(features)).mean(dim=(2, 3)))
         return odds
 
 

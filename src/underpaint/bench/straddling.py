@@ -21,6 +21,8 @@ import numpy as np
 from underpaint.errors import CapacityError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from underpaint.embed import Randomness
@@ -34,13 +36,19 @@ _BITS = 8
 class Strategy:
     """A row of the paper's table 1."""
 
-    #: Key of :data:`underpaint.lab.papers.basn.FUSIONS`.
+    #: Key of :data:`FUSIONS`.
     fusion: str
     #: LSM: how many of the lowest bits are left alone.
     masked: int
     #: PS: payload in bits per pixel; None fills what there is.
     payload: float | None = None
 
+
+#: Eq. 15 and 16, how two attentions become one.
+FUSIONS: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]] = {
+    "min": np.minimum,
+    "mean": lambda itc, mfd: (itc + mfd) * np.float32(0.5),
+}
 
 STRATEGIES = {
     "Min-LSM-1": Strategy("min", 1),

@@ -9,6 +9,7 @@ Limits: any change to the container destroys the payload. It holds less than ``b
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 #: Bits in the higher layer.
 _HIGHER = struct.Struct(">I")
-#: Which share of what changes of ±1 can say at most a trellis says for certain: 1.2 bits per value.
-_SHARE = 0.75
+#: Which share of what changes of ±1 can say at most is promised, 0.95 bits per value: a trellis needs some to spare.
+_SHARE = 0.6
 #: How much larger the squared change is than with the best of all codes.
 _LOSS = 1.1
 #: What a squared change of 1 costs, by attention.
@@ -61,10 +62,10 @@ class _Room:
         low, high = -40.0, 40.0  # the logarithm of what multiplies costs, so that just so much can be said
         while high - low > 1e-3:
             middle = (low + high) / 2
-            weight = np.exp(-(2.0**middle) * _WEIGHTS)
-            changed = 2 * weight / (1 + 2 * weight)
-            kept = 1 / (1 + 2 * weight)
-            said = -kept * np.log2(kept) - changed * np.log2(np.maximum(changed / 2, 1e-300))
+            energy = 2.0**middle * _WEIGHTS.astype(np.float64)
+            either = 2 * np.exp(-energy)
+            changed = either / (1 + either)
+            said = np.log2(1 + either) + changed * energy / math.log(2)  # the entropy of -1, 0, 1
             low, high = (middle, high) if self.counts @ said > 8 * length else (low, middle)
         return sealed.expected_psnr(_LOSS * float(self.counts @ changed), int(self.counts.sum()))
 
@@ -80,21 +81,21 @@ class BASNSTC:
     """Syndrome-trellis codes by attention: the fewest changes, for lossless formats only."""
 
     name = "basn-stc"
-    summary = "files up to 0.4 bytes per pixel in the fewest changes, lossless formats only"
+    summary = "files up to a third of a byte per pixel in the fewest changes, lossless formats only"
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
     details = _HIGHER.size
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name; about 0.4 bytes per pixel, less where it is black or white.
+        """What fits, whatever the file's name; about a third of a byte per pixel, less where it is black or white.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
             ModelError: the network is missing or altered.
         """
         room = _Room.of(cover, attention(cover))
-        return Capacity(room.longest - sealed.OVERHEAD, room.psnr(room.longest))
+        return Capacity(max(room.longest - sealed.OVERHEAD, 0), room.psnr(room.longest))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
@@ -129,9 +130,12 @@ class BASNSTC:
         costs = _WEIGHTS[attended.reshape(-1)[free]]
         bits = np.unpackbits(np.frombuffer(body, np.uint8))
         container = cover.copy()
-        container.reshape(-1)[free], (higher, _) = trellis.embed(
-            cover.reshape(-1)[free], bits, np.broadcast_to(costs[:, None], (costs.size, 2)), key
-        )
+        costs = np.broadcast_to(costs[:, None], (costs.size, 2))  # of -1 and of +1
+        try:
+            container.reshape(-1)[free], (higher, _) = trellis.embed(cover.reshape(-1)[free], bits, costs, key)
+        except CapacityError:
+            hint = "hide less, take a larger picture, or hide it by basn"
+            raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
         return container, Header(0, len(body), _HIGHER.pack(higher))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:

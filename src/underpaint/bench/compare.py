@@ -61,8 +61,9 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
     Raises:
         UsageError: that is none of those that are made for it, or there is nothing.
     """
-    if placements := [each for each in results if isinstance(each, Placements)]:
-        return by_strategy(next((each for each in results if isinstance(each, Published)), None), placements)
+    if any(isinstance(each, Placements | Published) for each in results):
+        published = next((each for each in results if isinstance(each, Published)), None)
+        return by_strategy(published, [each for each in results if isinstance(each, Placements)])
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])

@@ -29,7 +29,7 @@ def costs(image: Image) -> NDArray[np.float32]:
     """What a change of ±1 costs, ``(H, W, 3)``, above 0; where all is flat for 15 pixels around up to 10^10."""
     residual = -_filtered(image.astype(np.float32), _HIGH_PASS)
     suitable = _filtered(np.abs(residual), np.full(3, 1 / 3, np.float32))
-    return _filtered(np.float32(1) / np.maximum(suitable, _LEAST), np.full(15, 1 / 15, np.float32))
+    return _filtered(np.reciprocal(np.maximum(suitable, _LEAST)), np.full(15, 1 / 15, np.float32))
 
 
 def _filtered(planes: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:

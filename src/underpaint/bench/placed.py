@@ -74,12 +74,23 @@ class Placed:
             values = [getattr(fate, name) for fate in found if getattr(fate, name) is not None]
             return round(float(np.mean(values)), 6) if values else None
 
-        counts = (total(name) for name in ("pixels", "bits", "wrong"))
-        exact, judgements = sum(not fate.wrong for fate in found), (total(name) for name in ("kept", "judged"))
-        differing = total("differing") if found and all(fate.differing is not None for fate in found) else None
-        means = (mean(name) for name in ("psnr", "ssim", "seen", "unseen"))
-        refused = len(fates) - len(found)
-        return cls(strategy, covers, len(found), refused, *counts, exact, *judgements, differing, *means)
+        return cls(
+            strategy,
+            covers,
+            pictures=len(found),
+            refused=len(fates) - len(found),
+            pixels=total("pixels"),
+            bits=total("bits"),
+            wrong=total("wrong"),
+            exact=sum(not fate.wrong for fate in found),
+            kept=total("kept"),
+            judged=total("judged"),
+            differing=total("differing") if found and all(fate.differing is not None for fate in found) else None,
+            psnr=mean("psnr"),
+            ssim=mean("ssim"),
+            seen=mean("seen"),
+            unseen=mean("unseen"),
+        )
 
     @property
     def payload(self) -> float | None:

@@ -27,14 +27,16 @@ _READ_AS = (
 
 
 def by_strategy(paper: Published | None, ours: Sequence[Placements]) -> Shown:
-    """A block per strategy, in it one line for the *paper* and one for each of our designs."""
+    """A block per strategy, in it one line for the *paper* and one for each of our designs, as far as there are any."""
     order = [PUBLISHED, *DESIGNS]
     columns = sorted(ours, key=lambda each: order.index(each.method) if each.method in order else len(order))
     cells = [list(_HEADER)]
-    for covers, strategy in dict.fromkeys((row.covers, row.strategy) for each in columns for row in each.rows):
+    claims = paper.rows if paper else ()
+    blocks = [("crops", claim.strategy) for claim in claims]
+    blocks += [(row.covers, row.strategy) for each in columns for row in each.rows]
+    for covers, strategy in dict.fromkeys(blocks):
         label = strategy if covers == "crops" else f"{strategy}, whole pictures"
-        claims = [claim for claim in paper.rows if claim.strategy == strategy] if paper else []
-        lines = [_claimed(claim) for claim in claims]
+        lines = [_claimed(claim) for claim in claims if claim.strategy == strategy]
         lines += [
             [each.method, *_measured(row)]
             for each in columns

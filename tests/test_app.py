@@ -16,7 +16,7 @@ import pytest
 import cli
 import underpaint
 from cli import CHEAP_COSTS, MESSAGE, PASSPHRASE, REPORT
-from underpaint import app, errors, image
+from underpaint import app, errors, image, machine
 from underpaint.errors import (
     AmbiguousError,
     CapacityError,
@@ -106,7 +106,7 @@ def test_a_message_goes_into_every_format(extension: str) -> None:
 def test_a_file_goes_into_every_exact_format(kind: image.Format) -> None:
     report = app.hide_file("cover.png", f"out{kind.extensions[0]}", Payload(REPORT, name="report.bin"))
     assert app.reveal_file(f"out{kind.extensions[0]}")[0] == Payload(REPORT, name="report.bin")
-    assert (report.method, report.survives) == ("lsb", None)
+    assert (report.method, report.survives) == ("basn", None)
 
 
 def test_transparency_stays() -> None:
@@ -259,6 +259,7 @@ def test_compare(cover: Image) -> None:
         "apd": 0.0,
         "changed": 0.0,
         "largest": 0.0,
+        "machine": {name: {"change": 0.0, "kept": True} for name in machine.observers()},
     }
     other = cover.copy()
     other[0, 0, 0] ^= 128
@@ -327,8 +328,8 @@ def test_hiding_in_a_container_is_warned_of() -> None:
 def test_payloads_are_bytes_or_text(cover: Image, payload: Any) -> None:
     with pytest.raises(UsageError, match="a payload is"):
         app.hide(cover, payload)
-    assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="lsb").data == b"bytes"  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="of kind text or file"):
+    assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="basn").data == b"bytes"  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="of kind text, file, picture"):
         Payload(b"x", "sound")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a passphrase is text"):
         app.hide(cover, b"x", passphrase=b"bytes")  # type: ignore[arg-type]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cli import CHEAP_COSTS, PASSPHRASE
-from underpaint import app, image, samples
+from underpaint import app, image, samples, sealed
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, DamagedError, SurvivalError, UsageError
-from underpaint.methods import METHODS, lsb
+from underpaint.methods import METHODS
 from underpaint.secret import keys
 from underpaint.types import Payload
 
@@ -71,8 +71,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, reason: Exception) -> Non
         (MESSAGE, "stdm", "crop:0.7", ["stdm"]),
         (MESSAGE, "robust", "jpeg:30", ["robust"]),
         (MESSAGE, "lsb", None, ["lsb"]),
-        (FILE, None, None, ["lsb"]),
-        (FILE, None, "crop:0.7", ["lsb"]),
+        (FILE, None, None, ["basn", "lsb"]),
+        (FILE, None, "crop:0.7", ["basn", "lsb"]),
         (FILE, "robust", None, ["robust"]),
     ],
 )
@@ -163,7 +163,7 @@ def test_holds_knows_its_own(cover: Image, method: str) -> None:
 def test_holds_needs_no_whole_payload(cover: Image) -> None:
     container = app.hide(cover, "hello", method="lsb")
     damaged = container ^ np.uint8(1)
-    head = lsb._head_places(container)
+    head = sealed.places(container)
     damaged.reshape(-1)[head] = container.reshape(-1)[head]
     with pytest.raises(DamagedError):
         app.reveal(damaged, method="lsb")

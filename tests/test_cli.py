@@ -26,7 +26,8 @@ import pytest
 import cli
 from cli import MESSAGE, PASSPHRASE, REPORT, Outcome, run
 from underpaint import app, bench, zoo
-from underpaint.cli import HELP, commands
+from underpaint.cli import commands
+from underpaint.help import HELP
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction
     ],
 )
 def test_what_may_strike_anywhere(monkeypatch: pytest.MonkeyPatch, error: BaseException, line: str | None) -> None:
-    def strike(*_: Any) -> None:
+    def strike(*_: Any, **__: Any) -> None:
         raise error
 
     monkeypatch.setattr(app, "capacity_file", strike)

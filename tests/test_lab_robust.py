@@ -195,4 +195,4 @@ def test_a_column_is_trained_from_the_start_measured_and_written(
     assert all(str(stage["scale"]).startswith("reduced: crop 16 of 128, bits 2 of 30") for stage in found.training)
     file = found.write(tmp_path)
     assert Ablation.read(file) == found
-    assert result.read(file).rows == found.rows
+    assert result.read(file) == found

@@ -40,7 +40,7 @@ OUTPUTS = (
     *((".jpg", None), (".jpg", 80), (".webp", 85), (".avif", None), (".avif", 75), (".jp2", 42)),
 )
 #: Payloads, as powers of ten of bytes: what most pictures hold.
-LONGEST = {"stdm": 2.5, "robust": 1.5, "lsb": 5.5}
+LONGEST = {"stdm": 2.5, "robust": 1.5, "basn": 5.0, "basn-stc": 4.5, "lsb": 5.5}
 MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 
 
@@ -61,7 +61,7 @@ def round_trip(seed: int) -> str:
     rng = np.random.default_rng(seed)
     height, width = (int(64 * (4000 / 64) ** rng.beta(1, 1.7)) for _ in range(2))
     method = tuple(METHODS)[seed % len(METHODS)]
-    exact_only = method == "lsb" and rng.random() < 0.8  # a lossy file is refused
+    exact_only = METHODS[method].needs_lossless and rng.random() < 0.8  # a lossy file is refused
     suffix, quality = OUTPUTS[rng.integers(6 if exact_only else len(OUTPUTS))]
     mode = str(rng.choice(MODES))
     data = rng.bytes(int(10 ** rng.uniform(0, LONGEST[method])))

@@ -250,7 +250,7 @@ def test_what_cannot_run_in_tiles_is_refused() -> None:
     session = Session(model(), threads=1)
     for wrong in (picture(8, 8)[0], picture(8, 8).astype(np.float16), picture(0, 8)):
         with pytest.raises(UsageError, match="expected pictures"):
-            session.tiled(wrong, overlap=1)  # type: ignore[arg-type]
+            session.tiled(wrong, overlap=1)
     for numbers in ({"tile": 0, "overlap": 1}, {"overlap": -1}, {"overlap": 1, "multiple": 0}):
         with pytest.raises(UsageError, match="at least"):
             session.tiled(picture(8, 8), **numbers)

@@ -17,52 +17,14 @@ import typer
 
 from underpaint import __version__
 from underpaint.errors import UnderpaintError, UsageError
+from underpaint.help import HELP
 from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from underpaint.app import Secret
     from underpaint.types import Payload
-
-HELP = """\
-Hide data in pictures, and know with numbers who could notice and what it
-survives.
-
-  hide     COVER -o CONTAINER -m TEXT    hide a message in a picture
-  hide     COVER -o CONTAINER -f FILE    hide a file
-  reveal   CONTAINER [-o OUT]            bring it back: exactly, or not at all
-  capacity COVER                         what fits, by each method
-
-  attack   IMAGE CHAIN -o OUT            what may happen to a picture on its way
-  compare  COVER CONTAINER               what the eye could notice, in numbers
-
-  demo                                   the whole round on a photograph
-  bench    [TABLE [METHOD]]              measure what a method survives
-  zoo      [NAME]                        the models that are installed
-  train    [RECIPE] --data DIR           train one, or see what can be trained
-
-For example:
-
-  underpaint hide lake.png -o sent.jpg -m 'meet me at noon'
-  underpaint attack sent.jpg 'rescale:0.5 | jpeg:75' -o arrived.png
-  underpaint reveal arrived.png
-  underpaint hide lake.png -o sent.png -m 'meet at noon' --survive crop:0.7
-  underpaint hide lake.png -o sent.png -f report.pdf --passphrase
-
-A message is hidden by robust: the picture may be recompressed and resized, or
-go through what --survive names, such as 'jpeg:50 | resize:0.5' or crop:0.7. By
-stdm if nothing there moves a pixel, or if robust cannot. A file is hidden by
-lsb, which holds far more, in a container that must stay exactly as it is, such
-as a png. --method chooses otherwise.
-
-Without a passphrase the payload is checked, but not secret. --passphrase asks
-for one at the terminal, --passphrase-file reads it from a file; else the
-variable UNDERPAINT_PASSPHRASE holds it. In place of a file's name, '-' is
-standard input or output.
-
-Exit status: 0 done, 1 failed, 2 usage, 3 nothing found or another passphrase.
-See also: underpaint COMMAND --help, --version, --install-completion.
-"""
 
 commands = typer.Typer(
     add_help_option=False,
@@ -136,6 +98,9 @@ def hide(
     ],
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="Message to hide.")] = None,
     file: Annotated[str | None, typer.Option("-f", "--file", metavar="FILE", help="File to hide, or '-'.")] = None,
+    image: Annotated[
+        str | None, typer.Option("-i", "--image", metavar="IMAGE", help="Picture to hide, or '-'.")
+    ] = None,
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
@@ -148,20 +113,20 @@ def hide(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Hide a message or a file in a picture, and read it back before anything is written."""
+    """Hide a message, a file or a picture in a picture, and read it back before anything is written."""
     from dataclasses import asdict
 
     from underpaint import app
 
-    check_streams(container, cover, file, str(passphrase_file))
+    check_streams(container, cover, file, image, str(passphrase_file))
     if json and container == "-":
         raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
     # Before a passphrase is asked for; that the payload is not written over only this side can see.
-    app.check_target(container, *(name for name in (cover, file) if name), force=force)
+    app.check_target(container, *(name for name in (cover, file, image) if name), force=force)
     report = app.hide_file(
         cover,
         container,
-        _payload(message, file),
+        _payload(message, file, image),
         method=method,
         passphrase=passphrase(passphrase_file, ask, twice=True),
         psnr=psnr,
@@ -176,6 +141,10 @@ def hide(
         return
     fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
     where = "standard output" if container == "-" else container
+    if report.compression:
+        codec, grade, distance = asdict(report.compression).values()
+        how = f"at quality {grade}, {distance:.1f} dB from the original" if grade else "exactly"
+        print(f"compressed the picture to {codec} {how}", file=sys.stderr)
     print(f"hid {_bytes(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
     print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
 
@@ -183,7 +152,9 @@ def hide(
 @commands.command()
 def reveal(
     container: ContainerIn,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File to write the payload to.")] = "-",
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help="File to write to; '-' by default.")
+    ] = None,
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
@@ -195,29 +166,45 @@ def reveal(
     from underpaint.image import write_bytes
 
     check_streams("", container, str(passphrase_file))
-    app.check_target(output, container, force=force)
+    if output is not None:
+        app.check_target(output, container, force=force)
     payload, found_by, warnings = app.reveal_file(container, passphrase=passphrase(passphrase_file, ask), method=method)
+    data = payload.data
+    if payload.kind == "picture":
+        output = app.revealed_name(payload) if output is None else output
+        check_streams(output)
+        app.check_target(output, container, force=force)
+        data, more = app.picture_as(payload, output)
+        warnings += more
     _warn(warnings)
+    output = "-" if output is None else output
     if output != "-":
-        write_bytes(payload.data, output)
+        write_bytes(data, output)
     if json:
         shown = {"method": found_by, "kind": payload.kind, "name": payload.name, "bytes": len(payload.data)}
         _print_json(shown | ({"output": output} if output != "-" else _content(payload)))
     elif output != "-":
         print(f"revealed {_bytes(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
     else:
-        write_bytes(fit_for_terminal(payload) if sys.stdout.isatty() else payload.data, "-")
+        write_bytes(fit_for_terminal(payload) if sys.stdout.isatty() else data, "-")
 
 
 @commands.command()
-def capacity(cover: CoverIn, json: Json = False) -> None:
+def capacity(
+    cover: CoverIn,
+    map_: Annotated[
+        str | None, typer.Option("--map", metavar="MAP", help="Picture to write of where basn hides what leaves 44 dB.")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
     """Say what fits into a picture, by each method."""
     from dataclasses import asdict
 
     from underpaint import app
     from underpaint.methods import METHODS
 
-    found = app.capacity_file(cover)
+    found = app.capacity_file(cover, map_, force=force)
     if json:
         _print_json({name: asdict(each) for name, each in found.items()})
         return
@@ -256,6 +243,7 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
     print(f"APD      {found['apd']:.3f}")
     print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
+    print(f"machine  {_noticed(found['machine'])}")
 
 
 @commands.command()
@@ -275,6 +263,9 @@ def bench(
         str | None, typer.Argument(metavar="METHOD", help="Of a table that compares methods, all by default.")
     ] = None,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
+    payload: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What basn is to hide, random bytes by default.")
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
 ) -> None:
@@ -285,7 +276,7 @@ def bench(
         for name, each in bench.TABLES.items():
             print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
         return
-    bench.run(table, method, images=images, results=Path(output), seed=seed)
+    bench.run(table, method, images=images, payload=payload, results=Path(output), seed=seed)
 
 
 @commands.command()
@@ -333,14 +324,17 @@ def train(
     print(f"trained {recipe} for {steps:,} steps: {checkpoint}", file=sys.stderr)
 
 
-def _payload(message: str | None, file: str | None) -> str | Payload:
+def _payload(message: str | None, file: str | None, image: str | None) -> str | Payload | Secret:
+    from underpaint.app import Secret
     from underpaint.types import Payload
 
-    if message is not None and file is None:
+    if [message, file, image].count(None) != 2:
+        raise UsageError("hide takes one payload", hint="give one of -m TEXT, -f FILE and -i IMAGE")
+    if message is not None:
         return message
-    if file is None or message is not None:
-        raise UsageError("hide takes one payload", hint="give either -m TEXT or -f FILE")
-    if file == "-":
+    if image is not None:
+        return Secret.read(image)
+    if file is None or file == "-":
         return Payload(sys.stdin.buffer.read())
     return Payload(Path(file).read_bytes(), name=Path(file).name)
 
@@ -349,6 +343,15 @@ def _content(payload: Payload) -> dict[str, str]:
     from base64 import b64encode
 
     return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def _noticed(machine: dict[str, dict[str, float]]) -> str:
+    """What the classifiers of ``compare`` noticed, in words."""
+    if not machine:
+        return "needs a larger picture"
+    changes = [seen["change"] for seen in machine.values()]
+    kept = sum(seen["kept"] for seen in machine.values())
+    return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
 
 
 def _lowered(sentence: str) -> str:

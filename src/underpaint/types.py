@@ -19,7 +19,7 @@ SoftBits = NDArray[np.float32]
 #: How many low bits of each colour value may carry data: ``uint8 (H, W, 3)``, 0–8.
 CapacityMap = NDArray[np.uint8]
 
-PayloadKind = Literal["text", "file"]
+PayloadKind = Literal["text", "file", "picture"]
 
 #: The smallest side any method accepts, in pixels.
 SMALLEST_SIDE = 32
@@ -46,7 +46,7 @@ class Passage(Protocol):
 
 @dataclass(frozen=True)
 class Payload:
-    """What is hidden: bytes, whether they are a text message or a file, and the file's name if there is one."""
+    """What is hidden: bytes, whether they are a text, any file or a picture file, and the file's name if it has one."""
 
     data: bytes
     kind: PayloadKind = "file"
@@ -54,7 +54,8 @@ class Payload:
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, (bytes, bytearray, memoryview)) or self.kind not in get_args(PayloadKind):
-            raise UsageError(f"a payload is bytes, of kind text or file, not {type(self.data).__name__} of {self.kind}")
+            kinds = ", ".join(get_args(PayloadKind))
+            raise UsageError(f"a payload is bytes, of kind {kinds}, not {type(self.data).__name__} of {self.kind}")
         object.__setattr__(self, "data", bytes(self.data))
 
     @classmethod

@@ -9,12 +9,24 @@ Each comes twice: on pictures in memory, and on files, where ``-`` is a standard
 from __future__ import annotations
 
 from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
+from underpaint.app.pictures import DEFAULT_PSNR, Compression, Secret, picture_as, revealed_name
 from underpaint.app.revealing import reveal, reveal_file
-from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
+from underpaint.app.tools import (
+    attack,
+    attack_file,
+    capacity,
+    capacity_file,
+    check_target,
+    compare,
+    compare_files,
+)
 
 __all__ = [
     "DEFAULT_METHODS",
+    "DEFAULT_PSNR",
+    "Compression",
     "HideReport",
+    "Secret",
     "attack",
     "attack_file",
     "candidates",
@@ -25,6 +37,8 @@ __all__ = [
     "compare_files",
     "hide",
     "hide_file",
+    "picture_as",
     "reveal",
     "reveal_file",
+    "revealed_name",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from underpaint import metrics
+from underpaint.app.pictures import Compression, Secret
 from underpaint.app.revealing import named
 from underpaint.app.tools import check_target, target_format
 from underpaint.channels import Chain, arrivals, parse
@@ -27,9 +28,13 @@ Result = TypeVar("Result")
 
 #: What a container goes through that goes through nothing.
 NOTHING = parse("none")
-#: The methods for each kind of payload unless one is named, in the order they are tried: a message should arrive, and a
-#: file should fit.
-DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {"text": ("robust", "stdm"), "file": ("lsb",)}
+#: The methods for each kind of payload unless one is named, in the order they are tried: a message should arrive, a
+#: file lie where it shows least, or else fit, and a picture leave the container its quality.
+DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {
+    "text": ("robust", "stdm"),
+    "file": ("basn", "lsb"),
+    "picture": ("basn",),
+}
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,13 @@ class HideReport:
     survives: str | None
     seconds: float
     warnings: tuple[str, ...]
+    #: How a hidden picture was compressed; None of other payloads.
+    compression: Compression | None
 
 
 def hide(
     cover: Image,
-    payload: bytes | str | Payload,
+    payload: bytes | str | Payload | Secret,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -60,10 +67,10 @@ def hide(
 
     Args:
         cover: the picture to hide it in.
-        payload: bytes, a text message, or either with its name.
+        payload: bytes, a text message, either with its name, or a picture.
         method: key of :data:`METHODS`; None leaves it to :func:`candidates`.
         passphrase: without one the payload is framed and checked, only not secret.
-        psnr: quality to aim at, in dB; None leaves it to the method.
+        psnr: quality to aim at, in dB; None leaves it to the method, or to :data:`DEFAULT_PSNR` of a picture.
         survive: channels after which the payload must still be exact, such as ``"jpeg:50 | resize:0.5"``; None asks
             for the method's own ``default_survive``.
 
@@ -75,8 +82,9 @@ def hide(
     payload, cover = _payload(payload), as_cover(cover)
 
     def attempt(by: Method, chain: Chain | None) -> Image:
-        container = by.hide(cover, payload, passphrase, psnr=psnr, survive=chain)
-        _verify(container, payload, by, passphrase, chain)
+        content, aim, _ = _content(payload, cover, by, psnr)
+        container = by.hide(cover, content, passphrase, psnr=aim, survive=chain)
+        _verify(container, content, by, passphrase, chain)
         return container
 
     return _first(candidates(payload, method, survive), survive, attempt)
@@ -85,7 +93,7 @@ def hide(
 def hide_file(
     cover: str | Path,
     container: str | Path,
-    payload: bytes | str | Payload,
+    payload: bytes | str | Payload | Secret,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -130,22 +138,24 @@ def hide_file(
     before = as_cover(picture.pixels)
 
     def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
+        content, aim, compression = _content(payload, picture.pixels, by, psnr)
         passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
-        marked = picture.with_pixels(by.hide(picture.pixels, payload, passphrase, psnr=psnr, survive=passage))
+        marked = picture.with_pixels(by.hide(picture.pixels, content, passphrase, psnr=aim, survive=passage))
         data = encode(marked, kind, quality=quality, metadata=metadata)
         arrived = decode(data).pixels
-        _verify(arrived, payload, by, passphrase, chain, written)
+        _verify(arrived, content, by, passphrase, chain, written)
         reached = metrics.psnr(picture.pixels, arrived)
-        missed = () if psnr is None or reached >= psnr else (f"{written} brought {psnr:g} dB down to {reached:.1f}",)
+        missed = () if aim is None or reached >= aim else (f"{written} brought {aim:g} dB down to {reached:.1f}",)
         lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held.result())
         report = HideReport(
             container=str(container),
             method=by.name,
-            payload_bytes=len(payload.data),
+            payload_bytes=len(content.data),
             psnr=reached,
             survives=str(chain) if chain else None,
             seconds=0.0,
             warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
+            compression=compression,
         )
         return report, data
 
@@ -156,7 +166,7 @@ def hide_file(
     return replace(report, seconds=time.perf_counter() - started)
 
 
-def candidates(payload: Payload, method: str | None, survive: str | Chain | None) -> list[Method]:
+def candidates(payload: Payload | Secret, method: str | None, survive: str | Chain | None) -> list[Method]:
     """Return the methods to try in turn for *payload*: the one named, or those of :data:`DEFAULT_METHODS`.
 
     Where all that a message has to survive leaves pixels in their place, ``stdm`` comes first: it changes less.
@@ -201,8 +211,8 @@ def _written(kind: str, quality: int | None) -> str:
     return kind if quality is None else f"{kind} at quality {quality}"
 
 
-def _payload(payload: bytes | str | Payload) -> Payload:
-    if isinstance(payload, Payload):
+def _payload(payload: bytes | str | Payload | Secret) -> Payload | Secret:
+    if isinstance(payload, Payload | Secret):
         return payload
     if not isinstance(payload, str):
         return Payload(payload)
@@ -210,6 +220,16 @@ def _payload(payload: bytes | str | Payload) -> Payload:
         return Payload.from_text(payload)
     except UnicodeEncodeError:
         raise UsageError("the message is not valid Unicode text", hint="hide it as a file") from None
+
+
+def _content(
+    payload: Payload | Secret, cover: Image, by: Method, psnr: float | None
+) -> tuple[Payload, float | None, Compression | None]:
+    """What of *payload* is hidden in *cover*, the quality that is left for *by* to reach, and how a picture fits."""
+    if isinstance(payload, Payload):
+        return payload, psnr, None
+    content, compression = payload.fitted(cover, by, psnr)
+    return content, None, compression
 
 
 def _first(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpaint import metrics
+from underpaint import machine, metrics
 from underpaint.channels import Chain, parse
 from underpaint.errors import UsageError
-from underpaint.image import encode, format_of, is_exact, read, unwritable, write_bytes
+from underpaint.image import Picture, encode, format_of, is_exact, read, unwritable, write_bytes
 from underpaint.methods import METHODS
-from underpaint.types import as_cover, as_image
+from underpaint.methods.basn import BASN, PLANES
+from underpaint.types import SMALLEST_SIDE, as_cover, as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Capacity, Image
+
+
+#: Quality in dB that a picture of where data hides is made for.
+MAP_PSNR = 44.0
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:
@@ -28,14 +33,25 @@ def capacity(cover: Image) -> dict[str, Capacity]:
     return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
 
 
-def capacity_file(path: str | Path) -> dict[str, Capacity]:
-    """Return what fits into a picture file, by each method.
+def capacity_file(path: str | Path, out: str | Path | None = None, *, force: bool = False) -> dict[str, Capacity]:
+    """Return what fits into a picture file, by each method; write *out*, if it is named, of where.
+
+    *out* is a picture of the bits that each value carries where ``basn`` hides what leaves :data:`MAP_PSNR`, 0 black to
+    4 white.
 
     Raises:
-        ImageError: the file cannot be read.
-        UsageError: the picture is too small.
+        ImageError: a file cannot be read or written.
+        UsageError: the picture is too small, or *out* may not be written over.
     """
-    return capacity(read(path).pixels)
+    if out is not None:
+        kind = target_format(out)
+        check_target(out, path, force=force)
+    pixels = read(path).pixels
+    found = capacity(pixels)
+    if out is not None:
+        planes = BASN().capacity_map(pixels, BASN().payload_at(pixels, MAP_PSNR))
+        write_bytes(encode(Picture(planes * np.uint8(255 // PLANES)), kind), out)
+    return found
 
 
 def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:
@@ -71,11 +87,15 @@ def attack_file(
     return warnings
 
 
-def compare(cover: Image, container: Image) -> dict[str, float | None]:
-    """Return how far two pictures of one size lie apart, by name; MS-SSIM is None where they are too small for it.
+def compare(cover: Image, container: Image) -> dict[str, Any]:
+    """Return how far two pictures of one size lie apart, by name.
+
+    MS-SSIM is None where they are too small for it. ``machine`` has for each classifier, by name, the relative
+    ``change`` of its features and whether its label is ``kept``; none below 32 pixels a side.
 
     Raises:
         UsageError: their sizes differ.
+        ModelError: a classifier is altered.
     """
     a, b = as_image(cover), as_image(container)
     if a.shape != b.shape:
@@ -89,15 +109,18 @@ def compare(cover: Image, container: Image) -> dict[str, float | None]:
         "apd": metrics.apd(a, b),
         "changed": float(np.mean(change > 0)),
         "largest": float(change.max()),
+        "machine": {name: seen._asdict() for name, seen in machine.observe(a, b).items()}
+        if min(a.shape[:2]) >= SMALLEST_SIDE
+        else {},
     }
 
 
-def compare_files(cover: str | Path, container: str | Path) -> dict[str, float | None]:
+def compare_files(cover: str | Path, container: str | Path) -> dict[str, Any]:
     """Return how far two picture files lie apart, as :func:`compare`.
 
     Raises:
         ImageError: a file cannot be read.
-        UsageError: their sizes differ.
+        UsageError, ModelError: as for :func:`compare`.
     """
     return compare(read(cover).pixels, read(container).pixels)
 

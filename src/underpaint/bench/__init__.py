@@ -3,13 +3,15 @@
 ::
 
     pictures ─► channels │ messages │ at_equal_psnr ─► Result ─┬► results/<table>/<method>.json ─► report
+             ├► placements ─────────────────────► Placements ─┤
              └► speed ───────────────────────────────► Speed  ─┤
-                                                        Paper ─┘
+                                             Paper, Published ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
 PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
-that came back exactly, by the path of the command line, on whole pictures. ``speed`` times whole processes. ``report``
-shows all of it: on the screen, as plots, in Markdown.
+that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
+a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes.
+``report`` shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.path import CASES, Case, messages
+from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.sweep import carriers
@@ -32,12 +36,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
+    "BASN",
     "CASES",
+    "DESIGNS",
     "GRID",
     "GRIDS",
+    "PUBLISHED",
     "TABLES",
     "Case",
     "Paper",
+    "Placements",
     "Result",
     "Speed",
     "Table",
@@ -45,6 +53,7 @@ __all__ = [
     "carriers",
     "channels",
     "messages",
+    "placements",
     "run",
     "speed",
 ]
@@ -56,11 +65,13 @@ class Table:
 
     #: One line for help and listings.
     summary: str
-    measure: Callable[..., Result | Speed]
+    measure: Callable[..., Result | Speed | Placements]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
     together: bool = False
+    #: What is hidden may be named.
+    payload: bool = False
 
 
 #: Every table that can be measured.
@@ -77,6 +88,13 @@ TABLES = {
         )
         for name, grid in GRIDS.items()
     },
+    BASN: Table(
+        "the table of the paper on attention, beside our methods at equal payload",
+        placements,
+        lambda: (PUBLISHED, *DESIGNS),
+        together=True,
+        payload=True,
+    ),
 }
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")
@@ -87,6 +105,7 @@ def run(
     method: str | None = None,
     *,
     images: Path | None = None,
+    payload: Path | None = None,
     results: Path = RESULTS,
     seed: int = 0,
     jobs: int | None = None,
@@ -95,8 +114,9 @@ def run(
 
     Args:
         table: key of :data:`TABLES`.
-        method: key of :data:`~underpaint.methods.METHODS`; where methods are compared, None measures all of them.
+        method: one of those that the table is for; where they are compared, None measures all of them.
         images: folder of pictures; the samples by default.
+        payload: file to hide, where the table takes one; random bytes by default.
         results: folder to write to. A paper's numbers are shown beside ours if they lie in it.
         seed: of everything random.
         jobs: processes, one per core by default; the result does not depend on them.
@@ -113,8 +133,11 @@ def run(
     asked = TABLES[table]
     if method is None and not asked.together:
         raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(asked.methods())}")
+    if payload is not None and not asked.payload:
+        raise UsageError(f"{table} takes no payload", hint="leave --payload out")
+    given = {} if payload is None else {"payload": payload}
     console = Console()
     for name in asked.methods() if method is None else (method,):
-        publish(asked.measure(name, images=images, seed=seed, jobs=jobs), results, console)
+        publish(asked.measure(name, images=images, seed=seed, jobs=jobs, **given), results, console)
     if asked.together:
         publish_together(table, results, console)

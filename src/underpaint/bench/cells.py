@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from underpaint.bench.result import Paper, Speed
+from underpaint.bench.result import Paper, Result, Speed
+from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from underpaint.bench.result import Quality, Result, Row
+    from underpaint.bench.measured import Measured
+    from underpaint.bench.result import Quality, Row
     from underpaint.bench.source import Citation, Source
 
 Cells = list[list[str]]
@@ -37,13 +40,20 @@ class Shown:
     caption: str
 
 
-def single(result: Result | Speed | Paper) -> Shown:
-    """Return the table of one measurement, or one published table."""
+def single(result: Measured) -> Shown:
+    """Return the table of one measurement, or one published table.
+
+    Raises:
+        UsageError: it is only shown beside others.
+    """
     if isinstance(result, Paper):
         return Shown(_paper(result), cited(result.source))
-    cells = (
-        _speed(result) if isinstance(result, Speed) else {"messages": _messages}.get(result.table, _channels)(result)
-    )
+    if isinstance(result, Speed):
+        cells = _speed(result)
+    elif isinstance(result, Result):
+        cells = (_messages if result.table == "messages" else _channels)(result)
+    else:
+        raise UsageError(f"results of {result.table} are shown together", hint="name the folder alone")
     return Shown(cells, f"{measured(result.source)} {_READ_AS[result.table]}")
 
 
@@ -52,6 +62,11 @@ def measured(source: Source, *others: Source) -> str:
     commands = " and ".join(f"`{each.command}`" for each in (source, *others))
     pictures = f"{source.pictures} picture{'s' * (source.pictures != 1)} of {source.data}"
     return f"{commands} on {pictures}, commit {source.commit}, {source.device}."
+
+
+def origins(sources: Iterable[Source]) -> list[str]:
+    """Say where the numbers of each of *sources* come from, once for what was measured in one go."""
+    return [measured(*alike) for _, alike in groupby(sources, key=lambda source: replace(source, command=""))]
 
 
 def cited(source: Citation) -> str:

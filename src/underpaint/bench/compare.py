@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from underpaint.bench.cells import Shown, channel, cited, measured, number, rate, single
+from underpaint.bench.cells import Shown, channel, cited, measured, number, origins, rate, single
 from underpaint.bench.equal import GRIDS
+from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
+from underpaint.bench.strategies import by_strategy
 from underpaint.bench.sweep import CROP
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
@@ -16,7 +16,8 @@ from underpaint.methods import METHODS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from underpaint.bench.result import Quality, Row, Speed
+    from underpaint.bench.measured import Measured
+    from underpaint.bench.result import Quality, Row
 
 #: The paper's own column, where its table has others.
 OURS = "Ours"
@@ -54,12 +55,15 @@ _VIDEO = "robust-video"
 _FRAMES_PER_SECOND = 30
 
 
-def side_by_side(results: Sequence[Result | Speed | Paper]) -> Shown:
+def side_by_side(results: Sequence[Measured]) -> Shown:
     """Return the table of all *results* of one table; a paper's alone while there are no others.
 
     Raises:
         UsageError: that is none of those that are made for it, or there is nothing.
     """
+    if any(isinstance(each, Placements | Published) for each in results):
+        published = next((each for each in results if isinstance(each, Published)), None)
+        return by_strategy(published, [each for each in results if isinstance(each, Placements)])
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
@@ -69,11 +73,11 @@ def side_by_side(results: Sequence[Result | Speed | Paper]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 
-def in_order(results: Iterable[Result | Speed | Paper]) -> list[Result]:
+def in_order(results: Iterable[Measured]) -> list[Result]:
     """Return those that were counted, in the order of our methods."""
     order = list(METHODS)
     ours = [each for each in results if isinstance(each, Result)]
@@ -101,10 +105,8 @@ def _equal(paper: Paper | None, ours: Sequence[Result]) -> Shown:
             rates = ("–" if row is None else rate(row) for row in found)
             cells.append([channel(chain), _sizes(filter(None, found), ours[0].table), theirs, *rates])
     cells += [[skip.channel, "skipped", *[""] * (1 + len(ours))] for skip in ours[0].skipped]
-    # What was measured in one go has one source but for the command.
-    alike = groupby((each.source for each in ours), key=lambda source: replace(source, command=""))
-    origins = [measured(*sources) for _, sources in alike] + ([f"Paper: {cited(paper.source)}"] if paper else [])
-    return Shown(cells, " ".join([*origins, _EQUAL + _CLIP * (ours[0].table == _VIDEO) + "."]))
+    sources = origins(each.source for each in ours) + ([f"Paper: {cited(paper.source)}"] if paper else [])
+    return Shown(cells, " ".join([*sources, _EQUAL + _CLIP * (ours[0].table == _VIDEO) + "."]))
 
 
 def _sizes(rows: Iterable[Row], table: str) -> str:

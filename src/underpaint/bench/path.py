@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import app
+from underpaint import app, image, metrics
 from underpaint.bench.pictures import pictures_in, spread
 from underpaint.bench.result import Quality, Result, Row
 from underpaint.bench.source import Source
@@ -132,7 +132,7 @@ def measure(task: Task) -> Outcome:
             )
         except (CapacityError, SurvivalError):
             return Outcome(None, (None,) * len(task.case.chains))
-        measured = app.compare_files(task.picture, container)
+        cover, hidden = (image.read(file).pixels for file in (task.picture, container))
         read: list[bool | None] = []
         for chain in task.case.chains:
             app.attack_file(container, chain, arrived, seed=task.seed, force=True)
@@ -142,4 +142,4 @@ def measure(task: Task) -> Outcome:
                 read.append(None)
             else:
                 read.append(revealed == payload)
-    return Outcome((measured["psnr"] or 0.0, measured["ssim"] or 0.0), tuple(read))
+    return Outcome((metrics.psnr(cover, hidden), metrics.ssim(cover, hidden)), tuple(read))

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from underpaint.bench.result import Result, Row, Speed
+    from underpaint.bench.measured import Measured
+    from underpaint.bench.result import Result, Row
 
 
 def plot(result: Result, target: Path) -> None:
@@ -53,7 +54,7 @@ def plot(result: Result, target: Path) -> None:
         axes.legend(frameon=False, loc="lower right")
 
 
-def plot_over_psnr(results: Sequence[Result | Speed | Paper], target: Path) -> None:
+def plot_over_psnr(results: Sequence[Measured], target: Path) -> None:
     """Draw bit error rate over mean PSNR with its interval, a panel per channel, one colour per method, as SVG.
 
     The paper's own rate, of which nobody knows the PSNR, is a line across the panel.

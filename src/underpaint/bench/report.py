@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
 from underpaint.bench.equal import GRIDS
+from underpaint.bench.placed import Placements
 from underpaint.bench.plots import plot, plot_over_psnr
-from underpaint.bench.result import Paper, Result, Speed, read
+from underpaint.bench.result import Result, read
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.table import Table
+
+    from underpaint.bench.measured import Measured
 
 _MARKED = re.compile(r"(<!-- results: (\S[^\n]*\S) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -77,7 +80,7 @@ def measured(card: str, results: Path) -> str:
     return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join([*lines, ""]), card, flags=re.DOTALL)
 
 
-def read_all(folder: Path) -> list[Result | Speed | Paper]:
+def read_all(folder: Path) -> list[Measured]:
     """Return all results of the table whose *folder* it is, by name.
 
     Raises:
@@ -86,23 +89,23 @@ def read_all(folder: Path) -> list[Result | Speed | Paper]:
     return [read(file) for file in sorted(folder.glob("*.json"))]
 
 
-def _named(name: str, results: Path) -> list[Result | Speed | Paper]:
+def _named(name: str, results: Path) -> list[Measured]:
     """Return the result of that *name*, or all of the folder."""
     return [read(results / f"{name}.json")] if "/" in name else read_all(results / name)
 
 
-def markdown(result: Result | Speed | Paper) -> str:
+def markdown(result: Measured) -> str:
     """Return the table of one result, and below it one line that says where the numbers come from."""
     return _markdown(single(result))
 
 
-def publish(result: Result | Speed, results: Path, console: Console) -> None:
+def publish(result: Measured, results: Path, console: Console) -> None:
     """Show *result*, write its JSON below the folder *results*, and beside it a plot of the bit error rates.
 
-    What is compared at equal PSNR is only written: :func:`publish_together` shows it beside the others.
+    What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS:
+    if result.table not in GRIDS and not isinstance(result, Placements):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":
@@ -110,7 +113,7 @@ def publish(result: Result | Speed, results: Path, console: Console) -> None:
 
 
 def publish_together(table: str, results: Path, console: Console) -> None:
-    """Show all results of *table* below the folder *results* side by side, and plot them over PSNR.
+    """Show all results of *table* below the folder *results* side by side; plot bit error rates over PSNR.
 
     Raises:
         UsageError: one is no result file.

@@ -1,25 +1,25 @@
-"""One shape for every measurement and every published table, on disk as JSON: where it comes from, and the numbers.
+"""What is measured and what papers publish, but for :mod:`underpaint.bench.placed`: where it comes from, the numbers.
 
 ::
 
     Measured ─┬─ Result ─┬─ Ablation    counted behind channels; of a network that was trained for it
               │          └─ Gain        of a method with some of its parts, beside the method without them
               ├─ Speed                  seconds and memory
-              └─ Paper                  what somebody else has published
+              ├─ Paper                  what somebody else has published
+              └─ Placements, Published  messages in pictures that stay as they are
 """
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from underpaint.bench.measured import Measured, given, valued
+from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
-from underpaint.errors import UsageError
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Quality:
 
     def numbers(self) -> dict[str, Any]:
         """Every field that has a value."""
-        return _valued(asdict(self))
+        return valued(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Row:
     def numbers(self) -> dict[str, Any]:
         """Every field that has a value, and what follows from them."""
         derived = {name: getattr(self, name) for name in ("exact_interval", "ber", "ber_interval")}
-        return _valued(asdict(self) | derived)
+        return valued(asdict(self) | derived)
 
 
 @dataclass(frozen=True)
@@ -174,53 +174,6 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Measured(ABC):
-    """One table of one method: what every result file says, whatever was measured."""
-
-    #: What :attr:`source` is.
-    origin: ClassVar[type[Source | Citation]] = Source
-
-    table: str
-    method: str
-    source: Source | Citation
-
-    @abstractmethod
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the numbers, by name."""
-
-    @staticmethod
-    @abstractmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields that :meth:`lists` came from."""
-
-    def write(self, results: Path) -> Path:
-        """Write the JSON file below the folder *results* and return its path."""
-        target = results / self.table / f"{self.method}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        head = {"table": self.table, "method": self.method, "source": asdict(self.source)}
-        parts = [f"{json.dumps(key)}: {json.dumps(value, indent=1, ensure_ascii=False)}" for key, value in head.items()]
-        lists = self.lists().items()
-        # A row is a line: a changed number is a changed line.
-        parts += [f'"{key}": [\n' + ",\n".join(f" {_line(row)}" for row in rows) + "\n]" for key, rows in lists]
-        target.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-        return target
-
-    @classmethod
-    def read(cls, file: Path) -> Self:
-        """Read what :meth:`write` wrote.
-
-        Raises:
-            UsageError: the file is missing or has another shape.
-        """
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            source = cls.origin(**document["source"])
-            return cls(table=document["table"], method=document["method"], source=source, **cls.fields(document))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file.name} is no result file: {error}", hint="make bench writes it") from error
-
-
-@dataclass(frozen=True)
 class Result(Measured):
     """What was counted behind channels."""
 
@@ -242,7 +195,7 @@ class Result(Measured):
         """Take the counts, leave what follows from them."""
         return {
             "quality": tuple(Quality(**quality) for quality in lists["quality"]),
-            "rows": tuple(Row(**_given(row, Row)) for row in lists["rows"]),
+            "rows": tuple(Row(**given(row, Row)) for row in lists["rows"]),
             "skipped": tuple(Skip(**skip) for skip in lists["skipped"]),
         }
 
@@ -314,35 +267,17 @@ class Speed(Measured):
     @staticmethod
     def fields(lists: dict[str, Any]) -> dict[str, Any]:
         """Take the runs, leave their median."""
-        return {"rows": tuple(Timing(**_given(row, Timing) | {"runs": tuple(row["runs"])}) for row in lists["rows"])}
+        return {"rows": tuple(Timing(**given(row, Timing) | {"runs": tuple(row["runs"])}) for row in lists["rows"])}
 
 
-def read(file: Path) -> Result | Speed | Paper:
+def read(file: Path) -> Measured:
     """Read a result file; its name and the folder it lies in, which is its table, say of which kind it is.
 
     Raises:
         UsageError: the file is missing or has another shape.
     """
+    table = file.parent.name
     if file.stem == PAPER:
-        return Paper.read(file)
-    if file.parent.name == "speed":
-        return Speed.read(file)
-    kinds: dict[str, type[Result]] = {ABLATION: Ablation, NETWORKS: Gain}
-    return kinds.get(file.parent.name, Result).read(file)
-
-
-def _given(row: dict[str, Any], kind: type[Row | Timing]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key in kind.__dataclass_fields__}
-
-
-def _valued(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _line(row: dict[str, Any]) -> str:
-    def short(value: Any) -> Any:
-        if isinstance(value, float):
-            return round(value, 6)
-        return [short(part) for part in value] if isinstance(value, tuple) else value
-
-    return json.dumps({key: short(value) for key, value in row.items()}, ensure_ascii=False)
+        return (Published if table == BASN else Paper).read(file)
+    kinds: dict[str, type[Measured]] = {ABLATION: Ablation, NETWORKS: Gain, BASN: Placements, "speed": Speed}
+    return kinds.get(table, Result).read(file)

@@ -45,8 +45,8 @@ class Graph(NamedTuple):
 def export(graphs: Mapping[str, Graph], folder: Path, card: Card) -> float:
     """Write *graphs* and their card to *folder*, as :func:`underpaint.zoo.read_model` reads them.
 
-    Each graph is first run beside its network: on the inputs given, on random ones in [0, 1], and on random ones that
-    are twice as long along every free axis.
+    Each graph is first run beside its network: on the inputs given, on their values drawn at random, and on as random
+    ones that are twice as long along every free axis.
 
     Args:
         graphs: by the name that the file gets, without ``.onnx``.
@@ -118,7 +118,8 @@ def difference(graph: Graph, data: bytes, name: str = "it") -> float:
             for key, tensor in graph.inputs.items():
                 free = graph.axes.get(key, {}) if case == "large" else {}
                 shape = [length * 2 if axis in free else length for axis, length in enumerate(tensor.shape)]
-                inputs[key] = torch.rand(shape, generator=generator)
+                # Values of the real input, shuffled: of its range, and whole numbers where those are what it takes.
+                inputs[key] = tensor.flatten()[torch.randint(tensor.numel(), shape, generator=generator)]
         with torch.inference_mode():
             made = graph.module.eval()(*inputs.values())
         outputs = session.run({key: tensor.numpy() for key, tensor in inputs.items()})

@@ -9,6 +9,7 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import numpy as np
     from torch import Tensor
@@ -52,6 +53,10 @@ class Entry:
     recipe: Recipe
     #: One line, for listings.
     summary: str
+    #: Reads what it is trained on from where ``--data`` says; None for photographs, of which a tenth is held out.
+    read: Callable[[Path], Any] | None = None
+    #: Gives a new model what earlier runs learned; a run that goes on has it.
+    inherit: Callable[[Any], None] | None = None
 
     def model(self, recipe: Recipe) -> Model:
         """Return a new model, whose first weights follow from the recipe's seed."""

@@ -126,9 +126,7 @@ def restore(model: nn.Module, run: Path) -> None:
     Raises:
         ModelError: there is no checkpoint, or it is damaged or of another network.
     """
-    state = read_state(run)
-    if state is None:
-        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint train writes it")
+    state = _begun(run)
     load_weights(model, state["mean"] or state["weights"], run)
     model.eval()
 
@@ -145,15 +143,27 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], run: Path) -> Non
         raise ModelError(f"the checkpoint in {run} is of another network", hint=str(error).splitlines()[-1]) from error
 
 
+def learned(run: Path, part: str) -> dict[str, Tensor]:
+    """Return what *part* of the model has learned in *run*, under the names that it has in that part.
+
+    Raises:
+        ModelError: there is no checkpoint, or it is damaged or has no such part.
+    """
+    state = _begun(run)
+    weights, prefix = state["mean"] or state["weights"], f"{part}."
+    found = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+    if not found:
+        raise ModelError(f"the checkpoint in {run} has no part '{part}'")
+    return found
+
+
 def provenance(run: Path) -> dict[str, Any]:
     """Return what a card has to say of the training: ``training_data``, ``recipe``, ``commit``, ``seed``, … ``device``.
 
     Raises:
         ModelError: the run's record or checkpoint is missing or damaged.
     """
-    record, state = read_record(run), read_state(run)
-    if state is None:
-        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint train writes it")
+    record, state = read_record(run), _begun(run)
     data, settings = record["data"], record["recipe"]
     written = [f"{key}={','.join(map(str, v)) if isinstance(v, list) else v}" for key, v in settings.items()]
     stopped = "" if state["step"] == settings["steps"] else f", stopped after {state['step']} steps"
@@ -219,6 +229,14 @@ def device_name(device: torch.device, processes: int) -> str:
     cpu = f"{platform.machine()}, {os.cpu_count()} cores"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
     return name if processes == 1 else f"{processes} × {name}"
+
+
+def _begun(run: Path) -> State:
+    """Return the checkpoint's content. Raises ModelError: there is none, or it is damaged."""
+    state = read_state(run)
+    if state is None:
+        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint train writes it")
+    return state
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,14 +17,20 @@ from underpaint.errors import UsageError
 from underpaint.lab import run as folder
 from underpaint.lab.export import Graph, export
 from underpaint.lab.fit import restore
+from underpaint.lab.nets.integer import frozen
 from underpaint.lab.nets.lapped import analyse, luma
-from underpaint.lab.papers import robust_ours
+from underpaint.lab.papers import basn_exact, robust_ours
+from underpaint.lab.papers.basn_exact import Exact, ExactRecipe
 from underpaint.lab.papers.robust_ours import Ours, OursRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FREE = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "across"}}
+_FREE = {
+    "view": {2: "height", 3: "width"},
+    "luma": {2: "height", 3: "width"},
+    "coefficients": {2: "down", 3: "across"},
+}
 
 
 def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
@@ -58,8 +65,45 @@ Sides are multiples of 16. On 150 crops held out from training they added nothin
 told from chance; docs/methods/robust.md has the figures, and tells how they are used and what they were trained for.
 """
 
+
+def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The attention of :mod:`underpaint.lab.papers.basn_exact`, in whole numbers that are proved to stay exact."""
+    recipe = cast("ExactRecipe", basn_exact.RECIPES["basn-exact"].recipe)
+    model = Exact(replace(recipe, teachers=()))
+    restore(model, run)
+    photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
+    view = (photograph >> basn_exact.LOW_BITS).float()
+    graphs = {"attention": Graph(frozen(model.attention), {"view": view}, _FREE, ("attention",))}
+    card = zoo.Card(
+        method="basn",
+        paper="Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362",
+        licence="MIT",
+        sha256={},
+        bytes=0,
+        payload="any: up to 12 bits per pixel of three values",
+        **folder.provenance(run),
+        reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
+        measured=measured,
+        limits="reads the upper four bits of each value: embedding may change the lower four only",
+        text=_BASN,
+    )
+    return graphs, card
+
+
+_BASN = """
+`attention.onnx` takes `image >> 4`, whole numbers 0…15 in `float32 (1, 3, H, W)`, and returns attention, whole numbers
+0…255 of the same shape: 32 more means that a value takes twice the change, so that for a change of d levels a value
+costs d² · 2^(-attention / 16). Sides are multiples of 8, and no output depends on values more than 48 pixels away.
+
+Every number on the way is a multiple of 2^-9 and every sum stays inside 24 bits, which was proved from the weights when
+the graph was made: the result is the same to the byte whatever computes it, whole or in tiles.
+"""
+
 #: What can be shipped.
-MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo.Card]]] = {"robust": robust}
+MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo.Card]]] = {
+    "basn": basn,
+    "robust": robust,
+}
 
 
 def ship(name: str, run: Path, target: Path, measured: dict[str, float]) -> float:

@@ -52,14 +52,19 @@ def train(
     from underpaint.lab.fit import fit
     from underpaint.lab.papers import RECIPES
     from underpaint.lab.recipe import with_settings
+    from underpaint.lab.run import CHECKPOINT
 
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, 1)
         hint = f"did you mean '{near[0]}'?" if near else "'underpaint train' lists them all"
         raise UsageError(f"no recipe is called '{name}'", hint=hint)
-    recipe = with_settings(RECIPES[name].recipe, settings)
-    photographs = Photographs.open(data, split="train")
-    checkpoint = fit(RECIPES[name].model(recipe), photographs, run or RUNS / name, devices=devices)
+    entry, run = RECIPES[name], run or RUNS / name
+    recipe = with_settings(entry.recipe, settings)
+    photographs = entry.read(data) if entry.read else Photographs.open(data, split="train")
+    model = entry.model(recipe)
+    if entry.inherit and not (run / CHECKPOINT).exists():
+        entry.inherit(model)
+    checkpoint = fit(model, photographs, run, devices=devices)
     return checkpoint, recipe.steps
 
 

@@ -3,7 +3,8 @@
 Three kinds of carrier lie below the methods; a method implements the one that fits it:
 
 * *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``, ``robust``
-* *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places them. ``lsb``
+* *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places
+  them. ``basn``, ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. None yet.
 
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
@@ -11,8 +12,10 @@ Whatever the carrier, the application sees a :class:`Method`: payload in, payloa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from underpaint.methods.basn import BASN
+from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
 from underpaint.methods.robust import Robust
 from underpaint.methods.stdm import STDM
@@ -60,6 +63,15 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class Budgeting(Protocol):
+    """A method that knows beforehand what a payload does to the picture."""
+
+    def payload_at(self, cover: Image, psnr: float) -> int:
+        """Return the largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if none."""
+        ...
+
+
 class BitCarrier(Protocol):
     """A fixed number of bits in, soft bits out; no framing, no error correction."""
 
@@ -92,4 +104,4 @@ class ImageCarrier(Protocol):
         ...
 
 
-METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), LSB())}
+METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB())}

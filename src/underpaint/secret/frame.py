@@ -12,14 +12,14 @@ two. File names are not kept.
 
 *Full frame*, for files in an exact carrier::
 
-    head  salt 16 | sealed( version 1 | parameter 2 | body length 8 ) + tag 16      43 bytes, big-endian
+    head  salt 16 | sealed( version 1 | parameter 2 | body length 8 | details ) + tag 16   43 bytes or more, big-endian
     body  sealed( lead 1 | name length 1 | name | data ) + tag 16                   18 bytes more than name and data
 
 Both are sealed by ChaCha20-Poly1305 (RFC 8439) under subkeys of a key that is fresh with each salt, so nonces are
 zero. The head does not name its Argon2id cost, which would be a mark to look for: readers try each there is.
 
-The *lead* byte holds version << 4 | is a file << 3 | compression (0 none, 1 deflate, 2 LZMA2),
-whichever came out smallest.
+The *lead* byte holds version << 4 | is a file << 3 | is a picture << 2 | compression (0 none, 1 deflate, 2 LZMA2),
+whichever came out smallest. A picture is a file that whoever reveals it may have in another format.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, UsageError
 from underpaint.secret.keys import COSTS, SALT_SIZE, Key, chacha20
-from underpaint.types import Payload
+from underpaint.types import Payload, PayloadKind
 
 VERSION = 1
 #: The largest payload in bytes, sealed or opened: no frame unpacks to more.
@@ -46,13 +46,15 @@ LONGEST_TEXT = 1 << 24
 _COMPACT_TAG = 6
 _HEAD = struct.Struct(">BHQ")
 _AEAD_TAG = 16
-#: Bytes of a full frame's head.
+#: Bytes of a full frame's head without details.
 HEAD_SIZE = SALT_SIZE + _HEAD.size + _AEAD_TAG
 #: Bytes of a full frame's body beyond its name and data.
 BODY_OVERHEAD = 2 + _AEAD_TAG
 #: The longest file name kept, in UTF-8 bytes.
 LONGEST_NAME = 255
 
+#: The lead byte's bits for each kind.
+_KINDS: dict[PayloadKind, int] = {"text": 0, "file": 8, "picture": 12}
 _RAW, _DEFLATE, _LZMA = range(3)
 #: Below this many bytes compression takes its time.
 _UNHURRIED = 1 << 20
@@ -82,6 +84,8 @@ class Header:
     parameter: int
     #: Bytes of the sealed body.
     length: int
+    #: What else a method has to know, always as many bytes.
+    details: bytes = b""
 
 
 def compact_size(payload: Payload) -> int:
@@ -119,11 +123,12 @@ def open_compact(body: bytes, key: Key) -> Payload:
 
 
 def seal_head(header: Header, key: Key, salt: bytes, method: str) -> bytes:
-    """The :data:`HEAD_SIZE` bytes that lead to a body; *key* is derived with *salt*.
+    """The :data:`HEAD_SIZE` bytes, and those of the details, that lead to a body; *key* is derived with *salt*.
 
     No other *method* opens them, should it look in the same places.
     """
-    return salt + _seal(_HEAD.pack(VERSION, header.parameter, header.length), key, f"{method} head")
+    plain = _HEAD.pack(VERSION, header.parameter, header.length) + header.details
+    return salt + _seal(plain, key, f"{method} head")
 
 
 def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header, Key]:
@@ -133,7 +138,7 @@ def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header,
         NotFoundError: these bytes are no head under this passphrase.
         DamagedError: they are one, of a newer version.
     """
-    if len(head) != HEAD_SIZE:
+    if len(head) < HEAD_SIZE:
         raise not_found()
     for cost in COSTS:
         key = Key.derive(passphrase, head[:SALT_SIZE], cost)
@@ -144,8 +149,8 @@ def open_head(head: bytes, passphrase: str | None, method: str) -> tuple[Header,
         raise not_found()
     if plain[0] != VERSION:
         raise newer()
-    _, parameter, length = _HEAD.unpack(plain)
-    return Header(parameter, length), key
+    _, parameter, length = _HEAD.unpack_from(plain)
+    return Header(parameter, length, plain[_HEAD.size :]), key
 
 
 def new_salt() -> bytes:
@@ -222,19 +227,18 @@ def _encode(payload: Payload) -> bytes:
     if payload.kind == "text" and not _is_text(payload.data):
         raise UsageError(f"a text message is UTF-8 of at most {LONGEST_TEXT} bytes", hint="hide it as a file")
     compression, data = _compress(payload.data)
-    return bytes([VERSION << 4 | (payload.kind == "file") << 3 | compression]) + data
+    return bytes([VERSION << 4 | _KINDS[payload.kind] | compression]) + data
 
 
 def _decode(encoded: bytes, name: str | None = None) -> Payload:
     lead, data = encoded[0] if encoded else 0, encoded[1:]
-    if lead >> 4 != VERSION or lead & 7 > _LZMA:
+    kind = next((kind for kind, bits in _KINDS.items() if bits == lead & 12), None)
+    if lead >> 4 != VERSION or lead & 3 > _LZMA or kind is None:
         raise newer()
-    data = _decompress(lead & 7, data)
-    if lead & 8:
-        return Payload(data, "file", name)
-    if not _is_text(data):
+    data = _decompress(lead & 3, data)
+    if kind == "text" and not _is_text(data):
         raise newer()
-    return Payload(data, "text", name)
+    return Payload(data, kind, name)
 
 
 def _compress(data: bytes) -> tuple[int, bytes]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+#: The values of a picture that runs in tiles.
+Values = TypeVar("Values", np.float32, np.uint8)
 
 
 def default_threads() -> int:
@@ -82,8 +87,8 @@ class Session:
         return dict(zip(self.outputs, results, strict=True))
 
     def tiled(
-        self, image: NDArray[np.float32], *, overlap: int, tile: int = 512, multiple: int = 1
-    ) -> NDArray[np.float32]:
+        self, image: NDArray[Values], *, overlap: int, tile: int = 512, multiple: int = 1, workers: int = 1
+    ) -> NDArray[Values]:
         """Run a fully convolutional graph with one input and one output on a picture of any size.
 
         Each tile sees *overlap* pixels beyond its border, and the picture's own border where that is nearer, so that
@@ -92,23 +97,24 @@ class Session:
         an order that depends on the size, which may change their last bits. A picture of up to one tile is run whole.
 
         Args:
-            image: ``float32 (N, C, H, W)``.
+            image: ``float32 (N, C, H, W)``; or ``uint8``, for a graph that makes whole numbers 0–255 of such.
             overlap: in pixels.
             tile: side of a tile without its overlap, in pixels; memory grows with ``(tile + 2 overlap)²``.
             multiple: the graph takes only sides that are multiples of this (because it halves them, say). Bottom and
                 right are filled up with the picture's last row and column, and the surplus is cut off the result.
+            workers: how many tiles to run side by side; of many small tiles more get done than of one by many threads.
 
         Returns:
-            ``float32 (N, C', sH, sW)``, with the graph's own integer scale *s*.
+            ``(N, C', sH, sW)`` of the same type, with the graph's own integer scale *s*.
 
         Raises:
             UsageError: *image* has another type or no pixels, or a number is out of range.
             ModelError: the graph has more inputs or outputs, or does not scale by an integer.
         """
-        if image.dtype != np.float32 or image.ndim != 4 or 0 in image.shape:
-            raise UsageError(f"expected pictures, float32 (N, C, H, W), not {image.dtype} {image.shape}")
-        if tile < 1 or overlap < 0 or multiple < 1:
-            raise UsageError("tile and multiple must be at least 1, overlap at least 0")
+        if image.dtype not in (np.float32, np.uint8) or image.ndim != 4 or 0 in image.shape:
+            raise UsageError(f"expected pictures, float32 or uint8 (N, C, H, W), not {image.dtype} {image.shape}")
+        if tile < 1 or overlap < 0 or multiple < 1 or workers < 1:
+            raise UsageError("tile, multiple and workers must be at least 1, overlap at least 0")
         if len(self.inputs) != 1 or len(self.outputs) != 1:
             raise ModelError("only a graph with one input and one output can run in tiles")
         height, width = image.shape[2:]
@@ -116,25 +122,22 @@ class Session:
         image = np.pad(image, padding, mode="edge") if multiple > 1 else image
         # Strides inside the graph count from a tile's corner: corners must lie where they lie in the whole picture.
         tile, overlap = (-(-length // multiple) * multiple for length in (tile, overlap))
-        rows = [
-            np.concatenate(
-                [self._run_tile(image, top, left, tile, overlap) for left in range(0, image.shape[3], tile)], axis=3
-            )
-            for top in range(0, image.shape[2], tile)
-        ]
+        tops, lefts = range(0, image.shape[2], tile), range(0, image.shape[3], tile)
+        with ThreadPoolExecutor(workers) as pool:  # ONNX Runtime lets go of the interpreter's lock
+            parts = list(pool.map(lambda at: self._run_tile(image, at[0], at[1], tile, overlap), product(tops, lefts)))
+        across = len(lefts)
+        rows = [np.concatenate(parts[i : i + across], axis=3) for i in range(0, len(parts), across)]
         result = np.concatenate(rows, axis=2)
         scale = result.shape[2] // image.shape[2]
         return result[:, :, : height * scale, : width * scale]
 
-    def _run_tile(
-        self, image: NDArray[np.float32], top: int, left: int, tile: int, overlap: int
-    ) -> NDArray[np.float32]:
+    def _run_tile(self, image: NDArray[Values], top: int, left: int, tile: int, overlap: int) -> NDArray[Values]:
         """Return the result for one tile, computed with its overlap and cut to the tile."""
         y, x = max(0, top - overlap), max(0, left - overlap)
         part = image[:, :, y : top + tile + overlap, x : left + tile + overlap]
-        (output,) = self.run({next(iter(self.inputs)): np.ascontiguousarray(part)}).values()
+        (output,) = self.run({next(iter(self.inputs)): np.ascontiguousarray(part, np.float32)}).values()
         scale = output.shape[2] // part.shape[2] if output.ndim == 4 else 0
         if scale < 1 or output.shape[2:] != (part.shape[2] * scale, part.shape[3] * scale):
             raise ModelError(f"the graph made {output.shape} of {part.shape}, which is no integer scale")
         core = output[:, :, (top - y) * scale :, (left - x) * scale :]
-        return core[:, :, : tile * scale, : tile * scale].astype(np.float32, copy=False)
+        return core[:, :, : tile * scale, : tile * scale].astype(image.dtype, copy=False)

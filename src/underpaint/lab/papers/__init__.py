@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from underpaint.lab.model import Entry
-from underpaint.lab.papers import robust, robust_ours
+from underpaint.lab.papers import basn, classifier, robust, robust_ours
 
 __all__ = ["RECIPES", "Entry"]
 
 #: Every recipe by name: each paper's, and ours.
-RECIPES: dict[str, Entry] = {name: entry for paper in (robust, robust_ours) for name, entry in paper.RECIPES.items()}
+RECIPES: dict[str, Entry] = {
+    name: entry for paper in (basn, classifier, robust, robust_ours) for name, entry in paper.RECIPES.items()
+}

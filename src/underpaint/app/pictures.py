@@ -1,0 +1,121 @@
+"""A picture inside a picture: compressed until it fits, hidden like a file, revealed in whatever format is named."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from PIL import features
+
+from underpaint import metrics
+from underpaint.app.tools import target_format
+from underpaint.errors import CapacityError, UsageError
+from underpaint.image import Picture, decode, encode, is_exact, read
+from underpaint.methods import METHODS, Budgeting
+from underpaint.types import Payload, PayloadKind
+
+if TYPE_CHECKING:
+    from underpaint.methods import Method
+    from underpaint.types import Image
+
+#: What a container with a picture in it keeps unless another quality is asked for, in dB.
+DEFAULT_PSNR = 44.0
+#: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
+CODECS = ("avif", "webp")
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How a picture was made to fit."""
+
+    codec: str
+    #: 1–100; None is exact.
+    quality: int | None
+    #: How far it is from what it was, in dB; None is not at all.
+    psnr: float | None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A picture to hide, as good as it can be. Size, transparency and ICC profile stay."""
+
+    kind: ClassVar[PayloadKind] = "picture"
+
+    picture: Picture
+    name: str | None = None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Secret:
+        """The picture in a file, less its EXIF data, which may say where and when.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        return cls(replace(read(path), exif=None), None if str(path) == "-" else Path(path).name)
+
+    def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, Compression]:
+        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`.
+
+        Raises:
+            CapacityError: it does not fit, however it is compressed.
+            UsageError: the method cannot tell beforehand what leaves that quality, or the quality makes no sense.
+        """
+        if not isinstance(method, Budgeting):
+            able = ", ".join(name for name, each in METHODS.items() if isinstance(each, Budgeting))
+            raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
+        psnr = DEFAULT_PSNR if psnr is None else psnr
+        if not 30 <= psnr <= 70:
+            raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
+        data, compression = compressed(self.picture, method.payload_at(cover, psnr))
+        return Payload(data, "picture", self.name), compression
+
+
+def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:
+    """Return the file of *picture* in at most *budget* bytes: exact if that fits, else as near as it comes.
+
+    Raises:
+        CapacityError: at the lowest quality it still takes more.
+    """
+    exact = encode(picture, "webp")
+    if len(exact) <= budget:
+        return exact, Compression("webp", None, None)
+    found = []
+    for codec in filter(features.check, CODECS):
+        sized = partial(_size, picture, codec)
+        quality = bisect_right(range(1, 101), budget, key=sized)
+        if quality:
+            data = encode(picture, codec, quality=quality)
+            found.append((data, Compression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
+    if not found:
+        raise CapacityError(
+            f"the picture does not fit at any quality: there is room for {budget} bytes",
+            hint="take a lower --psnr, a larger cover or a smaller picture",
+        )
+    return max(found, key=lambda each: each[1].psnr or 0)
+
+
+def revealed_name(payload: Payload) -> str:
+    """A file name for a revealed picture, after that of the secret."""
+    return f"{Path(payload.name).stem}-revealed.png" if payload.name else "revealed.png"
+
+
+def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...]]:
+    """Return the file of a revealed picture in the format that *out* names, and warnings; untouched if it is in that.
+
+    Raises:
+        UsageError: *out* names no format.
+        ImageError: the format cannot hold the picture.
+    """
+    kind = target_format(out)
+    picture = decode(payload.data)
+    if picture.format == kind:
+        return payload.data, ()
+    inexact = () if is_exact(kind) else (f"{kind} is not exact: writing it changed the picture once more",)
+    return encode(picture, kind), inexact
+
+
+def _size(picture: Picture, codec: str, quality: int) -> int:
+    return len(encode(picture, codec, quality=quality))

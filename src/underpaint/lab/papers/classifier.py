@@ -1,0 +1,133 @@
+"""The classifiers of :mod:`underpaint.lab.nets.classifiers`, trained: what attention is asked to leave alone.
+
+No paper's own: the published systems take ImageNet's official weights, which are another 45 MB, and are of one kind.
+
+::
+
+    pictures of known classes ─► a part of each pasted over from another (CutMix) ─► network ─► cross-entropy
+                                                           with the share of each class in what is seen, smoothed
+
+CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features"
+(ICCV 2019). The learning rate rises, then falls along a cosine; what is kept is the running mean of the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underpaint.errors import UsageError
+from underpaint.lab.labelled import Labelled
+from underpaint.lab.model import Entry
+from underpaint.lab.nets.classifiers import CLASSIFIERS, UNSEEN
+from underpaint.lab.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from underpaint.lab.nets.classifiers import Classifier
+
+#: Pictures that are classified at once where nothing is trained.
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRecipe(Recipe):
+    """How a classifier is trained.
+
+    Raises:
+        UsageError: no such network, or a value is out of range.
+    """
+
+    #: Key of :data:`~underpaint.lab.nets.classifiers.CLASSIFIERS`.
+    network: str = "resnet"
+    classes: int = 50
+    #: Share of the batches in which parts are pasted over.
+    pasted: float = 0.7
+    #: Share of the answer that is spread over all classes.
+    smoothing: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network not in CLASSIFIERS:
+            there_are = f"there are {', '.join(CLASSIFIERS)}"
+            raise UsageError(f"no classifier is called '{self.network}'", hint=there_are)
+        if self.classes < 2:
+            raise UsageError(f"classes must be at least 2, not {self.classes}")
+        for name in ("pasted", "smoothing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be 0–1, not {getattr(self, name)}")
+
+
+class Trained(nn.Module):
+    """A classifier, as the training loop wants it."""
+
+    def __init__(self, recipe: ClassifierRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network: Classifier = CLASSIFIERS[recipe.network](recipe.classes)
+        # In this order of the numbers in memory, layers are a third faster on a processor.
+        for weight in self.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+    def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield the cross-entropy of labelled *images*, ``(B, 4, H, W)``: colour, and the class of each pixel.
+
+        Raises:
+            UsageError: a class is beyond those of the recipe.
+        """
+        recipe = self.recipe
+        if int(images[:, 3].max()) >= recipe.classes:
+            hint = f"set classes={int(images[:, 3].max()) + 1}, or more"
+            raise UsageError(f"the pictures have more than {recipe.classes} classes", hint=hint)
+        if rng.random() < recipe.pasted:
+            images = pasted(images, rng)
+        wanted = functional.one_hot(images[:, 3].long(), recipe.classes).float().mean(dim=(1, 2))
+        odds = self.network(images[:, :3].contiguous(memory_format=torch.channels_last))
+        yield (
+            "network",
+            {"surprise": functional.cross_entropy(odds, wanted, label_smoothing=recipe.smoothing)},
+        )
+
+
+def pasted(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return *images*, ``(B, C, H, W)``, with one rectangle of each from the picture before it.
+
+    Its area is uniform in 0–1 of the picture's, less what lies beyond the border.
+    """
+    height, width = images.shape[2:]
+    share = np.sqrt(rng.random())
+    middles = rng.integers((height, width))
+    top, left = np.maximum(middles - np.rint(share * np.array((height, width)) / 2).astype(int), 0)
+    low, right = middles + np.rint(share * np.array((height, width)) / 2).astype(int)
+    mixed = images.clone()
+    mixed[:, :, top:low, left:right] = images.roll(1, dims=0)[:, :, top:low, left:right]
+    return mixed
+
+
+def accuracy(network: Classifier, pictures: Labelled) -> float:
+    """Return the share, 0–1, of *pictures*, all of one size, whose class is *network*'s first answer."""
+    images = torch.from_numpy(np.stack(pictures.pictures)).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        found = torch.cat([network(batch.float() / 255).argmax(dim=1) for batch in torch.split(images, _AT_ONCE)])
+    return float((found.numpy() == pictures.labels).mean())
+
+
+_RECIPE = ClassifierRecipe(
+    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998
+)
+
+
+def _entry(network: str) -> Entry:
+    role = "which only judges" if network in UNSEEN else "which attention is trained against"
+    summary = f"the classifier '{network}', {role}; --data has labels.csv"
+    return Entry(Trained, replace(_RECIPE, network=network), summary, read=Labelled.of)
+
+
+RECIPES = {f"classifier-{network}": _entry(network) for network in CLASSIFIERS}

@@ -1,0 +1,101 @@
+"""The machine as observer: what classifiers make of a container, beside what they made of its cover.
+
+Each classifier of the zoo is asked twice. *Features*, its maps half-way, say how much of a change it sees at all; they
+are taken at full size, in tiles of bounded memory. The *label*, its first answer, is that for the whole picture, which
+is first brought down to 128 pixels at its shorter side if it is larger: what classifiers do to photographs, which then
+have little left of what was hidden in single pixels.
+
+:data:`UNSEEN` are those that no attention was trained against: only they say what an unknown machine would.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image as Pillow
+
+from underpaint import zoo
+from underpaint.errors import UsageError
+from underpaint.types import as_cover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from underpaint.types import Image
+    from underpaint.zoo import Session
+
+#: Classifiers that only judge.
+UNSEEN = ("vgg", "mixer")
+
+_PREFIX = "classifier-"
+#: The longest side of a tile in pixels, and how many are looked at: of more, as many that are evenly spread.
+_TILE, _TILES = 224, 32
+#: The shorter side in pixels of what is labelled.
+_LABELLED = 128
+
+
+class Seen(NamedTuple):
+    """What one classifier noticed of a change."""
+
+    #: ‖f(container) - f(cover)‖ / ‖f(cover)‖ of its features f, from 0.
+    change: float
+    #: Its first answer stayed the same.
+    kept: bool
+
+
+def observers() -> list[str]:
+    """Return the names of all classifiers in the zoo."""
+    return [name.removeprefix(_PREFIX) for name in zoo.names() if name.startswith(_PREFIX)]
+
+
+def observe(cover: Image, container: Image) -> dict[str, Seen]:
+    """Return what each of :func:`observers` notices between two pictures of one size.
+
+    Raises:
+        UsageError: no pictures of one size, or a side is below 32 pixels.
+        ModelError: a classifier is altered.
+    """
+    if as_cover(cover).shape != as_cover(container).shape:
+        raise UsageError(f"cannot compare pictures of different shapes, {cover.shape} and {container.shape}")
+    pair = np.stack([cover, container])
+    tiles, whole = list(_tiles(pair)), np.stack([_reduced(picture) for picture in pair])
+    found = {}
+    for name in observers():
+        classifier = zoo.load(_PREFIX + name).graphs["classifier"]
+        change = energy = 0.0
+        for tile in tiles:
+            before, after = _asked(classifier, tile)["features"].astype(np.float64)
+            change += float(np.square(after - before).sum())
+            energy += float(np.square(before).sum())
+        before, after = _asked(classifier, whole)["logits"].argmax(axis=1)
+        found[name] = Seen(math.sqrt(change / energy), bool(before == after))
+    return found
+
+
+def _asked(classifier: Session, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """What *classifier* says of *pictures*, ``(N, H, W, 3)``."""
+    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    return classifier.run({"image": planes})
+
+
+def _tiles(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Tiles of *pictures*, ``(N, H, W, 3)``, as equal as may be: none has a side below 32 if they have none."""
+    rows, columns = (np.linspace(0, side, -(-side // _TILE) + 1).astype(int).tolist() for side in pictures.shape[1:3])
+    places = [(y, x) for y in range(len(rows) - 1) for x in range(len(columns) - 1)]
+    for chosen in range(min(len(places), _TILES)):
+        y, x = places[chosen * len(places) // min(len(places), _TILES)]
+        yield pictures[:, rows[y] : rows[y + 1], columns[x] : columns[x + 1]]
+
+
+def _reduced(picture: Image) -> Image:
+    """*picture* with a shorter side of at most 128 pixels."""
+    height, width = picture.shape[:2]
+    scale = _LABELLED / min(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(_LABELLED, round(scale * width)), max(_LABELLED, round(scale * height)))
+    return np.asarray(Pillow.fromarray(picture).resize(size, Pillow.Resampling.LANCZOS))

@@ -1,0 +1,192 @@
+"""Pictures in pictures: as good as they fit, of the size they had, in the format that is asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import cli
+from cli import PASSPHRASE, run
+from underpaint import app, image, metrics, samples
+from underpaint.app.pictures import CODECS, Secret, compressed
+from underpaint.errors import CapacityError, ImageError, UsageError
+from underpaint.image import Picture
+from underpaint.methods import METHODS, Budgeting
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+SHIPPED = samples.path("coffee")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cli.fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    image.write(Picture(coffee()), "coffee.png")
+    return tmp_path
+
+
+def coffee(side: int = 80) -> Image:
+    pixels = image.read(SHIPPED).pixels[: 2 * side, 100 : 100 + 2 * side]
+    return np.asarray(PIL.Image.fromarray(pixels).resize((side + 20, side)))
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_round_trip(passphrase: str | None) -> None:
+    report = app.hide_file("small.png", "sent.png", Secret.read("coffee.png"), passphrase=passphrase)
+    assert report.method == "basn"
+    assert report.psnr > app.DEFAULT_PSNR - 0.5
+    assert report.compression is not None
+    payload, by, _ = app.reveal_file("sent.png", passphrase=passphrase)
+    assert (by, payload.kind, payload.name, len(payload.data)) == (
+        "basn",
+        "picture",
+        "coffee.png",
+        report.payload_bytes,
+    )
+    data, warnings = app.picture_as(payload, "back.png")
+    back = image.decode(data).pixels
+    assert warnings == ()
+    assert back.shape == coffee().shape
+    assert metrics.psnr(back, coffee()) == pytest.approx(report.compression.psnr)
+    assert (report.compression.psnr or 0) > 25
+
+
+def test_arrays() -> None:
+    cover = image.read("small.png").pixels
+    container = app.hide(cover, Secret(Picture(coffee())), psnr=46)
+    assert metrics.psnr(cover, container) > 45.5
+    assert image.decode(app.reveal(container).data).pixels.shape == coffee().shape
+
+
+def test_a_lower_quality_of_the_container_leaves_a_better_picture() -> None:
+    reached = []
+    for psnr in (50, 44, 41):
+        report = app.hide_file("small.png", f"{psnr}.png", Secret.read("coffee.png"), psnr=psnr)
+        assert report.psnr > psnr - 0.5
+        assert report.compression is not None
+        reached.append(report.compression.psnr or 0)
+    assert reached == sorted(reached)
+
+
+@pytest.mark.parametrize("method", [name for name, each in METHODS.items() if isinstance(each, Budgeting)])
+def test_every_method_that_can(method: str) -> None:
+    report = app.hide_file("small.png", "sent.png", Secret.read("coffee.png"), method=method)
+    assert report.psnr > app.DEFAULT_PSNR - 0.5
+    assert app.reveal_file("sent.png")[0].kind == "picture"
+
+
+def test_the_best_that_fits_is_taken() -> None:
+    picture = Picture(coffee())
+    for budget in (800, 2000, 4000):
+        data, how = compressed(picture, budget)
+        assert len(data) <= budget
+        assert how.quality is not None
+        assert len(image.encode(picture, how.codec, quality=min(how.quality + 3, 100))) > budget
+        for codec in CODECS:
+            smaller = [image.encode(picture, codec, quality=quality) for quality in (5, 20, 40, 60, 80, 95)]
+            fitting = [metrics.psnr(image.decode(each).pixels, coffee()) for each in smaller if len(each) <= budget]
+            assert (how.psnr or 0) > max(fitting, default=0) - 0.1
+
+
+def test_what_fits_exactly_stays_exact() -> None:
+    drawing = np.zeros((60, 80, 3), np.uint8)
+    drawing[20:40, 30:50] = 200, 30, 90
+    image.write(Picture(drawing), "drawing.png")
+    report = app.hide_file("cover.png", "sent.png", Secret.read("drawing.png"))
+    assert report.compression == app.Compression("webp", None, None)
+    assert (image.decode(app.reveal_file("sent.png")[0].data).pixels == drawing).all()
+
+
+def test_transparency_stays_and_what_the_camera_wrote_does_not() -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "a camera"
+    alpha = np.full((80, 100), 77, np.uint8)
+    image.write(Picture(coffee(), alpha, exif=b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")), "faint.png")
+    assert image.read("faint.png").exif
+    app.hide_file("small.png", "sent.png", Secret.read("faint.png"))
+    payload = app.reveal_file("sent.png")[0]
+    back = image.decode(payload.data)
+    assert back.alpha is not None
+    assert np.abs(back.alpha.astype(int) - 77).max() <= 4
+    assert not back.exif
+    with pytest.raises(ImageError, match="transparency"):
+        app.picture_as(payload, "back.jpg")
+
+
+def test_a_picture_that_does_not_fit_is_refused() -> None:
+    image.write(Picture(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)), "noise.png")
+    with pytest.raises(CapacityError, match="does not fit at any quality") as caught:
+        app.hide_file("small.png", "sent.png", Secret.read("noise.png"), psnr=60)
+    assert "a lower --psnr" in (caught.value.hint or "")
+    assert not Path("sent.png").exists()
+
+
+def test_what_cannot_be_meant() -> None:
+    secret = Secret.read("coffee.png")
+    with pytest.raises(UsageError, match="robust hides no pictures") as caught:
+        app.hide_file("small.png", "sent.png", secret, method="robust")
+    assert "basn" in (caught.value.hint or "")
+    for psnr in (20, 80, float("nan")):
+        with pytest.raises(UsageError, match="out of range"):
+            app.hide_file("small.png", "sent.png", secret, psnr=psnr)
+    with pytest.raises(UsageError, match="jpeg is not"):
+        app.hide_file("small.png", "sent.jpg", secret)
+    with pytest.raises(UsageError, match="no quality or survival setting"):
+        app.hide_file("small.png", "sent.png", secret, survive="jpeg:50")
+    with pytest.raises(ImageError):
+        Secret.read("report.bin")
+
+
+def test_the_format_is_the_one_that_is_named() -> None:
+    report = app.hide_file("small.png", "sent.png", Secret.read("coffee.png"))
+    payload = app.reveal_file("sent.png")[0]
+    assert report.compression is not None
+    assert app.picture_as(payload, f"back.{report.compression.codec}") == (payload.data, ())
+    data, (warning,) = app.picture_as(payload, "back.jpg")
+    assert image.decode(data).format == "jpeg"
+    assert warning.startswith("jpeg is not exact")
+    with pytest.raises(UsageError, match="no picture format"):
+        app.picture_as(payload, "back.txt")
+    assert app.revealed_name(payload) == "coffee-revealed.png"
+    assert app.revealed_name(Payload(b"", "picture")) == "revealed.png"
+
+
+def test_json_says_how_it_was_compressed() -> None:
+    said = json.loads(run("hide", "small.png", "-o", "sent.png", "-i", "coffee.png", "--json").stdout)
+    assert said["compression"]["codec"] in CODECS
+    assert 1 <= said["compression"]["quality"] <= 100
+    assert said["payload_bytes"] < app.capacity_file("small.png")["basn"].payload_bytes
+    shown = json.loads(run("reveal", "sent.png", "--json").stdout)
+    assert (shown["kind"], shown["output"], shown["name"]) == ("picture", "coffee-revealed.png", "coffee.png")
+    assert Path("coffee-revealed.png").exists()
+
+
+def test_a_picture_by_standard_streams_is_not_for_the_terminal() -> None:
+    secret = Path("coffee.png").read_bytes()
+    assert run("hide", "small.png", "-o", "sent.png", "-i", "-", stdin=secret).status == 0
+    assert image.decode(run("reveal", "sent.png", "-o", "-").stdout).format == "png"
+    outcome = run("reveal", "sent.png", "-o", "-", terminal=True)
+    assert (outcome.status, outcome.stdout) == (2, b"")
+    assert run("reveal", "sent.png", terminal=True).status == 0
+    assert Path("revealed.png").exists()
+
+
+def test_the_map_shows_where(folder: Path) -> None:
+    assert run("capacity", "cover.png", "--map", "map.png").status == 0
+    shown, cover = image.read("map.png").pixels, image.read("cover.png").pixels
+    assert shown.shape == cover.shape
+    assert set(np.unique(shown)) <= {0, 63, 126, 189, 252}
+    assert shown.std() > 20
+    before = Path("map.png").read_bytes()
+    assert run("capacity", "cover.png", "--map", "map.png").status == 2
+    assert run("capacity", "cover.png", "--map", "cover.png", "--force").status == 2
+    assert run("capacity", "cover.png", "--map", "map.png", "--force").status == 0
+    assert Path("map.png").read_bytes() == before

@@ -1,0 +1,136 @@
+"""Files by syndrome-trellis codes: exact or an error, and in less change than planes."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli import CHEAP_COSTS
+from underpaint import image, metrics, samples, sealed
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError
+from underpaint.methods import basn_stc
+from underpaint.methods.basn import BASN
+from underpaint.methods.basn_stc import BASNSTC
+from underpaint.secret import frame, keys
+from underpaint.secret.keys import Key
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from underpaint.methods import Method
+    from underpaint.types import Image
+
+METHOD = BASNSTC()
+KEY = Key(bytes(range(32)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cheap_keys() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "COSTS", CHEAP_COSTS)
+        yield
+
+
+def cover(height: int = 48, width: int = 64) -> Image:
+    return image.read(samples.path("chelsea")).pixels[40 : 40 + height, 100 : 100 + width].copy()
+
+
+def noise(count: int) -> bytes:
+    return KEY.stream("data", count).tobytes()
+
+
+def hide(pixels: Image, payload: Payload, passphrase: str | None = None, method: Method = METHOD) -> Image:
+    return method.hide(pixels, payload, passphrase, psnr=None, survive=None)
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 400), st.integers(40, 100), st.integers(32, 120), st.sampled_from([None, "drawing"]))
+def test_round_trip(length: int, height: int, width: int, passphrase: str | None) -> None:
+    pixels, payload = cover(height, width), Payload(noise(length), name="notes.txt")
+    before = pixels.copy()
+    container = hide(pixels, payload, passphrase)
+    assert METHOD.reveal(container, passphrase) == payload
+    assert (pixels == before).all()
+    assert np.abs(container.astype(int) - pixels).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "pixels", [cover(32, 32), cover(90, 70), *(np.full((48, 52, 3), v, np.uint8) for v in (0, 128))]
+)
+def test_capacity_is_kept(pixels: Image) -> None:
+    capacity = METHOD.capacity(pixels)
+    payload = Payload(noise(capacity.payload_bytes), "file", "n" * frame.LONGEST_NAME)
+    container = hide(pixels, payload, "drawing")
+    assert METHOD.reveal(container, "drawing") == payload
+    assert metrics.psnr(pixels, container) == pytest.approx(capacity.psnr, abs=1 if pixels.any() else 3)
+    with pytest.raises(CapacityError, match="this picture holds") as caught:
+        hide(pixels, Payload(noise(capacity.payload_bytes + 1), "file", "n" * frame.LONGEST_NAME))
+    assert "times the area" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("psnr", [54.8, 58.0])
+def test_the_quality_of_a_payload_is_known_beforehand(psnr: float) -> None:
+    pixels = cover(120, 160)
+    length = METHOD.payload_at(pixels, psnr)
+    container = hide(pixels, Payload(noise(length), "file", "n" * frame.LONGEST_NAME))
+    assert metrics.psnr(pixels, container) == pytest.approx(psnr, abs=0.4)
+
+
+def test_it_changes_less_than_planes() -> None:
+    pixels, payload = cover(120, 160), Payload(noise(3000))
+    by_trellis, by_planes = hide(pixels, payload), hide(pixels, payload, method=BASN())
+    assert metrics.psnr(pixels, by_trellis) > metrics.psnr(pixels, by_planes) + 2
+
+
+def test_the_receiver_needs_no_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = Payload(noise(200))
+    container = hide(cover(), payload)
+    monkeypatch.setattr(basn_stc, "attention", lambda _: pytest.fail("it looks"))
+    assert METHOD.reveal(container, None) == payload
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_altered_values_never_give_garbage(data: st.DataObject) -> None:
+    payload = Payload(noise(300))
+    container = hide(cover(), payload)
+    at = data.draw(st.lists(st.integers(0, container.size - 1), min_size=1, max_size=50))
+    container.reshape(-1)[at] ^= np.uint8(1 << data.draw(st.integers(0, 7)))
+    with contextlib.suppress(PayloadError):
+        assert METHOD.reveal(container, None) == payload
+
+
+def test_what_is_not_a_container_any_more() -> None:
+    container = hide(cover(), Payload(noise(300)), "drawing")
+    for other in ("another", None):
+        with pytest.raises(NotFoundError):
+            METHOD.reveal(container, other)
+    with pytest.raises(PayloadError):
+        METHOD.reveal(np.ascontiguousarray(container[1:]), "drawing")
+    spoilt = container ^ np.uint8(1)
+    head = sealed.places(container, METHOD.details)
+    spoilt.reshape(-1)[head] = container.reshape(-1)[head]
+    with pytest.raises(DamagedError):
+        METHOD.reveal(spoilt, "drawing")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        frame.Header(1, 20, bytes(4)),
+        frame.Header(0, 20, b"\xff" * 4),
+        frame.Header(0, 1 << 40, bytes(4)),
+    ],
+)
+def test_unknown_header_is_a_newer_version(header: frame.Header) -> None:
+    salt, container = bytes(16), cover() & np.uint8(254)
+    head = frame.seal_head(header, Key.derive(None, salt), salt, METHOD.name)
+    container.reshape(-1)[sealed.places(container, METHOD.details)] |= np.unpackbits(np.frombuffer(head, np.uint8))
+    with pytest.raises(DamagedError, match="newer"):
+        METHOD.reveal(container, None)

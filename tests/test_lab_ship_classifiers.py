@@ -1,0 +1,98 @@
+"""What judges is shipped as it was trained, rounded to 16 bits where it is large, with how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from underpaint import zoo
+from underpaint.errors import ModelError, UsageError
+from underpaint.lab import ship_classifiers
+from underpaint.lab.data import Photographs
+from underpaint.lab.export import Graph
+from underpaint.lab.fit import fit
+from underpaint.lab.labelled import Labelled
+from underpaint.lab.papers import RECIPES
+from underpaint.lab.papers.basn import BasnRecipe
+from underpaint.lab.papers.classifier import ClassifierRecipe, Trained
+from underpaint.lab.ship_classifiers import Halved, published, ship
+
+RNG = np.random.default_rng(3)
+PICTURES = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Networks this small only lose time to more."""
+    torch.set_num_threads(1)
+
+
+def test_large_weights_are_rounded_and_others_are_not() -> None:
+    torch.manual_seed(0)
+    last = nn.Conv2d(160, 2, 1)
+    network = nn.Sequential(nn.Conv2d(3, 160, 3, padding=1), nn.BatchNorm2d(160), last).eval()
+    small = last.weight.detach().clone()
+    halved, images = Halved(network), torch.rand(2, 3, 8, 8)
+    assert [(name, tensor.dtype) for name, tensor in halved.named_buffers(recurse=False)] == [
+        ("0_weight", torch.float16)
+    ]
+    with torch.inference_mode():
+        assert torch.equal(halved(images), network(images)), "the network itself is rounded"
+    assert torch.equal(last.weight, small)
+
+
+def test_a_classifier_says_what_it_went_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="mobile", classes=2)
+    pictures = Labelled("noise", PICTURES, [0, 1] * 3)
+    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
+    shipped: dict[str, tuple[Mapping[str, Graph], zoo.Card]] = {}
+
+    def export(graphs: Mapping[str, Graph], folder: Path, card: zoo.Card) -> float:
+        shipped[folder.name] = graphs, card
+        return 0.0
+
+    monkeypatch.setattr(ship_classifiers, "export", export)
+    monkeypatch.setattr(Labelled, "of", lambda folder, split: pictures)
+    assert ship("mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
+    graphs, card = shipped["classifier-mobile"]
+    ((name, graph),) = graphs.items()
+    assert (name, graph.outputs) == ("classifier", ("features", "logits"))
+    with torch.inference_mode():
+        features, logits = graph.module(graph.inputs["image"])
+    assert features.shape == (2, 48, 12, 12)
+    assert logits.shape == (2, 2)
+    assert "trained against" in card.payload
+    assert card.measured["top1_low"] < card.measured["top1"] < card.measured["top1_high"]
+    assert "MobileNetV2" in card.paper
+
+
+def test_attention_as_published_comes_from_two_runs(tmp_path: Path) -> None:
+    recipe = BasnRecipe(steps=2, batch=2, crop=32, width=4, task_width=4)
+    photographs = Photographs("noise", PICTURES)
+    for stage, steps in (("itc", 2), ("mfd", 1)):
+        model = RECIPES[f"basn-{stage}"].model(replace(recipe, steps=steps))
+        fit(model, photographs, tmp_path / stage, accelerator="cpu", progress=False)
+    graphs, card = published(tmp_path / "itc", tmp_path / "mfd")
+    for graph in graphs.values():
+        with torch.inference_mode():
+            attention = graph.module(graph.inputs["image"])
+        assert attention.shape == graph.inputs["image"].shape
+        assert 0 <= attention.min() < attention.max() <= 1
+    assert list(graphs) == ["itc", "mfd"]
+    assert card.recipe.startswith("Itc steps=2 ")
+    assert "; Mfd steps=1 " in card.recipe
+    with pytest.raises(ModelError, match="no part 'itc'"):
+        published(tmp_path / "mfd", tmp_path / "mfd")
+
+
+def test_nothing_else_is_shipped(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no model is called 'inception'"):
+        ship("inception", tmp_path, tmp_path, tmp_path)
+    with pytest.raises(UsageError, match="has no labelled pictures"):
+        ship("vgg", tmp_path, tmp_path, tmp_path)

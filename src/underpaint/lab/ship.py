@@ -97,6 +97,8 @@ costs d² · 2^(-attention / 16). Sides are multiples of 8, and no output depend
 
 Every number on the way is a multiple of 2^-9 and every sum stays inside 24 bits, which was proved from the weights when
 the graph was made: the result is the same to the byte whatever computes it, whole or in tiles.
+
+It was taught by the classifiers that the recipe names as teachers, and by no others.
 """
 
 #: What can be shipped.

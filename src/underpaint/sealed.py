@@ -40,7 +40,7 @@ _STRIP = 1 << 20
 
 
 class Carrier(Protocol):
-    """How a method carries a body beside the head."""
+    """How a method carries a body beside the head; by it the method has what every method owes."""
 
     name: str
     #: How the places of the head take their bits.
@@ -59,55 +59,49 @@ class Carrier(Protocol):
         """Return the body, whatever it is by now. Raises DamagedError if no such *header* is written."""
         ...
 
+    def hide(
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+    ) -> Image:
+        """Return a container of *cover*.
 
-def hide(
-    carrier: Carrier,
-    cover: Image,
-    payload: Payload,
-    passphrase: str | None,
-    psnr: float | None,
-    survive: Passage | None,
-) -> Image:
-    """Return a container of *cover*.
+        Raises:
+            CapacityError: the payload, compressed, does not fit.
+            UsageError: a quality or a channel is asked for, or a side of the cover is below 32 pixels.
+            ModelError: the method needs a network that is missing or altered.
+        """
+        if psnr is not None or survive is not None:
+            raise UsageError(
+                f"{self.name} has no quality or survival setting",
+                hint="the payload's size decides the quality, and only an unaltered container survives; try stdm",
+            )
+        cover = as_cover(cover)
+        salt = frame.new_salt()
+        key = Key.derive(passphrase, salt)
+        container, header = self.write(cover, frame.seal_body(payload, key), key)
+        bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, self.name), np.uint8))
+        coins = np.unpackbits(key.stream("head coins", bits.size // 8))
+        at = places(cover, self.details)
+        container.reshape(-1)[at] = embed.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins, self.mode)
+        return container
 
-    Raises:
-        CapacityError: the payload, compressed, does not fit.
-        UsageError: a quality or a channel is asked for, or a side of the cover is below 32 pixels.
-    """
-    if psnr is not None or survive is not None:
-        raise UsageError(
-            f"{carrier.name} has no quality or survival setting",
-            hint="the payload's size decides the quality, and only an unaltered container survives; try stdm",
-        )
-    cover = as_cover(cover)
-    salt = frame.new_salt()
-    key = Key.derive(passphrase, salt)
-    container, header = carrier.write(cover, frame.seal_body(payload, key), key)
-    bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, carrier.name), np.uint8))
-    coins = np.unpackbits(key.stream("head coins", bits.size // 8))
-    at = places(cover, carrier.details)
-    container.reshape(-1)[at] = embed.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins, carrier.mode)
-    return container
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image* has a head of this method."""
+        try:
+            _open_head(self, image, passphrase)
+        except PayloadError as error:
+            return not isinstance(error, NotFoundError)
+        return True
 
+    def reveal(self, container: Image, passphrase: str | None) -> Payload:
+        """Return exactly what was hidden.
 
-def holds(carrier: Carrier, image: Image, passphrase: str | None) -> bool:
-    """Return whether *image* has a head of this carrier."""
-    try:
-        _open_head(carrier, image, passphrase)
-    except PayloadError as error:
-        return not isinstance(error, NotFoundError)
-    return True
-
-
-def reveal(carrier: Carrier, container: Image, passphrase: str | None) -> Payload:
-    """Return exactly what was hidden.
-
-    Raises:
-        NotFoundError: no payload, or another passphrase.
-        DamagedError: the payload was altered.
-    """
-    header, key = _open_head(carrier, container, passphrase)
-    return frame.open_body(carrier.read(container, header, key), key)
+        Raises:
+            NotFoundError: no payload, or another passphrase.
+            DamagedError: the payload was altered.
+            ModelError: the method needs a network that is missing or altered.
+        """
+        header, key = _open_head(self, container, passphrase)
+        return frame.open_body(self.read(container, header, key), key)
 
 
 def places(image: Image, details: int = 0) -> NDArray[np.intp]:

@@ -11,15 +11,7 @@ from __future__ import annotations
 from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
 from underpaint.app.pictures import DEFAULT_PSNR, Compression, Secret, picture_as, revealed_name
 from underpaint.app.revealing import reveal, reveal_file
-from underpaint.app.tools import (
-    attack,
-    attack_file,
-    capacity,
-    capacity_file,
-    check_target,
-    compare,
-    compare_files,
-)
+from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
 
 __all__ = [
     "DEFAULT_METHODS",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from underpaint.embed import Mode
     from underpaint.secret.keys import Key
-    from underpaint.types import CapacityMap, Image, Passage, Payload
+    from underpaint.types import CapacityMap, Image
 
 #: From which attention on, counted from that of a first plane, a value takes 1, 2, 3, 4 planes: half an octave for each
 #: doubling of 1/2, 5/4, 25/4, 69/2, which is what each adds to the squared change. Part of the format, as what follows.
@@ -84,7 +84,7 @@ class _Room:
         return sealed.expected_psnr(embed.total_change(self.planes[self.row(length)], length, BASN.mode), self.values)
 
 
-class BASN:
+class BASN(sealed.Carrier):
     """Planes by attention: payloads up to a byte per pixel, for lossless formats only."""
 
     name = "basn"
@@ -122,20 +122,6 @@ class BASN:
         """
         attended = attention(image)
         return _map(attended, _Room.of(attended).row(payload_bytes + sealed.OVERHEAD))
-
-    def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
-    ) -> Image:
-        """Return the container, or raise as :func:`sealed.hide`; ModelError if there is no network."""
-        return sealed.hide(self, cover, payload, passphrase, psnr, survive)
-
-    def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return whether *image* has a payload."""
-        return sealed.holds(self, image, passphrase)
-
-    def reveal(self, container: Image, passphrase: str | None) -> Payload:
-        """Return exactly what was hidden, or raise as :func:`sealed.reveal`; ModelError if there is no network."""
-        return sealed.reveal(self, container, passphrase)
 
     def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
         """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""

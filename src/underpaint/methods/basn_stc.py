@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from underpaint.embed import Mode
     from underpaint.secret.keys import Key
-    from underpaint.types import Image, Passage, Payload
+    from underpaint.types import Image
 
 #: Bits in the higher layer.
 _HIGHER = struct.Struct(">I")
@@ -77,7 +77,7 @@ def _free(image: Image) -> NDArray[np.bool_]:
     return free
 
 
-class BASNSTC:
+class BASNSTC(sealed.Carrier):
     """Syndrome-trellis codes by attention: the fewest changes, for lossless formats only."""
 
     name = "basn-stc"
@@ -105,20 +105,6 @@ class BASNSTC:
         """
         room = _Room.of(cover, attention(cover))
         return sealed.largest(room.longest, room.psnr, psnr)
-
-    def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
-    ) -> Image:
-        """Return the container, or raise as :func:`sealed.hide`; ModelError if there is no network."""
-        return sealed.hide(self, cover, payload, passphrase, psnr, survive)
-
-    def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return whether *image* has a payload."""
-        return sealed.holds(self, image, passphrase)
-
-    def reveal(self, container: Image, passphrase: str | None) -> Payload:
-        """Return exactly what was hidden, or raise as :func:`sealed.reveal`."""
-        return sealed.reveal(self, container, passphrase)
 
     def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
         """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""

@@ -21,12 +21,12 @@ from underpaint.types import Capacity, as_cover
 if TYPE_CHECKING:
     from underpaint.embed import Mode
     from underpaint.secret.keys import Key
-    from underpaint.types import CapacityMap, Image, Passage, Payload
+    from underpaint.types import CapacityMap, Image
 
 _PLANES = 4
 
 
-class LSB:
+class LSB(sealed.Carrier):
     """Low bits in keyed order: the largest payloads, for lossless formats only."""
 
     name = "lsb"
@@ -63,20 +63,6 @@ class LSB:
         capacity = np.full(image.shape, _PLANES, np.uint8)
         capacity.reshape(-1)[sealed.places(image)] = 0
         return capacity
-
-    def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
-    ) -> Image:
-        """Return the container, or raise as :func:`sealed.hide`."""
-        return sealed.hide(self, cover, payload, passphrase, psnr, survive)
-
-    def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return whether *image* has a payload."""
-        return sealed.holds(self, image, passphrase)
-
-    def reveal(self, container: Image, passphrase: str | None) -> Payload:
-        """Return exactly what was hidden, or raise as :func:`sealed.reveal`."""
-        return sealed.reveal(self, container, passphrase)
 
     def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
         """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from underpaint import attention as module
 from underpaint import image, samples, zoo
-from underpaint.attention import attend, attention
+from underpaint.attention import OCTAVE, attend, attention
 from underpaint.errors import ModelError, UsageError
 from underpaint.zoo import Session
 
@@ -73,11 +73,25 @@ def test_it_does_not_see_the_lower_four_bits() -> None:
         assert (attention(other) == found).all()
 
 
-def test_texture_hides_more_than_a_plain_wall() -> None:
+def test_texture_hides_an_octave_more_than_a_plain_wall() -> None:
     pixels = np.full((64, 128, 3), 128, np.uint8)
     pixels[:, 64:] = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    found = attention(pixels).astype(float)
-    assert found[8:-8, 72:-8].mean() > found[8:-8, 8:56].mean()
+    for whole in (False, True):
+        found = attention(pixels, whole=whole).astype(float)
+        assert found[:, 80:].mean() > found[:, :48].mean() + OCTAVE
+
+
+def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
+    pixels = np.full((64, 128, 3), 132, np.uint8)
+    pixels[:, 64:] += np.random.default_rng(0).integers(0, 9, (64, 64, 3), dtype=np.uint8)
+    high, whole = (attention(pixels, whole=whole).astype(float) for whole in (False, True))
+    assert high[:, 80:].mean() == pytest.approx(high[:, :48].mean())
+    assert whole[:, 80:].mean() > whole[:, :48].mean() + OCTAVE / 2
+
+
+def test_a_border_is_no_texture() -> None:
+    found = attention(np.full((64, 96, 3), 128, np.uint8))
+    assert found.max() - found.min() <= OCTAVE // 16
 
 
 def test_tiles_make_up_the_whole() -> None:
@@ -86,7 +100,7 @@ def test_tiles_make_up_the_whole() -> None:
     whole = attend(pixels, session, tile=1024)
     for tile in (64, 128, 200):
         assert (attend(pixels, session, tile=tile) == whole).all()
-    assert (attention(pixels) == whole).all()
+    assert (attention(pixels, whole=True) == whole).all()
 
 
 @pytest.mark.parametrize("shape", [(96, 120), pytest.param((336, 496), marks=pytest.mark.slow)])
@@ -99,8 +113,9 @@ def test_it_is_the_same_whatever_computes_it(shape: tuple[int, int]) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain._session = onnxruntime.InferenceSession(GRAPH, options, providers=["CPUExecutionProvider"])
     assert (attend(pixels, plain, tile=64) == expected).all()
-    view = (pixels >> 4).transpose(2, 0, 1)[None].astype(np.float32)
-    assert (by_torch(GRAPH, view)[0].transpose(1, 2, 0) == expected).all()
+    mirrored = np.pad(pixels, [(16, 16), (16, 16), (0, 0)], mode="reflect")
+    found = by_torch(GRAPH, mirrored.transpose(2, 0, 1)[None].astype(np.float32))[0].transpose(1, 2, 0)
+    assert (found[16:-16, 16:-16] == expected).all()
 
 
 def test_the_last_one_is_remembered_and_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:

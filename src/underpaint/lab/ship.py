@@ -72,7 +72,7 @@ def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.C
     model = Exact(replace(recipe, teachers=()))
     restore(model, run)
     photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
-    view = (photograph >> basn_exact.LOW_BITS).float()
+    view = (photograph - photograph % 2**basn_exact.LOW_BITS).float()
     graphs = {"attention": Graph(frozen(model.attention), {"view": view}, _FREE, ("attention",))}
     card = zoo.Card(
         method="basn",
@@ -84,16 +84,17 @@ def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.C
         **folder.provenance(run),
         reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
         measured=measured,
-        limits="reads the upper four bits of each value: embedding may change the lower four only",
+        limits="who reveals can see but the upper four bits of each value, so that only the lower four may change",
         text=_BASN,
     )
     return graphs, card
 
 
 _BASN = """
-`attention.onnx` takes `image >> 4`, whole numbers 0…15 in `float32 (1, 3, H, W)`, and returns attention, whole numbers
-0…255 of the same shape: 32 more means that a value takes twice the change, so that for a change of d levels a value
-costs d² · 2^(-attention / 16). Sides are multiples of 8, and no output depends on values more than 48 pixels away.
+`attention.onnx` takes a picture in levels, whole numbers 0…255 in `float32 (1, 3, H, W)`, as it is or with the low four
+bits of each value cleared, and returns attention, whole numbers 0…255 of the same shape: 32 more means that a value
+takes twice the change, so that for a change of d levels a value costs d² · 2^(-attention / 16). Sides are multiples of
+8, and no output depends on values more than 48 pixels away.
 
 Every number on the way is a multiple of 2^-9 and every sum stays inside 24 bits, which was proved from the weights when
 the graph was made: the result is the same to the byte whatever computes it, whole or in tiles.

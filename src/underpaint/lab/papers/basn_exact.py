@@ -2,28 +2,30 @@
 
 ::
 
-    image >> 4 ─► stem, 1/2 ─► texture, 1/2 ─┬────────────────────────────── + ─► head ─► attention, 0…255
-                                             └─► 1/4, 1/4 ─┬──────── + ─► 1/4 ┘            per colour value
-                                                           └─► 1/8 ──┘
+    image & 0xF0 ─► stem, 1/2 ─► texture, 1/2 ─┬────────────────────────────── + ─► head, 1/2 ─► attention, 0…255
+                                               └─► 1/4, 1/4 ─┬──────── + ─► 1/4 ┘    bilinear     per colour value
+                                                             └─► 1/8 ──┘
 
 Attention is a logarithm: 32 more means that a value takes twice the change. In the published system (Yang,
 arXiv:1907.04362) two networks in floats see the whole picture, so that cover and container, or two machines, disagree
 on some values, and a single one shifts all bits that follow. Here one network of integer convolutions
-(:mod:`underpaint.lab.nets.integer`) sees the upper four bits, and embedding changes only the lower four.
+(:mod:`underpaint.lab.nets.integer`) sees the upper four bits, and embedding changes only the lower four. It is shown
+whole pictures as well, for coders whose receiver needs no attention.
 
-Before training it is a measure of texture: the logarithm of the mean size of the Laplacian in a window of 6×6. What it
+Before training it is a measure of texture: the logarithm of the mean size of the Laplacian in a window of 7×7. What it
 learns is to allocate: a payload drawn at random is embedded in thought, with the noise that disturbs least for the
 costs that attention says, and the noise is to fall
 
 * where features of frozen task networks do not follow it (the paper's MFD). To first order the squared change of
   features is the noise's variance times the squared gradient of their random projections, summed over all values;
-* where the picture varies by itself (the paper's ITC);
+* where the picture is busy by itself (the paper's ITC), by a cost like HILL's (Li et al., ICIP 2014);
 * and nowhere much, as PSNR counts.
 
-Each part is the logarithm of such a sum, so that their weights are those of decibels.
+Each part is the logarithm of such a sum, so that their weights are those of decibels. The first two disagree: networks
+follow textures more than smooth places.
 
 Deviations from the paper: no smoother, no area penalty (the payload is fixed instead), one network for both
-attentions, and the features' gradients in place of a simulated embedding.
+attentions, the features' gradients in place of a simulated embedding, HILL's measure in place of pooled variance.
 """
 
 from __future__ import annotations
@@ -31,7 +33,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -39,13 +40,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from underpaint.errors import UsageError
 from underpaint.lab.model import Entry
-from underpaint.lab.nets.basn import variance_pooled
-from underpaint.lab.nets.classifiers import CLASSIFIERS, Inverted, Mixing
+from underpaint.lab.nets.classifiers import Inverted, Mixing
 from underpaint.lab.nets.integer import PEAK, SHIFT, IntegerConv
 from underpaint.lab.nets.resnet import BasicBlock
 from underpaint.lab.recipe import Recipe
-from underpaint.lab.run import learned, load_weights, read_record
+from underpaint.lab.shipped import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,27 +57,38 @@ LOW_BITS = 4
 OCTAVE = 32
 #: Channels: after the stem and the texture layer, at a quarter and at an eighth of the resolution.
 _STEM, _TEXTURE, _QUARTER, _EIGHTH = 32, 40, 48, 64
+#: Pixels at the border of what is seen in which, at least, nothing counts: padding disturbs attention there.
+_MARGIN = 8
 #: Parts of a task network after each of which its features are looked at, of whatever kind it is.
 _DEPTHS = (BasicBlock, Inverted, Mixing, nn.Linear)
 #: Logarithms of costs that are tabulated: from all changes alike to none.
 _LOWEST, _HIGHEST, _POINTS = -8.0, 4.0, 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExactRecipe(Recipe):
-    """What attention is trained by."""
+    """What attention is trained by.
 
-    #: Run folders of the task networks whose features are to stay.
-    teachers: tuple[str, ...] = ("runs/classifier-resnet", "runs/classifier-mobile")
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    #: Classifiers of the zoo whose features are to stay.
+    teachers: tuple[str, ...] = ("resnet", "mobile")
     #: Payloads, in bits per pixel of three values, drawn evenly on a logarithmic scale.
     lowest_payload: float = 0.4
     highest_payload: float = 8.0
     #: Weights of the parts.
     features: float = 1.0
-    texture: float = 0.3
+    texture: float = 1.0
     error: float = 0.5
     #: Holds attention in the middle of its range, where nothing else does: only differences allocate.
     level: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop < 2 * _MARGIN + 40 or self.crop % 8:
+            raise UsageError(f"crop must be a multiple of 8, and at least {2 * _MARGIN + 40}, not {self.crop}")
 
 
 class Attention(nn.Module):
@@ -95,15 +107,16 @@ class Attention(nn.Module):
             IntegerConv(_QUARTER, _QUARTER, 3, peak=2 * PEAK),
             *(IntegerConv(_QUARTER, 4 * _TEXTURE, 1), nn.PixelShuffle(2)),
         )
-        self.head = IntegerConv(_TEXTURE, 12, 3, peak=2 * PEAK)
+        self.head = IntegerConv(_TEXTURE, 3, 3, peak=2 * PEAK)
+        self.smooth = IntegerConv(3, 12, 3).requires_grad_(False)
         self._measure_texture()
 
     def forward(self, view: Tensor) -> Tensor:
-        """Integers 0…255, ``(B, 3, H, W)``, of the upper bits of each value, integers 0…15, ``(B, 3, H, W)``."""
-        texture = self.texture(self.stem(view * 2**LOW_BITS))
+        """Integers 0…255, ``(B, 3, H, W)``, of a picture in levels, its low bits cleared or not, ``(B, 3, H, W)``."""
+        texture = self.texture(self.stem(view))
         quarter = self.quarter(texture)
         detail = self.up(quarter + self.eighth(quarter))
-        attention: Tensor = functional.pixel_shuffle(self.head(texture + detail), 2)
+        attention: Tensor = functional.pixel_shuffle(self.smooth(self.head(texture + detail)), 2)
         return attention
 
     @torch.no_grad()
@@ -127,7 +140,11 @@ class Attention(nn.Module):
                 kernel *= 1 - 2 * sign
             for slope in range(3):
                 texture[12 * slope + value, 8 * colour : 8 * colour + 8] = 4.0**slope / 32
-                head[value, 12 * slope + value, 1, 1] = 0.125
+                head[colour, 12 * slope + value, 1, 1] = 0.125 / 4
+        self.smooth.weight.zero_()
+        for value in range(12):  # between four places of half the resolution: 9, 3, 3 and 1 sixteenth
+            rows, columns = (torch.tensor([1.0 - far, 3, far]) / 4 for far in divmod(value % 4, 2))
+            self.smooth.weight[value, value // 4] = torch.outer(rows, columns)
         for weight in (stem, texture, detail.weight, head):
             # Not so much that one is rounded to another integer, but so that they do not all change at once.
             weight.add_((torch.rand_like(weight) - 0.5) * 0.99 / 2**SHIFT)
@@ -137,19 +154,16 @@ class Teacher:
     """A frozen task network, and how far its features follow the values of a picture.
 
     Args:
-        run: folder in which a classifier was trained.
+        name: of a classifier of the zoo.
 
     Raises:
-        ModelError: its record or checkpoint is missing or damaged.
+        ModelError: there is none of that name.
     """
 
-    def __init__(self, run: Path) -> None:
-        recipe = read_record(run)["recipe"]
-        network = CLASSIFIERS[recipe["network"]](recipe["classes"])
-        load_weights(network, learned(run, "network"), run)
-        self._network = network.eval().requires_grad_(False)
+    def __init__(self, name: str) -> None:
+        self._network = shipped(name).requires_grad_(False)
         self._found: list[Tensor] = []
-        for module in network.modules():
+        for module in self._network.modules():
             if isinstance(module, _DEPTHS):
                 module.register_forward_hook(lambda _module, _inputs, output: self._found.append(output))
 
@@ -175,17 +189,20 @@ class Exact(nn.Module):
     """The network beside what it is taught by.
 
     Raises:
-        ModelError: the run of a teacher is missing or damaged.
+        ModelError: there is no such teacher.
     """
 
     def __init__(self, recipe: ExactRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.attention = Attention()
-        self._teachers = [Teacher(Path(run)) for run in recipe.teachers]  # a list: they are no part to be trained
+        self._teachers = [Teacher(name) for name in recipe.teachers]  # a list: they are no part to be trained
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Embed payloads in *images* in thought, and yield what that disturbs.
+
+        Every second picture is seen whole, the others with their low bits cleared. What disturbs is counted in a part
+        of each that lies anywhere, so that attention learns no grid of the teachers', and no border.
 
         Part ``attention``: ``features``, unless there are no teachers, ``texture``, ``error`` and ``level``.
         """
@@ -193,17 +210,39 @@ class Exact(nn.Module):
         low, high = math.log(recipe.lowest_payload), math.log(recipe.highest_payload)
         payload = torch.from_numpy(np.exp(rng.uniform(low, high, len(images)))).to(images)
         levels = torch.round(255 * images)
-        attention = self.attention(torch.floor(levels / 2**LOW_BITS))
+        view = levels.clone()
+        view[::2] -= view[::2] % 2**LOW_BITS
+        y, x = rng.integers(_MARGIN, _MARGIN + 8, 2)
+        part = (..., slice(y, y + images.shape[2] - 2 * _MARGIN - 8), slice(x, x + images.shape[3] - 2 * _MARGIN - 8))
+        attention = self.attention(view)[part]
         change = noise(attention, payload)
         losses = {
-            "texture": recipe.texture * _logarithm(change / (variance_pooled(levels) + 1)),
+            "texture": recipe.texture * _logarithm(change * plainness(levels)[part]),
             "error": recipe.error * _logarithm(change),
             "level": recipe.level * (attention / PEAK - 0.5).square().mean(),
         }
         if self._teachers:
-            followed = torch.stack([teacher.sensitivity(images) for teacher in self._teachers]).sum(0)
+            followed = torch.stack([teacher.sensitivity(images[part]) for teacher in self._teachers]).sum(0)
             losses["features"] = recipe.features * _logarithm(change * followed)
         yield "attention", losses
+
+
+def plainness(levels: Tensor) -> Tensor:
+    """What change costs by the texture around it, as HILL has it, but at most 1.
+
+    Of pictures in levels, ``(B, 3, H, W)``, and of that shape. B. Li, M. Wang, J. Huang and X. Li, "A new cost function
+    for spatial image steganography" (ICIP 2014), with a level added before the reciprocal: what is flat must not cost
+    so much that nothing else counts.
+    """
+    high_pass = torch.tensor([-1.0, 2.0, -1.0]).to(levels)
+    kernel = (high_pass[:, None] * high_pass).expand(3, 1, 3, 3)
+    residual = functional.conv2d(_mirrored(levels, 1), kernel, groups=3).abs()
+    suitable = functional.avg_pool2d(_mirrored(residual, 1), 3, stride=1)
+    return functional.avg_pool2d(_mirrored(1 / (1 + suitable), 7), 15, stride=1)
+
+
+def _mirrored(planes: Tensor, reach: int) -> Tensor:
+    return functional.pad(planes, (reach, reach, reach, reach), mode="reflect")
 
 
 def noise(attention: Tensor, payload: Tensor) -> Tensor:
@@ -263,5 +302,5 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 
 #: Of the four classifiers two teach it, the others judge it.
-_RECIPE = ExactRecipe(steps=3500, batch=8, crop=64, learning_rate=3e-4, warmup=50, decay="cosine", clip=1.0, ema=0.99)
+_RECIPE = ExactRecipe(steps=3500, batch=8, crop=80, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.99)
 RECIPES = {"basn-exact": Entry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

@@ -201,17 +201,17 @@ def measure(task: Task) -> list[Fate | None]:
             fates.append(_placed(task, cover, count))
     if task.design != PUBLISHED and DESIGNS[task.design].whole:
         counts = [int(bpp * whole.shape[0] * whole.shape[1] / 8) for bpp in PAYLOADS]
-        fates += [_placed(task, whole, count, judged=False) for count in counts]
+        fates += [_placed(task, whole, count) for count in counts]
     return fates
 
 
-def _placed(task: Task, cover: Image, count: int, *, judged: bool = True) -> Fate | None:
+def _placed(task: Task, cover: Image, count: int) -> Fate | None:
     """What becomes of *count* bytes by a design that is given them."""
     try:
         sent = DESIGNS[task.design].send(cover, task.message(count), task.key) if count else None
     except CapacityError:
         return None
-    return _fate(cover, sent, count, judged=judged) if sent else None
+    return _fate(cover, sent, count) if sent else None
 
 
 def _straddled(cover: Image, k: NDArray[np.uint8], strategy: Strategy, task: Task, count: int) -> Sent:
@@ -225,19 +225,24 @@ def _straddled(cover: Image, k: NDArray[np.uint8], strategy: Strategy, task: Tas
     return Sent(container, round(outcome.ber * bits.size), round(outcome.bser * bits.size))
 
 
-def _fate(cover: Image, sent: Sent, count: int, *, judged: bool = True) -> Fate:
+def _fate(cover: Image, sent: Sent, count: int) -> Fate:
     container = sent.container
     quality = psnr(cover, container), ssim(cover, container)
-    fate = Fate(cover.shape[0] * cover.shape[1], 8 * count, sent.wrong, *quality, sent.differing)
-    if not judged:
-        return fate
     noticed = machine.observe(cover, container)
     changes: dict[bool, list[float]] = {True: [], False: []}
     for name, each in noticed.items():
         changes[name in machine.UNSEEN].append(each.change)
     seen, unseen = (float(np.mean(changes[new])) if changes[new] else None for new in (False, True))
-    return fate._replace(
-        seen=seen, unseen=unseen, kept=sum(each.kept for each in noticed.values()), judged=len(noticed)
+    return Fate(
+        cover.shape[0] * cover.shape[1],
+        8 * count,
+        sent.wrong,
+        *quality,
+        sent.differing,
+        seen=seen,
+        unseen=unseen,
+        kept=sum(each.kept for each in noticed.values()),
+        judged=len(noticed),
     )
 
 

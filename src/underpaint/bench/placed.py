@@ -12,7 +12,7 @@ from underpaint.bench.source import Citation, Source
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 #: The table.
 BASN = "basn"
@@ -59,20 +59,21 @@ class Placed:
     #: Means over pictures.
     psnr: float | None = None
     ssim: float | None = None
+    #: Medians over pictures.
     seen: float | None = None
     unseen: float | None = None
 
     @classmethod
     def of(cls, strategy: str, covers: Covers, fates: Sequence[Fate | None]) -> Placed:
-        """Add up *fates*, None where a message did not fit; means to six decimals, as they are stored."""
+        """Add up *fates*, None where a message did not fit; means and medians to six decimals, as they are stored."""
         found = [fate for fate in fates if fate]
 
         def total(name: str) -> int:
             return sum(getattr(fate, name) for fate in found)
 
-        def mean(name: str) -> float | None:
+        def typical(name: str, of: Callable[[list[float]], np.floating[Any]]) -> float | None:
             values = [getattr(fate, name) for fate in found if getattr(fate, name) is not None]
-            return round(float(np.mean(values)), 6) if values else None
+            return round(float(of(values)), 6) if values else None
 
         return cls(
             strategy,
@@ -86,10 +87,10 @@ class Placed:
             kept=total("kept"),
             judged=total("judged"),
             differing=total("differing") if found and all(fate.differing is not None for fate in found) else None,
-            psnr=mean("psnr"),
-            ssim=mean("ssim"),
-            seen=mean("seen"),
-            unseen=mean("unseen"),
+            psnr=typical("psnr", np.mean),
+            ssim=typical("ssim", np.mean),
+            seen=typical("seen", np.median),
+            unseen=typical("unseen", np.median),
         )
 
     @property

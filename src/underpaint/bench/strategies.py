@@ -22,7 +22,8 @@ _READ_AS = (
     "attention yields there; payloads of given bits per pixel in whole pictures. BSER, in %, is what the paper "
     "reports: how far the capacities that sender and receiver compute differ. Wrong bits, in %, are those of the "
     "message, without error correction; exact are messages without one. Features are by how much those of classifiers "
-    f"change, in %, the median over pictures: seen are those that attention was trained against, unseen ({', '.join(machine.UNSEEN)}) are not."
+    "change, in %, the median over pictures: seen are those that attention was trained against, unseen "
+    f"({', '.join(machine.UNSEEN)}) are not."
 )
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from underpaint.app import (
+        Compression,
         HideReport,
+        Secret,
         attack,
         attack_file,
         capacity,
@@ -47,6 +49,7 @@ __all__ = [
     "AmbiguousError",
     "Capacity",
     "CapacityError",
+    "Compression",
     "DamagedError",
     "HideReport",
     "ImageError",
@@ -55,6 +58,7 @@ __all__ = [
     "NotFoundError",
     "Payload",
     "PayloadError",
+    "Secret",
     "SurvivalError",
     "UnderpaintError",
     "UsageError",

@@ -80,7 +80,7 @@ class ExactRecipe(Recipe):
     highest_payload: float = 8.0
     #: Weights of the parts.
     features: float = 1.0
-    texture: float = 1.0
+    texture: float = 4.0
     error: float = 0.5
     #: Holds attention in the middle of its range, where nothing else does: only differences allocate.
     level: float = 1.0
@@ -302,5 +302,5 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 
 #: Of the four classifiers two teach it, the others judge it.
-_RECIPE = ExactRecipe(steps=3500, batch=8, crop=80, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.99)
+_RECIPE = ExactRecipe(steps=4000, batch=8, crop=80, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.99)
 RECIPES = {"basn-exact": Entry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

@@ -47,8 +47,8 @@ PAYLOADS = (0.42, 1.29, 3.9, 6.0, 7.98)
 #: The design whose attention says how much the others hide.
 PUBLISHED = "published"
 
-#: Up to so many bits per value changes of ±1 suffice; beyond, ±2 costs four times as much.
-_SINGLE = 1.19
+#: Up to so many bits per value two layers suffice.
+_DOUBLE = 1.19
 
 
 class Sent(NamedTuple):
@@ -84,9 +84,8 @@ def _replaced(mode: Mode, cover: Image, data: bytes, key: Key) -> Sent:
 
 def _by_hill(cover: Image, data: bytes, key: Key) -> Sent:
     """By the trellis, where HILL says."""
-    bits, cost = np.unpackbits(np.frombuffer(data, np.uint8)), hill.costs(cover).reshape(-1, 1)
-    squares = np.array([1, 1] if bits.size <= _SINGLE * cover.size else [4, 1, 1, 4], np.float32)
-    values, counts = trellis.embed(cover.reshape(-1), bits, cost * squares, key)
+    bits, costs = np.unpackbits(np.frombuffer(data, np.uint8)), hill.costs(cover).reshape(-1)
+    values, counts = trellis.embed(cover.reshape(-1), bits, costs, 2 if bits.size <= _DOUBLE * cover.size else 3, key)
     return Sent(values.reshape(cover.shape), int((trellis.extract(values, counts, key) != bits).sum()))
 
 

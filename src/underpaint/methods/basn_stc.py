@@ -1,10 +1,11 @@
-"""Files in the fewest changes that carry them, where neither eye nor machine looks.
+"""Files in the least change that carries them, where neither eye nor machine looks.
 
 Head and body are those of :mod:`underpaint.sealed`, attention is that of ``basn``, but only who hides looks at it: it
-says what a change of ±1 costs, and :mod:`underpaint.trellis` finds the cheapest ones that carry the body. Who reveals
-needs the key, and how many bits lie in the higher of two layers, which the head says.
+says what the square of a change costs, and :mod:`underpaint.trellis` finds the cheapest changes that carry the body.
+The larger the body, the more low bits of each value take part: 2, 3 or 4. Who reveals needs the key, and how many bits
+lie in each layer, which the head says.
 
-Limits: any change to the container destroys the payload. It holds less than ``basn``, and takes longer to hide.
+Limits: any change to the container destroys the payload. It takes longer to hide than ``basn``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from underpaint.attention import OCTAVE, attention
 from underpaint.errors import CapacityError
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
+from underpaint.trellis import gibbs
 from underpaint.types import Capacity
 
 if TYPE_CHECKING:
@@ -30,44 +33,85 @@ if TYPE_CHECKING:
     from underpaint.secret.keys import Key
     from underpaint.types import Image
 
-#: Bits in the higher layer.
-_HIGHER = struct.Struct(">I")
-#: Which share of what changes of ±1 can say at most is promised, 0.95 bits per value: a trellis needs some to spare.
-_SHARE = 0.6
-#: How much larger the squared change is than with the best of all codes.
-_LOSS = 1.1
+#: How many low bits of each value may take part.
+_LAYERS = (2, 3, 4)
+_MOST = max(_LAYERS)
+#: Bits in each layer but the lowest, from the highest of four; 0 in those there are not.
+_HIGHER = struct.Struct(">3I")
+#: Bits per value that are promised: below 4, for layers that are full leave nothing to choose.
+_RATE = 3.2
+#: A layer more has to save more than this share of the cost.
+_WORTH = 0.01
+#: How much larger the squared change is than with the best of all codes, by bits per value; as measured.
+_RATES, _LOSSES = (0.03, 0.1, 0.4, 0.8), (1.23, 1.17, 1.125, 1.1)
 #: What a squared change of 1 costs, by attention.
 _WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
+#: So far from 0 and 255 the nearest value that ends in wanted bits is always there.
+_INNER = 1 << _MOST - 1
+#: Values that are counted at a time.
+_STRIP = 1 << 20
+
+
+class _Best(NamedTuple):
+    """The best of all codes in some layers."""
+
+    layers: int
+    #: What its changes cost, and the sum of their squares.
+    cost: float
+    change: float
 
 
 @dataclass(frozen=True)
 class _Room:
-    """What one picture takes."""
+    """What one picture takes, its head's places left out."""
 
-    #: How many values have each attention, ``(256,)``.
+    #: Attention of those values that there are, and their distance from 0 or 255, whichever is nearer, ``(n,)``.
+    attention: NDArray[np.int64]
+    margin: NDArray[np.int64]
+    #: How many values are so, ``(n,)``.
     counts: NDArray[np.int64]
-    #: Bytes of the longest body.
-    longest: int
+    #: Values of the picture, with those of the head.
+    values: int
 
     @classmethod
     def of(cls, cover: Image, attended: NDArray[np.uint8]) -> _Room:
-        """What *cover* takes, its head's places left out."""
-        options = np.full(256, 3)
-        options[[0, 255]] = 2  # nothing is darker than black
-        bits = sealed.tally(cover, _HIGHER.size) @ np.log2(options)
-        return cls(sealed.tally(attended, _HIGHER.size), int(_SHARE * bits / 8))
+        """What *cover* takes."""
+        free = _free(cover)
+        values, attended = cover.reshape(-1)[free], attended.reshape(-1)[free]
+        tally = np.zeros(256 * (_INNER + 1), np.int64)
+        for start in range(0, values.size, _STRIP):
+            shown = values[start : start + _STRIP]
+            margin = np.minimum(np.minimum(shown, 255 - shown), _INNER)
+            kinds = attended[start : start + _STRIP] * np.intp(_INNER + 1) + margin
+            tally += np.bincount(kinds, minlength=tally.size)
+        kinds = np.flatnonzero(tally)
+        return cls(*np.divmod(kinds, _INNER + 1), tally[kinds], cover.size)
+
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest body."""
+        return int(_RATE * self.counts.sum() / 8)
+
+    def best(self, length: int) -> _Best:
+        """The best code for a body of *length* bytes, in as few layers as are worth it."""
+        best = self._best(_MOST, length)
+        fewer = (self._best(layers, length) for layers in _LAYERS)
+        return next(each for each in fewer if each.cost <= (1 + _WORTH) * best.cost)
+
+    def _best(self, layers: int, length: int) -> _Best:
+        rate = 8 * length / int(self.counts.sum())
+        if rate > layers:
+            return _Best(layers, math.inf, math.inf)
+        squares = trellis.squares(layers)[:, self.margin].astype(np.float64)
+        weights = _WEIGHTS[self.attention]
+        chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
+        changes = self.counts * (chances * squares).sum(0)
+        return _Best(layers, float(weights @ changes), float(changes.sum()))
 
     def psnr(self, length: int) -> float:
         """PSNR in dB to expect of a container with a body of *length* bytes: that of the best code, less its loss."""
-        low, high = -40.0, 40.0  # the logarithm of what multiplies costs, so that just so much can be said
-        while high - low > 1e-3:
-            middle = (low + high) / 2
-            energy = 2.0**middle * _WEIGHTS.astype(np.float64)
-            either = 2 * np.exp(-energy)
-            changed = either / (1 + either)
-            said = np.log2(1 + either) + changed * energy / math.log(2)  # the entropy of -1, 0, 1
-            low, high = (middle, high) if self.counts @ said > 8 * length else (low, middle)
-        return sealed.expected_psnr(_LOSS * float(self.counts @ changed), int(self.counts.sum()))
+        loss = float(np.interp(8 * length / self.values, _RATES, _LOSSES))
+        return sealed.expected_psnr(loss * self.best(length).change, self.values)
 
 
 def _free(image: Image) -> NDArray[np.bool_]:
@@ -78,17 +122,17 @@ def _free(image: Image) -> NDArray[np.bool_]:
 
 
 class BASNSTC(sealed.Carrier):
-    """Syndrome-trellis codes by attention: the fewest changes, for lossless formats only."""
+    """Syndrome-trellis codes by attention: the least change, for lossless formats only."""
 
     name = "basn-stc"
-    summary = "files up to a third of a byte per pixel in the fewest changes, lossless formats only"
+    summary = "files up to a byte per pixel in the least change, lossless formats only"
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
     details = _HIGHER.size
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name; about a third of a byte per pixel, less where it is black or white.
+        """What fits, whatever the file's name; a little over a byte per pixel, less where it is black or white.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
@@ -112,26 +156,27 @@ class BASNSTC(sealed.Carrier):
         room = _Room.of(cover, attended)
         if len(body) > room.longest:
             raise sealed.too_long(len(body), room.longest)
-        free = _free(cover)
-        costs = _WEIGHTS[attended.reshape(-1)[free]]
-        bits = np.unpackbits(np.frombuffer(body, np.uint8))
+        layers = room.best(len(body)).layers
+        free, bits = _free(cover), np.unpackbits(np.frombuffer(body, np.uint8))
+        weights = _WEIGHTS[attended.reshape(-1)[free]]
         container = cover.copy()
-        costs = np.broadcast_to(costs[:, None], (costs.size, 2))  # of -1 and of +1
         try:
-            container.reshape(-1)[free], (higher, _) = trellis.embed(cover.reshape(-1)[free], bits, costs, key)
+            container.reshape(-1)[free], counts = trellis.embed(cover.reshape(-1)[free], bits, weights, layers, key)
         except CapacityError:
             hint = "hide less, take a larger picture, or hide it by basn"
             raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
-        return container, Header(0, len(body), _HIGHER.pack(higher))
+        higher = (0,) * (_MOST - layers) + counts[:-1]
+        return container, Header(layers, len(body), _HIGHER.pack(*higher))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""
-        (higher,) = _HIGHER.unpack(header.details)
-        lower = 8 * header.length - higher
-        if header.parameter or lower < 0:
+        higher, layers = _HIGHER.unpack(header.details), header.parameter
+        lowest = 8 * header.length - sum(higher)
+        if layers not in _LAYERS or any(higher[: _MOST - layers]) or lowest < 0:
             raise frame.newer()
+        counts = (*higher[_MOST - layers :], lowest)
         try:
-            bits = trellis.extract(container.reshape(-1)[_free(container)], (higher, lower), key)
+            bits = trellis.extract(container.reshape(-1)[_free(container)], counts, key)
         except CapacityError:
             raise frame.newer() from None
         return np.packbits(bits).tobytes()

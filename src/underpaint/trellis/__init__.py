@@ -12,6 +12,6 @@ values' low bits in keyed order.
 """
 
 from underpaint.trellis.binary import code, syndrome
-from underpaint.trellis.layers import bound, embed, extract, room
+from underpaint.trellis.layers import bound, embed, extract, squares
 
-__all__ = ["bound", "code", "embed", "extract", "room", "syndrome"]
+__all__ = ["bound", "code", "embed", "extract", "squares", "syndrome"]

@@ -1,20 +1,24 @@
 """Values in which each low bit is a layer of its own, and how a message is divided among parts and layers.
 
-A value may change by -d … d. The cheapest way to say m bits is the Gibbs distribution p ~ exp(-λ cost) of entropy m; by
-the chain rule each layer carries the entropy of its bit given the higher ones, and by the flipping lemma the log-odds
-of that bit are what it costs to have it the other way. After each layer λ is set anew for what is left.
+In k layers a value goes to the nearest one that ends in k wanted bits. The cheapest way to say m bits is the Gibbs
+distribution p ~ exp(-λ cost) of entropy m; by the chain rule each layer carries the entropy of its bit given the higher
+ones, and by the flipping lemma the log-odds of that bit are what it costs to have it the other way. After each layer λ
+is set anew for what is left.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from underpaint.embed import place
 from underpaint.errors import CapacityError, UsageError
+from underpaint.trellis import gibbs
 from underpaint.trellis.binary import code, syndrome
 from underpaint.types import as_bits
 
@@ -25,33 +29,36 @@ if TYPE_CHECKING:
     from underpaint.types import Bits
 
 _PART = 1 << 18
-_SAMPLE = 1 << 14  # how many values λ is found on
+_SAMPLE = 1 << 16  # how many values the shares of the layers are found on
+_FEW = 1 << 12  # how many of a part its λ is found on
 _WORKERS = min(os.cpu_count() or 1, 4)  # each takes some 60 MB
 
 
 def embed(
-    values: NDArray[np.uint8], bits: Bits, costs: NDArray[np.float32], source: Randomness
+    values: NDArray[np.uint8], bits: Bits, weights: NDArray[np.float32], layers: int, source: Randomness
 ) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
-    """Return *values* (n,) changed to carry *bits* at the least cost, and how many bits each layer took.
+    """Return *values* (n,) changed to carry *bits* at the least cost, and how many bits each layer took, highest first.
 
-    The columns of *costs* (n, 2d) say what a change of each value by -d … -1, 1 … d costs, from 0 to infinity: never.
-    To keep a value costs nothing; none leaves 0 … 255. There are 2 layers for d = 1, 3 for d = 2 and 3, highest first.
-    The result does not depend on the number of threads.
+    A change costs its square times the value's weight, of *weights* (n,), 0 to infinity: never. With as many *layers*,
+    2–7, a value goes up or down by 2^(layers - 1) at most, or twice that close to 0 and 255. The result does not depend
+    on the number of threads.
 
     Raises:
-        CapacityError: the bits do not fit. Close to :func:`room` that is a matter of luck.
-        UsageError: the costs are no such array, or one is negative or no number.
+        CapacityError: the bits do not fit. Where no weight is infinite that happens close to *layers* bits per value.
+        UsageError: these are no such arrays, a weight is negative or no number, or there are not as many layers.
     """
-    costs, bits = _as_costs(values, costs), as_bits(bits)
+    _check(values, weights, layers)
+    bits = as_bits(bits)
     parts = _Parts(values.size, source)
-    counts = _shares(parts, values, costs, bits.size)
-    layers = np.split(bits, np.cumsum(counts)[:-1])
+    counts = _shares(parts, values, weights, layers, bits.size)
+    divided = np.split(bits, np.cumsum(counts)[:-1])
     carrying = values.copy()
 
     def fill(part: int) -> None:
         order = parts.order(part)
-        messages = [layer[parts.share(part, layer.size)] for layer in layers]
-        carrying[order] = _place(values[order], costs[order], messages)
+        messages = [layer[parts.share(part, layer.size)] for layer in divided]
+        coins = np.unpackbits(source.stream(f"trellis coins {part}", -(-order.size // 8)))[: order.size]
+        carrying[order] = _place(values[order], weights[order], messages, coins)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         list(pool.map(fill, range(parts.count)))
@@ -83,26 +90,30 @@ def extract(values: NDArray[np.uint8], counts: tuple[int, ...], source: Randomne
     return np.concatenate(layers)
 
 
-def room(values: NDArray[np.uint8], costs: NDArray[np.float32]) -> float:
-    """How many bits no code can exceed: the logarithms of the numbers of allowed changes."""
-    allowed = np.isfinite(_options(values, _as_costs(values, costs)))
-    return float(np.log2(allowed.sum(0)).sum())
-
-
-def bound(values: NDArray[np.uint8], costs: NDArray[np.float32], count: int) -> float:
+def bound(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, count: int) -> float:
     """Return the least expected total cost at which any code can carry *count* bits: the rate–distortion bound.
 
     Raises:
-        CapacityError: *count* is more than :func:`room`.
+        CapacityError: *count* is more than there are bits in the layers of all values that may change.
         UsageError: as for :func:`embed`.
     """
-    if count > room(values, costs):
-        raise CapacityError(f"{count} bits do not fit in {values.size} values of these costs")
+    _check(values, weights, layers)
+    if count > layers * int(np.isfinite(weights).sum()):
+        raise _too_many(count, values.size)
     if not count:
         return 0.0
-    options = _options(values, _as_costs(values, costs)).astype(np.float64)
-    chances = _gibbs(options, _multiplier(options, count / values.size))
-    return float((chances * np.where(chances > 0, options, 0)).sum())
+    costs = _costs(values, weights, layers).astype(np.float64)
+    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
+    return float((chances * np.where(chances > 0, costs, 0)).sum())
+
+
+@cache
+def squares(layers: int) -> NDArray[np.float32]:
+    """The squared change of each value, 0 … 255, to the nearest that ends in each *layers* bits: (2^layers, 256)."""
+    ends, values = np.mgrid[: 1 << layers, :256].astype(np.uint8)
+    placed = place(values, ends, np.full_like(values, layers), np.zeros_like(values))
+    change: NDArray[np.float32] = placed.astype(np.float32) - values
+    return change * change
 
 
 class _Parts:
@@ -130,96 +141,61 @@ class _Parts:
         return slice(count * part // self.count, count * (part + 1) // self.count)
 
 
-def _as_costs(values: NDArray[np.uint8], costs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _too_many(count: int, size: int) -> CapacityError:
+    return CapacityError(f"{count} bits do not fit in {size} values")
+
+
+def _check(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int) -> None:
     if values.dtype != np.uint8 or values.ndim != 1:
         raise UsageError(f"expected values as uint8 (n,), not {values.dtype} {values.shape}")
-    if costs.ndim != 2 or len(costs) != values.size or costs.shape[1] % 2 or not 2 <= costs.shape[1] <= 14:
-        raise UsageError(
-            f"expected costs as float32 ({values.size}, 2d) for changes of up to d = 1–7, not {costs.shape}"
-        )
-    if not (costs >= 0).all():
-        raise UsageError("a cost is negative or no number")
+    if weights.shape != values.shape:
+        raise UsageError(f"expected weights as float32 {values.shape}, not {weights.shape}")
+    if not 2 <= layers <= 7:
+        raise UsageError(f"expected 2–7 layers, not {layers}")
+    if not weights.min(initial=0) >= 0:  # a NaN is not
+        raise UsageError("a weight is negative or no number")
+
+
+def _costs(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int) -> NDArray[np.float32]:
+    """What it costs each value to end in each bits, (2^layers, n)."""
+    costs = squares(layers)[:, values]
+    with np.errstate(invalid="ignore"):
+        costs *= weights
+    costs[values & (1 << layers) - 1, np.arange(values.size)] = 0  # also where a change costs infinitely much
     return costs
 
 
-def _reach(options: int) -> NDArray[np.int16]:
-    """The changes -d … d, to be added to values in a column each."""
-    return np.arange(-(options // 2), options // 2 + 1, dtype=np.int16)[:, None]
-
-
-def _options(values: NDArray[np.uint8], costs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What each change from -d to d costs, (2d + 1, n): infinite where it would leave 0 … 255."""
-    half = costs.shape[1] // 2
-    options = np.concatenate([costs[:, :half].T, np.zeros((1, values.size), np.float32), costs[:, half:].T])
-    reached = values + _reach(len(options))
-    options[(reached < 0) | (reached > 255)] = np.inf
-    return options
-
-
-@np.errstate(over="ignore")
-def _gibbs(options: NDArray[Any], multiplier: float) -> NDArray[Any]:
-    """The chances of each option, (k, n), in proportion to exp(-λ cost)."""
-    weights: NDArray[Any] = np.exp(multiplier * (options.min(0) - options))
-    weights /= weights.sum(0)
-    return weights
-
-
-def _entropy(chances: NDArray[Any]) -> float:
-    """Mean bits per value of chances (k, n)."""
-    return float(-(chances * np.log2(np.maximum(chances, 1e-30))).sum() / chances.shape[1])
-
-
-def _multiplier(options: NDArray[Any], rate: float) -> float:
-    """The λ at which the options (k, n) have an entropy of *rate* bits per value, or the nearest that is tried."""
-    low, high = -40.0, 40.0
-    for _ in range(32):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _entropy(_gibbs(options, 2**middle)) > rate else (low, middle)
-    return float(2**low)
-
-
-def _shares(parts: _Parts, values: NDArray[np.uint8], costs: NDArray[np.float32], count: int) -> tuple[int, ...]:
+def _shares(
+    parts: _Parts, values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, count: int
+) -> tuple[int, ...]:
     """How many of *count* bits each layer takes, judged by a sample of the values."""
-    levels: int = costs.shape[1].bit_length()
     if not count:
-        return (0,) * levels
-    sample = parts.order(0)[: 4 * _SAMPLE] if values.size else np.zeros(0, np.int64)
-    options = _options(values[sample], costs[sample])
-    rate = count / max(values.size, 1)
-    if not values.size or np.log2(np.isfinite(options).sum(0)).mean() < rate:
-        raise CapacityError(f"{count} bits do not fit in {values.size} values of these costs")
-    residues = (values[sample] + _reach(len(options))) % (1 << levels)
-    chances = _gibbs(options, _multiplier(options, rate))
-    known = []  # entropy of the highest bit, the highest two …
-    for level in range(levels)[::-1]:
-        prefixes = residues >> level
-        known.append(_entropy(np.stack([(chances * (prefixes == p)).sum(0) for p in range(1 << levels - level)])))
+        return (0,) * layers
+    if count > layers * values.size:
+        raise _too_many(count, values.size)
+    sample = parts.order(0)[:_SAMPLE]
+    costs = _costs(values[sample], weights[sample], layers)
+    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
+    # Entropy of the highest bit, the highest two …
+    known = [gibbs.entropy(chances.reshape(2**taken, -1, sample.size).sum(1)) for taken in range(1, layers + 1)]
     ends = [0, *(round(count * part / known[-1]) for part in known[:-1]), count]
     return tuple(end - begin for begin, end in pairwise(ends))
 
 
-def _place(values: NDArray[np.uint8], costs: NDArray[np.float32], messages: list[Bits]) -> NDArray[np.uint8]:
+def _place(
+    values: NDArray[np.uint8], weights: NDArray[np.float32], messages: list[Bits], coins: Bits
+) -> NDArray[np.uint8]:
     """Return *values* changed so that each layer, from the highest, has its message as syndrome."""
-    options = _options(values, costs)
-    reach = _reach(len(options))
-    reached = values + reach
+    layers = len(messages)
+    costs = _costs(values, weights, layers)
+    ends = np.zeros_like(values)
     left = sum(message.size for message in messages)
-    for level, message in zip(range(len(messages))[::-1], messages, strict=True):
-        multiplier = _multiplier(options[:, :_SAMPLE], left / values.size)
-        ones = reached >> level & 1 == 1
-        odds = _free_energy(options, ones, multiplier) - _free_energy(options, ~ones, multiplier)
+    for message in messages:
+        multiplier = gibbs.multiplier(costs[:, :_FEW], left / values.size)
+        zero, one = np.split(costs, 2)
+        odds = gibbs.free_energy(one, multiplier) - gibbs.free_energy(zero, multiplier)
         chosen = code((odds < 0).astype(np.uint8), np.abs(odds), message)
-        options[ones != chosen] = np.inf
+        costs = np.where(chosen, one, zero)
+        ends = (ends << 1 | chosen).astype(np.uint8)
         left -= message.size
-    chosen_change: NDArray[np.int16] = reach[options.argmin(0), 0]
-    return (values + chosen_change).astype(np.uint8)
-
-
-@np.errstate(over="ignore")
-def _free_energy(options: NDArray[np.float32], among: NDArray[np.bool_], multiplier: float) -> NDArray[np.float32]:
-    """-log(sum of exp(-λ cost)) over the options that are *among* these, infinite where none is allowed."""
-    exponents = np.where(among, options, np.float32(np.inf)) * multiplier
-    least = exponents.min(0)
-    base = np.where(np.isinf(least), np.float32(0), least)
-    energy: NDArray[np.float32] = least - np.log(np.maximum(np.exp(base - exponents).sum(0), 1))
-    return energy
+    return place(values, ends, np.full_like(values, layers), coins)

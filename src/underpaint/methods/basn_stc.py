@@ -1,7 +1,8 @@
 """Files in the least change that carries them, where neither eye nor machine looks.
 
-Head and body are those of :mod:`underpaint.sealed`, attention is that of ``basn``, but only who hides looks at it: it
-says what the square of a change costs, and :mod:`underpaint.trellis` finds the cheapest changes that carry the body.
+Head and body are those of :mod:`underpaint.sealed`. Attention is that of ``basn``, but only who hides looks at it, so it
+may look at all bits: it says what the square of a change costs, and :mod:`underpaint.trellis` finds the cheapest changes
+that carry the body.
 The larger the body, the more low bits of each value take part: 2, 3 or 4. Who reveals needs the key, and how many bits
 lie in each layer, which the head says.
 
@@ -138,7 +139,7 @@ class BASNSTC(sealed.Carrier):
             UsageError: a side of the cover is below 32 pixels.
             ModelError: the network is missing or altered.
         """
-        room = _Room.of(cover, attention(cover))
+        room = _Room.of(cover, attention(cover, whole=True))
         return Capacity(max(room.longest - sealed.OVERHEAD, 0), room.psnr(room.longest))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
@@ -147,12 +148,12 @@ class BASNSTC(sealed.Carrier):
         Raises:
             UsageError, ModelError: as for :meth:`capacity`.
         """
-        room = _Room.of(cover, attention(cover))
+        room = _Room.of(cover, attention(cover, whole=True))
         return sealed.largest(room.longest, room.psnr, psnr)
 
     def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
         """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""
-        attended = attention(cover)
+        attended = attention(cover, whole=True)
         room = _Room.of(cover, attended)
         if len(body) > room.longest:
             raise sealed.too_long(len(body), room.longest)

@@ -80,7 +80,7 @@ def test_before_training_it_measures_texture(attention: Attention) -> None:
         # Twice the contrast is about half an octave more, wherever it is measured.
         checks = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(32, 32).expand(1, 3, 64, 64)
         steps = [float(attention(contrast * checks)[:, :, 16:-16, 16:-16].mean()) for contrast in (16, 32, 64, 128)]
-    assert float(flat.min()) == float(flat.max())
+    assert float(flat.max()) - float(flat.min()) <= 1
     assert np.corrcoef(found.flatten(), -torch.log(plainness(seen)).flatten())[0, 1] > 0.5
     assert steps == sorted(steps)
     assert (steps[-1] - steps[0]) / 3 == pytest.approx(OCTAVE / 2, rel=0.3)

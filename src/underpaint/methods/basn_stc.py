@@ -1,8 +1,8 @@
 """Files in the least change that carries them, where neither eye nor machine looks.
 
-Head and body are those of :mod:`underpaint.sealed`. Attention is that of ``basn``, but only who hides looks at it, and so
-may look at all bits: it says what the square of a change costs. :mod:`underpaint.trellis` finds the cheapest changes
-that carry the body.
+Head and body are those of :mod:`underpaint.sealed`. Attention is that of ``basn``, but of all bits, as only who hides
+looks at it: it says what the square of a change costs. :mod:`underpaint.trellis` finds the cheapest changes that carry
+the body.
 The larger the body, the more low bits of each value take part: 2, 3 or 4. Who reveals needs the key, and how many bits
 lie in each layer, which the head says.
 

@@ -28,7 +28,7 @@ SHIFT = 8
 #: What the products of one sum, signs left out, stay below, in units of 2^-SHIFT.
 BOUND = 1 << 22
 #: Of which a bias takes this at most.
-_BIAS = 1 << 20
+_BIAS = 1 << 21
 #: Levels of an activation that a bias parameter of 1 adds, so that biases learn as fast as weights.
 _LEVELS = 64
 
@@ -51,19 +51,28 @@ class IntegerConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.stride, self.padding, self.peak = stride, (kernel - stride) // 2, peak
+        self.centre = (peak + 1) // 2
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """The integer weights and biases, in units of 2^-SHIFT, with the gradient of the parameters.
 
-        Weights of an output whose sum might leave the bound are scaled down.
+        Weights of an output whose sum might leave the bound are scaled down. The bias parameter is what comes out where
+        all inputs are in the middle of their range: with inputs that are never negative, weights that change a little
+        would else shift all outputs.
         """
         room = (BOUND - _BIAS) / self.peak - self.weight[0].numel()  # rounding adds at most a half for each
         weight = self.weight * 2**SHIFT
         total = weight.detach().abs().sum((1, 2, 3), keepdim=True)
         weight = weight * (room / total.clamp(min=room))
-        bias = (self.bias * (_LEVELS << SHIFT)).clamp(1 - _BIAS, _BIAS - 1)
-        return _straight_through(weight, weight.round()), _straight_through(bias, bias.round())
+        weight = _straight_through(weight, weight.round())
+        bias = self.bias * (_LEVELS << SHIFT) - self.centre * weight.sum((1, 2, 3))
+        return weight, _straight_through(bias, bias.round()).clamp(1 - _BIAS, _BIAS - 1)
+
+    @torch.no_grad()
+    def fill(self, bias: float) -> None:
+        """Make *bias*, in units of 64 levels, what comes out where all inputs are 0."""
+        self.bias.copy_(bias + self.centre * self.weight.sum((1, 2, 3)) / _LEVELS)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""

@@ -126,8 +126,6 @@ class Attention(nn.Module):
         detail = cast("IntegerConv", self.up[1])
         head.zero_()
         detail.weight.zero_()
-        detail.bias.fill_(0.5)  # the same everywhere, from where it can rise and fall
-        self.head.bias.fill_(1.0)
         texture[:36] = 0
         for value in range(12):  # colour and place in a square of 2×2, as PixelShuffle counts them
             colour, (down, across) = value // 4, divmod(value % 4, 2)
@@ -148,6 +146,10 @@ class Attention(nn.Module):
         for weight in (stem, texture, detail.weight, head):
             # Not so much that one is rounded to another integer, but so that they do not all change at once.
             weight.add_((torch.rand_like(weight) - 0.5) * 0.99 / 2**SHIFT)
+        for layer in (self.stem, self.texture, self.smooth):
+            layer.fill(0)
+        detail.fill(0.5)  # the same everywhere, from where it can rise and fall
+        self.head.fill(1)
 
 
 class Teacher:

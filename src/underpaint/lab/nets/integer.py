@@ -72,7 +72,8 @@ class IntegerConv(nn.Module):
     @torch.no_grad()
     def fill(self, bias: float) -> None:
         """Make *bias*, in units of 64 levels, what comes out where all inputs are 0."""
-        self.bias.copy_(bias + self.centre * self.weight.sum((1, 2, 3)) / _LEVELS)
+        weight, _ = self.integers()
+        self.bias.copy_(bias + self.centre * weight.sum((1, 2, 3)) / (_LEVELS << SHIFT))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""

@@ -30,7 +30,8 @@ def layer(
     with torch.no_grad():
         made.weight.mul_(scale)
         made.bias.normal_()
-    return made
+        made.middle.uniform_(0, PEAK)
+    return made.eval()
 
 
 def activations(seed: int, channels: int = 5, side: int = 12, peak: int = PEAK) -> Tensor:
@@ -111,6 +112,27 @@ def test_roundings_have_the_gradient_1() -> None:
     assert bool(made.weight.grad.any())
 
 
+def test_what_is_clipped_can_come_back() -> None:
+    made = layer()
+    with torch.no_grad():
+        made.bias.fill_(100.0)
+    out = made(activations(0))
+    assert torch.equal(out, torch.full_like(out, PEAK))
+    out.sum().backward()
+    assert made.bias.grad is not None
+    assert bool((made.bias.grad > 0).all())
+
+
+def test_biases_are_what_comes_out_of_mean_inputs() -> None:
+    made = layer(scale=0.1).train()
+    with torch.no_grad():
+        made.bias.copy_(torch.linspace(1, 3, 7))
+        x = 100 + activations(0) % 50
+        for _ in range(60):
+            out = made(x)[:, :, 1:-1, 1:-1]
+    assert out.mean((0, 2, 3)).numpy() == pytest.approx(64 * np.linspace(1, 3, 7), abs=6)
+
+
 def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(IntegerConv(3, 8, 2, stride=2), nn.Sequential(IntegerConv(8, 4, 3)), nn.PixelShuffle(2))
@@ -122,6 +144,7 @@ def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
     assert network.training
     assert before.keys() == network.state_dict().keys()
     x = activations(3, channels=3)
+    network.eval()
     with torch.no_grad():
         assert torch.equal(still(x), network(x))
         assert torch.equal(still.double()(x.double()).float(), network(x))

@@ -29,6 +29,10 @@ SHIFT = 8
 BOUND = 1 << 22
 #: Of which a bias takes this at most.
 _BIAS = 1 << 21
+#: How fast running means follow.
+_MEMORY = 0.1
+#: Share of the gradient that also reaches what is clipped, or what is clipped everywhere would never change again.
+_LEAK = 0.01
 #: Levels of an activation that a bias parameter of 1 adds, so that biases learn as fast as weights.
 _LEVELS = 64
 
@@ -51,35 +55,33 @@ class IntegerConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.stride, self.padding, self.peak = stride, (kernel - stride) // 2, peak
-        self.centre = (peak + 1) // 2
+        self.middle: Tensor
+        self.register_buffer("middle", torch.full((inputs,), peak / 2))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """The integer weights and biases, in units of 2^-SHIFT, with the gradient of the parameters.
 
         Weights of an output whose sum might leave the bound are scaled down. The bias parameter is what comes out where
-        all inputs are in the middle of their range: with inputs that are never negative, weights that change a little
-        would else shift all outputs.
+        all inputs are as their running mean (mean-only batch normalisation, Salimans and Kingma 2016): inputs are never
+        negative, and weights that change a little would else shift all outputs.
         """
         room = (BOUND - _BIAS) / self.peak - self.weight[0].numel()  # rounding adds at most a half for each
         weight = self.weight * 2**SHIFT
         total = weight.detach().abs().sum((1, 2, 3), keepdim=True)
         weight = weight * (room / total.clamp(min=room))
         weight = _straight_through(weight, weight.round())
-        bias = self.bias * (_LEVELS << SHIFT) - self.centre * weight.sum((1, 2, 3))
+        bias = self.bias * (_LEVELS << SHIFT) - weight.sum((2, 3)) @ self.middle
         return weight, _straight_through(bias, bias.round()).clamp(1 - _BIAS, _BIAS - 1)
-
-    @torch.no_grad()
-    def fill(self, bias: float) -> None:
-        """Make *bias*, in units of 64 levels, what comes out where all inputs are 0."""
-        weight, _ = self.integers()
-        self.bias.copy_(bias + self.centre * weight.sum((1, 2, 3)) / (_LEVELS << SHIFT))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""
+        if self.training:
+            self.middle.lerp_(x.detach().mean((0, 2, 3)), _MEMORY)
         weight, bias = self.integers()
         x = functional.conv2d(x, weight / 2**SHIFT, (bias + 0.5) / 2**SHIFT, self.stride, self.padding)
-        return _straight_through(x, x.floor()).clamp(0, PEAK)
+        clipped, beyond = _straight_through(x, x.floor()).clamp(0, PEAK), x - x.clamp(0, PEAK)
+        return _straight_through(clipped + _LEAK * beyond, clipped)
 
 
 class FrozenConv(nn.Module):

@@ -12,9 +12,8 @@ on some values, and a single one shifts all bits that follow. Here one network o
 (:mod:`underpaint.lab.nets.integer`) sees the upper four bits, and embedding changes only the lower four. It is shown
 whole pictures as well, for coders whose receiver needs no attention.
 
-Before training it is a measure of texture: the logarithm of the mean size of the Laplacian in a window of 7×7. What it
-learns is to allocate: a payload drawn at random is embedded in thought, with the noise that disturbs least for the
-costs that attention says, and the noise is to fall
+What it learns is to allocate: a payload drawn at random is embedded in thought, with the noise that disturbs least for
+the costs that attention says, and the noise is to fall
 
 * where features of frozen task networks do not follow it (the paper's MFD). To first order the squared change of
   features is the noise's variance times the squared gradient of their random projections, summed over all values;
@@ -33,7 +32,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -43,7 +42,7 @@ from torch.nn import functional
 from underpaint.errors import UsageError
 from underpaint.lab.model import Entry
 from underpaint.lab.nets.classifiers import Inverted, Mixing
-from underpaint.lab.nets.integer import PEAK, SHIFT, IntegerConv
+from underpaint.lab.nets.integer import PEAK, IntegerConv
 from underpaint.lab.nets.resnet import BasicBlock
 from underpaint.lab.recipe import Recipe
 from underpaint.lab.shipped import shipped
@@ -82,8 +81,6 @@ class ExactRecipe(Recipe):
     features: float = 1.0
     texture: float = 4.0
     error: float = 0.5
-    #: Holds attention in the middle of its range, where nothing else does: only differences allocate.
-    level: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,7 +106,15 @@ class Attention(nn.Module):
         )
         self.head = IntegerConv(_TEXTURE, 3, 3, peak=2 * PEAK)
         self.smooth = IntegerConv(3, 12, 3).requires_grad_(False)
-        self._measure_texture()
+        with torch.no_grad():
+            # The same everywhere, in the middle of the range: only differences allocate.
+            self.head.weight.zero_()
+            self.head.bias.fill_(2.0)
+            self.smooth.weight.zero_()
+            for value in range(12):  # between four places of half the resolution: 9, 3, 3 and 1 sixteenth
+                rows, columns = (torch.tensor([1.0 - far, 3, far]) / 4 for far in divmod(value % 4, 2))
+                self.smooth.weight[value, value // 4] = torch.outer(rows, columns)
+            self.smooth.bias.fill_(2.0)
 
     def forward(self, view: Tensor) -> Tensor:
         """Integers 0…255, ``(B, 3, H, W)``, of a picture in levels, its low bits cleared or not, ``(B, 3, H, W)``."""
@@ -118,38 +123,6 @@ class Attention(nn.Module):
         detail = self.up(quarter + self.eighth(quarter))
         attention: Tensor = functional.pixel_shuffle(self.smooth(self.head(texture + detail)), 2)
         return attention
-
-    @torch.no_grad()
-    def _measure_texture(self) -> None:
-        """Make it the logarithm of the mean size of the Laplacian around each value, by three slopes that end."""
-        stem, texture, head = self.stem.weight, self.texture.weight, self.head.weight
-        detail = cast("IntegerConv", self.up[1])
-        head.zero_()
-        detail.weight.zero_()
-        texture[:36] = 0
-        for value in range(12):  # colour and place in a square of 2×2, as PixelShuffle counts them
-            colour, (down, across) = value // 4, divmod(value % 4, 2)
-            for sign in (0, 1):
-                kernel = stem[2 * value + sign]
-                kernel.zero_()
-                kernel[colour, 2 + down, 2 + across] = 1.0
-                for y, x in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-                    kernel[colour, 2 + down + y, 2 + across + x] = -0.25
-                kernel *= 1 - 2 * sign
-            for slope in range(3):
-                texture[12 * slope + value, 8 * colour : 8 * colour + 8] = 4.0**slope / 32
-                head[colour, 12 * slope + value, 1, 1] = 0.125 / 4
-        self.smooth.weight.zero_()
-        for value in range(12):  # between four places of half the resolution: 9, 3, 3 and 1 sixteenth
-            rows, columns = (torch.tensor([1.0 - far, 3, far]) / 4 for far in divmod(value % 4, 2))
-            self.smooth.weight[value, value // 4] = torch.outer(rows, columns)
-        for weight in (stem, texture, detail.weight, head):
-            # Not so much that one is rounded to another integer, but so that they do not all change at once.
-            weight.add_((torch.rand_like(weight) - 0.5) * 0.99 / 2**SHIFT)
-        for layer in (self.stem, self.texture, self.smooth):
-            layer.fill(0)
-        detail.fill(0.5)  # the same everywhere, from where it can rise and fall
-        self.head.fill(1)
 
 
 class Teacher:
@@ -206,7 +179,7 @@ class Exact(nn.Module):
         Every second picture is seen whole, the others with their low bits cleared. What disturbs is counted in a part
         of each that lies anywhere, so that attention learns no grid of the teachers', and no border.
 
-        Part ``attention``: ``features``, unless there are no teachers, ``texture``, ``error`` and ``level``.
+        Part ``attention``: ``features``, unless there are no teachers, ``texture`` and ``error``.
         """
         recipe = self.recipe
         low, high = math.log(recipe.lowest_payload), math.log(recipe.highest_payload)
@@ -221,7 +194,6 @@ class Exact(nn.Module):
         losses = {
             "texture": recipe.texture * _logarithm(change * plainness(levels)[part]),
             "error": recipe.error * _logarithm(change),
-            "level": recipe.level * (attention / PEAK - 0.5).square().mean(),
         }
         if self._teachers:
             followed = torch.stack([teacher.sensitivity(images[part]) for teacher in self._teachers]).sum(0)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from underpaint.secret.keys import Key
     from underpaint.types import Image
 
+#: What a squared change of 1 costs, by attention.
+WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
 #: How many low bits of each value may take part.
 _LAYERS = (2, 3, 4)
 _MOST = max(_LAYERS)
@@ -45,8 +47,6 @@ _WORTH = 0.03
 #: How much larger the squared change is than with the best of all codes, by bits per value: as measured.
 _RATES = (0.005, 0.02, 0.05, 0.2, 0.4, 0.8, 1.3, 1.6, 2.5, 2.7)
 _LOSSES = (1.40, 1.285, 1.20, 1.165, 1.125, 1.097, 1.08, 1.10, 1.10, 1.12)
-#: What a squared change of 1 costs, by attention.
-_WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
 #: So far from 0 and 255 the nearest value that ends in wanted bits is always there.
 _INNER = 1 << _MOST - 1
 #: Values that are counted at a time.
@@ -104,7 +104,7 @@ class _Room:
         if rate > layers:
             return _Best(layers, math.inf, math.inf)
         squares = trellis.squares(layers)[:, self.margin].astype(np.float64)
-        weights = _WEIGHTS[self.attention]
+        weights = WEIGHTS[self.attention]
         chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
         return _Best(layers, float(weights @ changes), float(changes.sum()))
@@ -159,7 +159,7 @@ class BASNSTC(sealed.Carrier):
             raise sealed.too_long(len(body), room.longest)
         layers = room.best(len(body)).layers
         free, bits = _free(cover), np.unpackbits(np.frombuffer(body, np.uint8))
-        weights = _WEIGHTS[attended.reshape(-1)[free]]
+        weights = WEIGHTS[attended.reshape(-1)[free]]
         container = cover.copy()
         try:
             container.reshape(-1)[free], counts = trellis.embed(cover.reshape(-1)[free], bits, weights, layers, key)

@@ -133,7 +133,7 @@ class BASNSTC(sealed.Carrier):
     details = _HIGHER.size
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name; a little over a byte per pixel, less where it is black or white.
+        """What fits, whatever the file's name and the picture; 1.2 bytes per pixel, less the head.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
@@ -158,14 +158,15 @@ class BASNSTC(sealed.Carrier):
         if len(body) > room.longest:
             raise sealed.too_long(len(body), room.longest)
         layers = room.best(len(body)).layers
-        free, bits = _free(cover), np.unpackbits(np.frombuffer(body, np.uint8))
-        weights = WEIGHTS[attended.reshape(-1)[free]]
-        container = cover.copy()
+        values, attended = (each.reshape(-1)[_free(cover)] for each in (cover, attended))
+        bits = np.unpackbits(np.frombuffer(body, np.uint8))
         try:
-            container.reshape(-1)[free], counts = trellis.embed(cover.reshape(-1)[free], bits, weights, layers, key)
+            carrying, counts = trellis.embed(values, bits, WEIGHTS[attended], layers, key)
         except CapacityError:
             hint = "hide less, take a larger picture, or hide it by basn"
             raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
+        container = cover.copy()
+        container.reshape(-1)[_free(cover)] = carrying
         higher = (0,) * (_MOST - layers) + counts[:-1]
         return container, Header(layers, len(body), _HIGHER.pack(*higher))
 

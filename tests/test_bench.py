@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from underpaint import bench, image, samples
-from underpaint.bench import Case, Result, process, report
+from underpaint.bench import Case, Result, process, report, trellis
 from underpaint.bench.__main__ import main
 from underpaint.bench.pictures import crops, pictures_in, spread
 from underpaint.bench.result import Timing, read
@@ -109,7 +109,9 @@ def test_result_file_is_read_as_written(result: Result, tmp_path: Path) -> None:
     assert str(Path.cwd()) not in file.read_text()
 
 
-@pytest.mark.parametrize(("method", "option", "size"), [("stdm", "-m", len(process.MESSAGE)), ("lsb", "-f", 500)])
+@pytest.mark.parametrize(
+    ("method", "option", "size"), [("stdm", "-m", len(process.MESSAGE)), ("lsb", "-f", 500), ("basn-stc", "-f", 500)]
+)
 def test_speed_times_whole_processes(
     method: str, option: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +137,22 @@ def test_speed_takes_the_median_and_the_peak(monkeypatch: pytest.MonkeyPatch) ->
     row = process.timed("it", ["it"], 7, 8)
     assert row == Timing("it", 7, 8, (0.3, 0.1, 0.2), 7.0)
     assert row.seconds == 0.2
+
+
+def test_searches_are_held_against_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trellis, "VALUES", 4000)
+    bench.run("trellis", results=tmp_path)
+    result = read(tmp_path / "trellis" / "basn-stc.json")
+    assert isinstance(result, bench.Searches)
+    assert result == bench.Searches.read(result.write(tmp_path))
+    assert {(row.rate, row.layers) for row in result.rows} == set(trellis.LAYERS.items())
+    assert len(result.rows) == 16
+    for row in result.rows:
+        assert 0 < row.excess < 1
+        assert row.speed == 4000 / np.median(row.runs)
+    table = report.markdown(result)
+    assert f"| equal | 0.4 | {100 * result.rows[1].excess:.1f} % | {result.rows[1].speed / 1e6:.2f} million |" in table
+    assert "| basn-stc, photographs | 2.0 | " in table
 
 
 def test_watch_measures_and_hands_on(capfd: pytest.CaptureFixture[str]) -> None:
@@ -235,7 +253,7 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
     carry = list(bench.carriers())
     assert "stdm" in carry
     assert "lsb" not in carry
-    others = {"speed": list(METHODS), bench.BASN: [bench.PUBLISHED, *bench.DESIGNS]}
+    others = {"speed": list(METHODS), bench.BASN: [bench.PUBLISHED, *bench.DESIGNS], bench.TRELLIS: ["basn-stc"]}
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES
     }
@@ -267,6 +285,8 @@ def test_publish_does_without_matplotlib(
         (lambda: bench.run("channels"), "channels is measured for one method"),
         (lambda: bench.speed("none"), "no method is called 'none'"),
         (lambda: bench.speed("stdm", jobs=2), "one process at a time"),
+        (lambda: bench.searches("lsb"), "trellis is that of basn-stc"),
+        (lambda: bench.searches("basn-stc", jobs=2), "one process at a time"),
         (lambda: bench.channels("lsb"), "'lsb' carries no bits"),
         (lambda: bench.messages("none"), "no method is called 'none'"),
         (lambda: bench.messages("stdm", cases=[Case(8, 40, ("telex",))]), "telex"),

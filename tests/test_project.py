@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from underpaint import samples
-from underpaint.bench import GRIDS, PUBLISHED, RESULTS, TABLES, Paper, Placements, Result, Speed, report
+from underpaint.bench import GRIDS, PUBLISHED, RESULTS, TABLES, Paper, Placements, Result, Searches, Speed, report
 from underpaint.bench.carrier import PSNRS
 from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.placed import Published
@@ -81,6 +81,9 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
             assert len(timing.runs) == RUNS
             assert min(timing.runs) > 0
             assert timing.peak_mb > 0
+        return
+    if isinstance(result, Searches):
+        assert all(row.excess > 0 and min(row.runs) > 0 for row in result.rows)
         return
     if isinstance(result, Placements):
         for placed in result.rows:

@@ -142,7 +142,7 @@ def test_no_message_changes_nothing() -> None:
 
 def test_columns_have_their_ends_set_and_differ() -> None:
     for width in range(1, 35):
-        columns = binary._columns(width).tolist()
+        columns = binary._columns(width)
         assert len(set(columns)) == len(columns) == width
         assert all(513 & column == 513 and column < 1024 for column in columns)
 
@@ -311,7 +311,7 @@ def test_memory_is_bounded() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         print(f"{layers} layers, {rate} bits: {peak >> 20} MiB")
-        assert peak < module._WORKERS * 64 << 20
+        assert peak < module._WORKERS * 150 << 20
 
 
 # --- the bound, and what cannot be meant

@@ -4,14 +4,16 @@
 
     pictures ─► channels │ messages │ at_equal_psnr ─► Result ─┬► results/<table>/<method>.json ─► report
              ├► placements ─────────────────────► Placements ─┤
-             └► speed ───────────────────────────────► Speed  ─┤
+             ├► speed ───────────────────────────────► Speed  ─┤
+             └► searches ──────────────────────────► Searches ─┤
                                              Paper, Published ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
 PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
 that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
-a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes.
-``report`` shows all of it: on the screen, as plots, in Markdown.
+a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes,
+``searches`` the trellis alone, and holds what it pays against the bound. ``report`` shows all of it: on the screen, as
+plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.sweep import carriers
+from underpaint.bench.trellis import METHOD, TRELLIS, Searches, searches
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 
@@ -43,10 +46,12 @@ __all__ = [
     "GRIDS",
     "PUBLISHED",
     "TABLES",
+    "TRELLIS",
     "Case",
     "Paper",
     "Placements",
     "Result",
+    "Searches",
     "Speed",
     "Table",
     "at_equal_psnr",
@@ -55,6 +60,7 @@ __all__ = [
     "messages",
     "placements",
     "run",
+    "searches",
     "speed",
 ]
 
@@ -65,7 +71,7 @@ class Table:
 
     #: One line for help and listings.
     summary: str
-    measure: Callable[..., Result | Speed | Placements]
+    measure: Callable[..., Result | Speed | Placements | Searches]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
@@ -95,6 +101,7 @@ TABLES = {
         together=True,
         payload=True,
     ),
+    TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
 }
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")
@@ -114,7 +121,7 @@ def run(
 
     Args:
         table: key of :data:`TABLES`.
-        method: one of those that the table is for; where they are compared, None measures all of them.
+        method: one of those that the table is for; where they are compared, or where there is one, None measures all.
         images: folder of pictures; the samples by default.
         payload: file to hide, where the table takes one; random bytes by default.
         results: folder to write to. A paper's numbers are shown beside ours if they lie in it.
@@ -131,7 +138,7 @@ def run(
     if table not in TABLES:
         raise UsageError(f"no table is called '{table}'", hint=f"the tables are {', '.join(TABLES)}")
     asked = TABLES[table]
-    if method is None and not asked.together:
+    if method is None and not asked.together and len(list(asked.methods())) > 1:
         raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(asked.methods())}")
     if payload is not None and not asked.payload:
         raise UsageError(f"{table} takes no payload", hint="leave --payload out")

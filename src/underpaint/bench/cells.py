@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from underpaint.bench.result import Paper, Result, Speed
+from underpaint.bench.trellis import TRELLIS, Searches
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _READ_AS = {
     "channels": "Wrong bits before error correction; in brackets the 95 % interval, as if bits were independent (those "
     "of one crop are not quite); then the share of crops without a wrong bit.",
     "messages": "Refused are pictures that hide declined, for the message would not have survived or not have fitted.",
+    TRELLIS: "In two layers, at 2 bits per value in three. What is paid is the sum of squared changes, each times its "
+    "value's cost; the bound is what the best of all codes pays. Speed is that of embedding with all cores, everything "
+    "included but the costs: the median of three runs.",
     "speed": "Whole processes, one at a time, with a passphrase: median time of three runs, most memory of any.",
 }
 
@@ -50,6 +54,8 @@ def single(result: Measured) -> Shown:
         return Shown(_paper(result), cited(result.source))
     if isinstance(result, Speed):
         cells = _speed(result)
+    elif isinstance(result, Searches):
+        cells = _searches(result)
     elif isinstance(result, Result):
         cells = (_messages if result.table == "messages" else _channels)(result)
     else:
@@ -139,6 +145,15 @@ def _speed(result: Speed) -> Cells:
         for row in result.rows
     ]
     return [["command", "picture", "payload", "time", "memory"], *lines]
+
+
+def _searches(result: Searches) -> Cells:
+    """One line per kind of costs and rate."""
+    lines = [
+        [row.costs, f"{row.rate:.1f}", f"{100 * row.excess:.1f} %", f"{row.speed / 1e6:.2f} million"]
+        for row in result.rows
+    ]
+    return [["costs", "bits per value", "paid above the bound", "values per second"], *lines]
 
 
 def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str, list[Row]]]:

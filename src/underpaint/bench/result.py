@@ -1,10 +1,11 @@
-"""What is measured and what papers publish, but for :mod:`underpaint.bench.placed`: where it comes from, the numbers.
+"""What is measured and what papers publish, but for ``bench.placed`` and ``trellis``: where it comes from, the numbers.
 
 ::
 
     Measured ─┬─ Result ─┬─ Ablation    counted behind channels; of a network that was trained for it
               │          └─ Gain        of a method with some of its parts, beside the method without them
               ├─ Speed                  seconds and memory
+              ├─ Searches               what the trellis pays and how fast it is
               ├─ Paper                  what somebody else has published
               └─ Placements, Published  messages in pictures that stay as they are
 """
@@ -20,6 +21,7 @@ import numpy as np
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
+from underpaint.bench.trellis import TRELLIS, Searches
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
@@ -279,5 +281,11 @@ def read(file: Path) -> Measured:
     table = file.parent.name
     if file.stem == PAPER:
         return (Published if table == BASN else Paper).read(file)
-    kinds: dict[str, type[Measured]] = {ABLATION: Ablation, NETWORKS: Gain, BASN: Placements, "speed": Speed}
+    kinds: dict[str, type[Measured]] = {
+        ABLATION: Ablation,
+        NETWORKS: Gain,
+        BASN: Placements,
+        TRELLIS: Searches,
+        "speed": Speed,
+    }
     return kinds.get(table, Result).read(file)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from underpaint.secret.keys import Key
     from underpaint.types import Image
 
+#: What a squared change of 1 costs, by attention.
+WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
 #: How many low bits of each value may take part.
 _LAYERS = (2, 3, 4)
 _MOST = max(_LAYERS)
@@ -41,12 +43,11 @@ _MOST = max(_LAYERS)
 _HIGHER = struct.Struct(">3I")
 #: Bits per value that are promised: below 4, for layers that are full leave nothing to choose.
 _RATE = 3.2
-#: A layer more has to save more than this share of the cost.
-_WORTH = 0.01
-#: How much larger the squared change is than with the best of all codes, by bits per value; as measured.
-_RATES, _LOSSES = (0.03, 0.1, 0.4, 0.8), (1.23, 1.17, 1.125, 1.1)
-#: What a squared change of 1 costs, by attention.
-_WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
+#: A layer more has to save more than this share of the cost, by the best of all codes: ours loses some in each layer.
+_WORTH = 0.03
+#: How much larger the squared change is than with the best of all codes, by bits per value: as measured.
+_RATES = (0.005, 0.02, 0.05, 0.2, 0.4, 0.8, 1.3, 1.6, 2.5, 2.7)
+_LOSSES = (1.40, 1.285, 1.20, 1.165, 1.125, 1.097, 1.08, 1.10, 1.10, 1.12)
 #: So far from 0 and 255 the nearest value that ends in wanted bits is always there.
 _INNER = 1 << _MOST - 1
 #: Values that are counted at a time.
@@ -104,7 +105,7 @@ class _Room:
         if rate > layers:
             return _Best(layers, math.inf, math.inf)
         squares = trellis.squares(layers)[:, self.margin].astype(np.float64)
-        weights = _WEIGHTS[self.attention]
+        weights = WEIGHTS[self.attention]
         chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
         return _Best(layers, float(weights @ changes), float(changes.sum()))
@@ -133,7 +134,7 @@ class BASNSTC(sealed.Carrier):
     details = _HIGHER.size
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name; a little over a byte per pixel, less where it is black or white.
+        """What fits, whatever the file's name and the picture; 1.2 bytes per pixel, less the head.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
@@ -158,14 +159,15 @@ class BASNSTC(sealed.Carrier):
         if len(body) > room.longest:
             raise sealed.too_long(len(body), room.longest)
         layers = room.best(len(body)).layers
-        free, bits = _free(cover), np.unpackbits(np.frombuffer(body, np.uint8))
-        weights = _WEIGHTS[attended.reshape(-1)[free]]
-        container = cover.copy()
+        values, attended = (each.reshape(-1)[_free(cover)] for each in (cover, attended))
+        bits = np.unpackbits(np.frombuffer(body, np.uint8))
         try:
-            container.reshape(-1)[free], counts = trellis.embed(cover.reshape(-1)[free], bits, weights, layers, key)
+            carrying, counts = trellis.embed(values, bits, WEIGHTS[attended], layers, key)
         except CapacityError:
             hint = "hide less, take a larger picture, or hide it by basn"
             raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
+        container = cover.copy()
+        container.reshape(-1)[_free(cover)] = carrying
         higher = (0,) * (_MOST - layers) + counts[:-1]
         return container, Header(layers, len(body), _HIGHER.pack(*higher))
 

@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_STRIP = 1 << 13  # columns at a time, so that they stay in the cache
+_NEGLIGIBLE = np.float32(-80)
 _NEVER = 1e30  # no other option is as dear, and times a chance of 0 it is 0
 
 
@@ -31,12 +33,15 @@ def chances(costs: NDArray[Any], multiplier: float) -> NDArray[Any]:
 @np.errstate(over="ignore")
 def free_energy(costs: NDArray[np.float32], multiplier: float) -> NDArray[np.float32]:
     """-log(sum of exp(-λ cost)) over the options, ``(n,)``; infinite where none is allowed."""
-    exponents = costs * np.float32(multiplier)
-    least: NDArray[np.float32] = exponents.min(0)
-    exponents -= np.where(np.isinf(least), np.float32(0), least)
-    np.negative(exponents, out=exponents)
-    least -= np.log(np.maximum(np.exp(exponents, out=exponents).sum(0), 1))
-    return least
+    energy = np.empty(costs.shape[1], np.float32)
+    for start in range(0, energy.size, _STRIP):
+        exponents = costs[:, start : start + _STRIP] * np.float32(-multiplier)
+        most = exponents.max(0)
+        exponents -= np.maximum(most, -np.float32(_NEVER))
+        np.maximum(exponents, _NEGLIGIBLE, out=exponents)  # below, exp is slow
+        np.exp(exponents, out=exponents)
+        energy[start : start + _STRIP] = -most - np.log(np.maximum(exponents.sum(0), 1))
+    return energy
 
 
 @np.errstate(over="ignore")

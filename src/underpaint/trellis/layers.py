@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from underpaint.types import Bits
 
 _PART = 1 << 18
-_SAMPLE = 1 << 16  # how many values the shares of the layers are found on
+_SAMPLE = 1 << 14  # how many values the shares of the layers are found on
 _FEW = 1 << 12  # how many of a part its λ is found on
-_WORKERS = min(os.cpu_count() or 1, 4)  # each takes some 60 MB
+_WORKERS = min(os.cpu_count() or 1, 4)  # each takes some 150 MB
 
 
 def embed(
@@ -136,6 +136,11 @@ class _Parts:
         members = self._members(part)
         return members[self._source.permutation(f"trellis order {part}", members.size)]
 
+    def sample(self, count: int) -> NDArray[np.int64]:
+        """The indices of *count* values or a few more, from everywhere."""
+        members = self._members(0)
+        return members[:: max(members.size // count, 1)]
+
     def share(self, part: int, count: int) -> slice:
         """A part's share of *count* bits."""
         return slice(count * part // self.count, count * (part + 1) // self.count)
@@ -158,7 +163,7 @@ def _check(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int)
 
 def _costs(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int) -> NDArray[np.float32]:
     """What it costs each value to end in each bits, (2^layers, n)."""
-    costs = squares(layers)[:, values]
+    costs = squares(layers).take(values, axis=1)  # an index would lay them out the other way round
     with np.errstate(invalid="ignore"):
         costs *= weights
     costs[values & (1 << layers) - 1, np.arange(values.size)] = 0  # also where a change costs infinitely much
@@ -173,7 +178,7 @@ def _shares(
         return (0,) * layers
     if count > layers * values.size:
         raise _too_many(count, values.size)
-    sample = parts.order(0)[:_SAMPLE]
+    sample = parts.sample(_SAMPLE)
     costs = _costs(values[sample], weights[sample], layers)
     chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
     # Entropy of the highest bit, the highest two …

@@ -40,7 +40,7 @@ OUTPUTS = (
     *((".jpg", None), (".jpg", 80), (".webp", 85), (".avif", None), (".avif", 75), (".jp2", 42)),
 )
 #: Payloads, as powers of ten of bytes: what most pictures hold.
-LONGEST = {"stdm": 2.5, "robust": 1.5, "basn": 5.0, "basn-stc": 4.5, "lsb": 5.5}
+LONGEST = {"stdm": 2.5, "robust": 1.5, "basn": 5.0, "basn-stc": 5.0, "lsb": 5.5}
 MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 
 

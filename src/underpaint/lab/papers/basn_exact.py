@@ -276,5 +276,5 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 
 #: Of the four classifiers two teach it, the others judge it.
-_RECIPE = ExactRecipe(steps=4000, batch=8, crop=80, learning_rate=1e-3, warmup=100, decay="cosine", clip=1.0, ema=0.99)
+_RECIPE = ExactRecipe(steps=3000, batch=8, crop=80, learning_rate=1e-3, warmup=100, decay="cosine", clip=1.0, ema=0.99)
 RECIPES = {"basn-exact": Entry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

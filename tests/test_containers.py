@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from underpaint import app, marks, sync
@@ -18,6 +19,11 @@ from underpaint.types import Payload
 FOLDER = Path(__file__).parent / "containers"
 
 
+def bytes_(count: int) -> bytes:
+    """Some that cannot be compressed."""
+    return np.random.default_rng(1).bytes(count)
+
+
 @pytest.mark.parametrize(
     ("name", "payload", "passphrase"),
     [
@@ -25,6 +31,9 @@ FOLDER = Path(__file__).parent / "containers"
         ("stdm-14", Payload(b"\x00\x01 bytes, version 1"), "drawing"),
         ("stdm-35", Payload.from_text("a longer message of 40 letters, version 1"), "drawing"),
         ("lsb", Payload(b"version 1" * 50, "file", "one.bin"), "drawing"),
+        ("basn", Payload(bytes_(700), "file", "one.bin"), "drawing"),
+        ("basn-stc-2", Payload(bytes_(500), "file", "one.bin"), "drawing"),
+        ("basn-stc-4", Payload(bytes_(12_000), "file", "one.bin"), "drawing"),
         ("robust-512", Payload.from_text("no. one"), None),
         ("robust-256", Payload(b"\x00\x01 v1"), "drawing"),
         ("robust-small", Payload.from_text("v1"), "drawing"),

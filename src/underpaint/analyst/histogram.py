@@ -73,7 +73,8 @@ def tail(statistic: NDArray[np.float64], degrees: NDArray[np.int64]) -> NDArray[
         part = (degrees % 2 == twice % 2) & (twice <= degrees - 2)
         exponent = (twice / 2 * log if twice else 0) - x - math.lgamma(twice / 2 + 1)
         chance += np.where(part, np.exp(exponent), 0)
-    return np.minimum(chance, 1.0, dtype=np.float64)
+    bounded: NDArray[np.float64] = np.minimum(chance, 1)
+    return bounded
 
 
 def _passed(even: NDArray[np.int64], odd: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,11 +26,11 @@ def weighted_stego(image: Plane) -> float | None:
     """Estimate by how far, in the direction of their lowest bit, values lie from what is foretold of them.
 
     After J. Fridrich, M. Goljan: On estimation of secret message length in LSB steganography in spatial domain, 2004,
-    and A. Ker, R. Böhme: Revisiting weighted stego-image steganalysis, 2008. A value is foretold by its eight neighbours
-    and, in a colour picture, by the same nine places in the other colours, by least squares over the picture. It weighs
-    1 / (1 + the mean squared error of its neighbours); clipped values and their neighbours do not weigh. Where lowest
-    bits resemble their neighbours', as in flat places, the estimate is too large; it is divided by what they make of
-    it. None below about 270 pixels in colour, 80 in grey.
+    and A. Ker, R. Böhme: Revisiting weighted stego-image steganalysis, 2008. A value is foretold by its eight
+    neighbours and, in a colour picture, by the nine values there of each other colour, by least squares over the
+    picture. It weighs 1 / (1 + the mean squared error of its neighbours); clipped values and their neighbours weigh
+    nothing. Where lowest bits resemble their neighbours', as in flat places, the estimate is too large, and is divided
+    by what they make of it. None below about 260 pixels in colour and 80 in grey.
 
     Raises:
         UsageError: *image* is no picture.
@@ -45,8 +45,8 @@ def weighted_stego(image: Plane) -> float | None:
     predictor = _predictor(stack)
     total, alike, weights = (np.zeros(colours) for _ in range(3))
     for strip in planes.strips(stack, 4):
-        values, signs = strip.astype(np.float32), np.where(strip & 1, np.float32(1), np.float32(-1))
-        error = values[1:-1, 1:-1] - _around(values) @ predictor
+        values, signs = _centred(strip), np.where(strip & 1, np.float32(1), np.float32(-1))
+        error: NDArray[np.float32] = values[1:-1, 1:-1] - _around(values) @ predictor
         weight = 1 / (_MODERATION + _neighbours(error * error) / 8)
         clipped = planes.clipped(strip[1:-1, 1:-1]).astype(np.float32)
         weight[clipped[1:-1, 1:-1] + _neighbours(clipped) > 0] = 0
@@ -55,38 +55,41 @@ def weighted_stego(image: Plane) -> float | None:
         alike += (signed * (_around(signs[1:-1, 1:-1]) @ predictor)).sum(axis=(0, 1), dtype=np.float64)
         weights += weight.sum(axis=(0, 1), dtype=np.float64)
     # Below 0, as only a pattern of lowest bits can be, what is alike could make the divisor 0.
-    return share.mean(
-        [2 * t / (w + max(a, 0.0)) if w else None for t, a, w in zip(total, alike, weights, strict=True)]
-    )
+    return share.mean([2 * t / (w + max(a, 0.0)) if w else None for t, a, w in zip(total, alike, weights, strict=True)])
 
 
 def _predictor(stack: Plane) -> NDArray[np.float32]:
-    """Coefficients ``(9 C, C)`` that foretell each plane of ``(H, W, C)`` from :func:`_around`; of itself there are none."""
+    """Coefficients ``(9 C, C)`` that foretell each plane of ``(H, W, C)`` from all of :func:`_around` but itself."""
     colours = stack.shape[2]
     gram = np.zeros((9 * colours, 9 * colours))
-    strips = list(planes.strips(stack, 2))
     step = -(-stack[..., 0].size // _TEACHERS)
-    for strip in strips[::step]:
-        rows = _around(strip.astype(np.float64) - 128).reshape(-1, 9 * colours)
+    for strip in islice(planes.strips(stack, 2), 0, None, step):
+        rows = _around(_centred(strip)).reshape(-1, 9 * colours).astype(np.float64)
         gram += rows.T @ rows
     found = np.zeros_like(gram[:, :colours])
     for colour in range(colours):
-        others = np.delete(np.arange(9 * colours), 4 * colours + colour)
-        found[others, colour] = (
-            np.linalg.pinv(gram[np.ix_(others, others)], rcond=_RANK, hermitian=True)
-            @ gram[others, 4 * colours + colour]
-        )
+        itself = 4 * colours + colour
+        others = np.delete(np.arange(9 * colours), itself)
+        inverse = np.linalg.pinv(gram[np.ix_(others, others)], rcond=_RANK, hermitian=True)
+        found[others, colour] = inverse @ gram[others, itself]
     return found.astype(np.float32)
 
 
-def _around(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _centred(stack: Plane) -> NDArray[np.float32]:
+    """A predictor has no constant, and needs none around the middle of the range."""
+    return stack.astype(np.float32) - np.float32(128)
+
+
+def _around(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each inner place's 3×3 values of all planes, row by row: ``(H, W, C)`` to ``(H - 2, W - 2, 9 C)``."""
     height, width, _ = values.shape
-    parts = [values[y : y + height - 2, x : x + width - 2] for y, x in product(range(3), range(3))]
-    return np.concatenate(parts, axis=-1)
+    return np.concatenate(
+        [values[y : y + height - 2, x : x + width - 2] for y, x in product(range(3), repeat=2)], axis=-1
+    )
 
 
 def _neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The sum over each inner place's eight neighbours, ``(H, W, C)`` to ``(H - 2, W - 2, C)``."""
     rows = values[:-2] + values[1:-1] + values[2:]
-    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] - values[1:-1, 1:-1]
+    total: NDArray[np.float32] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return total - values[1:-1, 1:-1]

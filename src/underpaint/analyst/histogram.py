@@ -40,8 +40,8 @@ def chi_square(image: Plane, *, compat: bool = False) -> float | None:
     """
     found = planes.of(image)
     if compat and len(found) == 1:
-        image = np.stack(found * 3, axis=-1)
-    values = np.ascontiguousarray(image).reshape(-1)
+        found *= 3  # to the tool every picture has three colours
+    values = np.stack(found, axis=-1).reshape(-1)
     blocks = values.size // BLOCK - compat
     if blocks < (_TOOL_BLOCKS if compat else 1):
         return None

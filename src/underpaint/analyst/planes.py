@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Plane = NDArray[np.uint8]
 
 #: How many values a strip has at most, unless one row has more.
-STRIP = 1 << 18
+STRIP = 1 << 17
 
 
 def of(image: Plane) -> list[Plane]:
-    """Return the planes ``(H, W)`` of a picture ``uint8 (H, W, 3)``, or the one of ``(H, W)``.
+    """Return the planes ``(H, W)`` of a picture ``uint8 (H, W, 3)``; one if it is ``(H, W)`` or all three are alike.
 
     Raises:
         UsageError: *image* is anything else, or has no pixels.
@@ -29,16 +29,19 @@ def of(image: Plane) -> list[Plane]:
         raise UsageError(f"expected a picture, uint8 (H, W, 3) or (H, W), not {image.dtype} {image.shape}")
     if not image.size:
         raise UsageError("the image has no pixels")
-    return [image] if image.ndim == 2 else [image[..., channel] for channel in range(3)]
+    if image.ndim == 2:
+        return [image]
+    found = [image[..., colour] for colour in range(3)]
+    return found[:1] if all(np.array_equal(found[0], other) for other in found[1:]) else found
 
 
 def strips(plane: Plane, overlap: int) -> Iterator[Plane]:
-    """Cut *plane*, or a stack ``(H, W, C)``, into strips of rows; each begins with the last *overlap* rows before it.
+    """Cut *plane* into contiguous strips of rows; each but the first begins with the last *overlap* rows before it.
 
     All but the last have an even number of rows beside these.
     """
-    height = len(plane)
-    rows = max(2, STRIP // plane[0].size & ~1)
+    height, width = plane.shape
+    rows = max(2, STRIP // max(1, width) & ~1)
     for top in range(0, height - overlap, rows):
         yield np.ascontiguousarray(plane[top : top + rows + overlap])
 

@@ -29,16 +29,18 @@ def noticed(machine: dict[str, dict[str, float]]) -> str:
 
 
 def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
-    """A line on what all detectors make of a *picture*, and one on each."""
-    alarmed = sum(finding.suspicious for finding in findings.values())
-    judging = sum(finding.score is not None for finding in findings.values())
-    found = f"suspicious to {alarmed} of {judging} detectors" if alarmed else "nothing suspicious"
-    yield f"{picture}: {found if judging else 'too small or too flat to judge'}"
+    """A line on what the detectors make of a *picture*, and one on each, unless none has a score."""
+    judging = [finding for finding in findings.values() if finding.score is not None]
+    alarmed = sum(finding.suspicious for finding in judging)
+    if not judging:
+        yield f"{picture}: no detector can judge it"
+        return
+    yield f"{picture}: " + (f"suspicious to {alarmed} of {len(judging)} detectors" if alarmed else "nothing suspicious")
     for name, finding in findings.items():
-        said = "no score" if finding.score is None else f"{finding.score:.3f}"
+        score = "none" if finding.score is None else f"{finding.score:.3f}"
         mark = "suspicious" if finding.suspicious else ""
         clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
-        yield f"  {name:14} {said:8} {mark:10} {clean}; {finding.meaning}"
+        yield f"  {name:14} {score:5}  {mark:10}  {clean}; {finding.meaning}"
 
 
 def lowered(sentence: str) -> str:

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from underpaint.analyst.statistics import stegexpose, weighted_stego
+from underpaint.types import as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Image
+
+#: The pixels of the pictures that thresholds were chosen by. Of smaller ones every estimate is less sure.
+SMALLEST = 128 * 128
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,12 @@ DETECTORS: dict[str, Detector] = {
 def scores(image: Image) -> dict[str, float | None]:
     """Return each detector's score of *image*, ``uint8 (H, W, 3)``, by its name; None where it has none.
 
+    None has any below :data:`SMALLEST` pixels.
+
     Raises:
         UsageError: *image* is no picture.
     """
+    if as_image(image).size < 3 * SMALLEST:
+        return dict.fromkeys(DETECTORS)
     verdict = stegexpose(image)
     return {**verdict.estimates, "stegexpose": verdict.mean, "weighted-stego": weighted_stego(image)}

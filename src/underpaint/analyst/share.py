@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def mean(shares: Sequence[float | None]) -> float | None:
     """The mean of the *shares* there are, brought within 0–1; None where there are none."""
     found = [share for share in shares if share is not None]
-    return min(1.0, max(0.0, sum(found) / len(found))) if found else None
+    return min(1.0, max(0.0, float(sum(found) / len(found)))) if found else None
 
 
 def sterile(shares: Sequence[float]) -> float | None:

@@ -10,10 +10,9 @@ from underpaint.analyst import detectors
 from underpaint.errors import ImageError
 from underpaint.image import FORMATS, read
 from underpaint.image.formats import reason
-from underpaint.types import as_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from underpaint.types import Image
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class Finding:
     """What one detector makes of one picture."""
 
-    #: 0–1; None where the picture is too small, or flat.
+    #: 0–1; None where the picture is too small, flat, or in a lossy format.
     score: float | None
     #: The score exceeds the threshold.
     suspicious: bool
@@ -49,25 +48,20 @@ def inspect(image: Image) -> dict[str, Finding]:
     Raises:
         UsageError: *image* is no picture.
     """
-    found = {}
-    for name, score in detectors.scores(as_image(image)).items():
-        by = detectors.DETECTORS[name]
-        suspicious = score is not None and score > by.threshold
-        found[name] = Finding(score, suspicious, by.threshold, by.false_alarms, by.meaning)
-    return found
+    return _findings(detectors.scores(image))
 
 
 def inspect_file(path: str | Path) -> Inspection:
-    """Return what each detector makes of a picture file.
+    """Return what each detector makes of a picture file; no scores of a lossy format, which keeps no lowest bits.
 
     Raises:
         ImageError: the file cannot be read.
     """
     picture = read(path)
-    warnings = picture.warnings
-    if not FORMATS[picture.format].lossless:
-        warnings += (f"{picture.format} keeps no lowest bits: what is hidden in such a file, no detector here can see",)
-    return Inspection(str(path), inspect(picture.pixels), warnings)
+    if FORMATS[picture.format].lossless:
+        return Inspection(str(path), inspect(picture.pixels), picture.warnings)
+    warning = f"{picture.format} keeps no lowest bits, and no detector here looks at anything else"
+    return Inspection(str(path), _findings(dict.fromkeys(detectors.DETECTORS)), (*picture.warnings, warning))
 
 
 def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection | ImageError]]:
@@ -100,3 +94,12 @@ def _files(path: str | Path) -> list[str | Path]:
     if not files:
         raise ImageError(f"no pictures in {path}", hint=f"known formats: {', '.join(FORMATS)}")
     return [*files]
+
+
+def _findings(scores: Mapping[str, float | None]) -> dict[str, Finding]:
+    found = {}
+    for name, score in scores.items():
+        by = detectors.DETECTORS[name]
+        suspicious = score is not None and score > by.threshold
+        found[name] = Finding(score, suspicious, by.threshold, by.false_alarms, by.meaning)
+    return found

@@ -16,6 +16,7 @@ from scipy.stats import chi2  # type: ignore[import-untyped]
 
 from underpaint import embed, image, samples
 from underpaint.analyst import groups, planes
+from underpaint.analyst import pairs as pair_sets
 from underpaint.analyst.detectors import DETECTORS, scores
 from underpaint.analyst.histogram import tail
 from underpaint.analyst.statistics import (
@@ -122,6 +123,29 @@ class TestPrimarySets:
 
 
 class TestSamplePairs:
+    @given(arrays(np.uint8, (6, 8), elements=st.integers(96, 104)))
+    @settings(max_examples=30, deadline=None)
+    def test_sets_as_defined(self, picture: Image) -> None:
+        """Each coefficient, from the pairs of the tool and from all pairs, one pair at a time."""
+        for every, reach in ((True, 1), (False, 2)):
+            x = y = z = w = tool_w = total = 0
+            across = [(i, j, i, j + 1) for i in range(6) for j in range(0, 7, reach)]
+            down = [(i, j, i + 1, j) for i in range(0, 5, reach) for j in range(8)]
+            for i, j, k, m in across + down:
+                u, v = int(picture[i, j]), int(picture[k, m])
+                in_y = (v % 2 == 0 and u > v) or (v % 2 == 1 and u < v)
+                x += (v % 2 == 0 and u < v) or (v % 2 == 1 and u > v)
+                y, z, total = y + in_y, z + (u == v), total + 1
+                w += u != v and u // 2 == v // 2
+                tool_w += in_y and (u % 2 == 1 or v % 2 == 1)
+            table = (
+                pair_sets._counts(picture[:, :-1], picture[:, 1:]) + pair_sets._counts(picture[:-1], picture[1:])
+                if every
+                else pair_sets._counts(*pair_sets._across(picture)) + pair_sets._counts(*pair_sets._across(picture.T))
+            )
+            assert pair_sets._equation(table, pair_sets._W) == ((w + z) / 2, 2 * x - total, y - x)
+            assert pair_sets._equation(table, pair_sets._TOOL_W) == ((tool_w + z) / 2, 2 * x - total, y - x)
+
     def test_by_hand(self) -> None:
         # (4, 5) in W, (5, 5) in Z: p² - 2 p + 1 = 0
         assert sample_pairs(np.array([[4, 5, 5]], np.uint8)) == pytest.approx(1)
@@ -154,6 +178,19 @@ class TestChiSquare:
         mean = float(np.mean(chi2.sf(statistic, 127)))
         assert chi_square(picture, compat=True) == pytest.approx(mean, abs=1e-9)
         assert mean == pytest.approx(expected, abs=1e-3)
+
+    def test_the_tool_on_a_photograph(self) -> None:
+        """Its counts one value at a time, as the reference describes them."""
+        picture = np.ascontiguousarray(PHOTOGRAPHS["coffee"][:300, :300])
+        counts, chances = np.ones(256, np.int64), []
+        for block in picture.reshape(-1)[: 262 * 1024].reshape(-1, 1024):
+            for value in block.tolist():
+                counts[value] += 1
+            even = counts[::2]
+            expected = (even + counts[1::2]) // 2
+            expected = expected * (even.sum() / expected.sum())
+            chances.append(chi2.sf(((even - expected) ** 2 / expected).sum(), 127))
+        assert chi_square(picture, compat=True) == pytest.approx(np.mean(chances), abs=1e-9)
 
     def test_the_tool_needs_257_blocks(self) -> None:
         least = np.full((1, 87_723, 3), 100, np.uint8)
@@ -339,7 +376,10 @@ class TestDetection:
         assert weighted_stego(np.stack([grey] * 3, axis=-1)) == pytest.approx(0.3, abs=0.05)
 
     def test_every_score_has_its_detector(self) -> None:
-        assert scores(PHOTOGRAPHS["chelsea"][:128, :128]).keys() == DETECTORS.keys()
+        small = scores(PHOTOGRAPHS["chelsea"][:128, :128])
+        assert small.keys() == DETECTORS.keys()
+        assert [name for name, score in small.items() if score is None] == ["chi-square"]
+        assert None not in scores(PHOTOGRAPHS["chelsea"][:256, :256]).values()
         assert scores(PHOTOGRAPHS["chelsea"][:127, :128]) == dict.fromkeys(DETECTORS)
         for detector in DETECTORS.values():
             assert 0 < detector.threshold < 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,14 +26,21 @@ def test_a_finding_says_what_is_known_of_its_detector() -> None:
     found = app.inspect(chelsea())
     assert list(found) == list(detectors.DETECTORS)
     for name, finding in found.items():
-        known = asdict(detectors.DETECTORS[name])
-        assert {key: getattr(finding, key) for key in known} == known
+        known = detectors.DETECTORS[name]
+        assert (finding.false_alarms, finding.meaning) == (known.false_alarms, known.meaning)
+        assert finding.threshold == known.threshold_at(128 * 160)
         assert finding.score == detectors.scores(chelsea())[name]
         assert finding.suspicious == ((finding.score or 0) > finding.threshold)
 
 
+def test_thresholds_grow_in_small_pictures() -> None:
+    detector = detectors.DETECTORS["rs"]
+    assert detector.threshold_at(10**7) == detector.threshold_at(256**2) == detector.threshold
+    assert detector.threshold_at(128 * 128) == pytest.approx(2 * detector.threshold)
+
+
 def test_only_what_exceeds_a_threshold_is_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
-    threshold = detectors.DETECTORS["rs"].threshold
+    threshold = detectors.DETECTORS["rs"].threshold_at(128 * 160)
     for score, expected in ((None, False), (threshold, False), (threshold + 1e-9, True)):
         monkeypatch.setattr(detectors, "scores", lambda _, score=score: {"rs": score})
         assert app.inspect(chelsea())["rs"].suspicious is expected

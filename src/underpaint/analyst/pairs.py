@@ -60,7 +60,7 @@ def sample_pairs(image: Plane, *, compat: bool = False) -> float | None:
         return share.mean([_root(*_equation(table * _WHOLE, _W)) for table in tables])
     if any(side % 2 for side in image.shape[:2]):
         return None
-    tables = [_counts(*_across(p)) + _counts(*(half.T for half in _across(p.T))) for p in found]
+    tables = [_counts(*_across(p)) + _counts(*_across(p.T)) for p in found]
     return share.sterile([_tool_root(*_equation(table, _W)) for table in tables])
 
 

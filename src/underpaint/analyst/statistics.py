@@ -23,6 +23,8 @@ from underpaint.analyst.weighted import weighted_stego
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from underpaint.analyst.planes import Plane
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Verdict",
     "bit_planes",
     "chi_square",
+    "fused",
     "primary_sets",
     "rs",
     "sample_pairs",
@@ -63,8 +66,13 @@ def stegexpose(image: Plane, *, compat: bool = False) -> Verdict:
         UsageError: *image* is no picture.
     """
     estimates = {name: estimate(image, compat=compat) for name, estimate in STEGEXPOSE.items()}
-    found = [each for each in estimates.values() if each is not None]
-    return Verdict(estimates, sum(found) / len(found) if found else None)
+    return Verdict(estimates, fused(estimates.values()))
+
+
+def fused(estimates: Iterable[float | None]) -> float | None:
+    """The mean of the *estimates* there are, 0–1; None where there are none."""
+    found = [each for each in estimates if each is not None]
+    return sum(found) / len(found) if found else None
 
 
 def bit_planes(image: Plane, plane: int) -> Plane:

@@ -25,6 +25,7 @@ class Finding:
     score: float | None
     #: The score exceeds the threshold.
     suspicious: bool
+    #: For a picture of this size, 0 or more.
     threshold: float
     #: The share of clean pictures that are suspicious too, 0–1.
     false_alarms: float
@@ -48,7 +49,7 @@ def inspect(image: Image) -> dict[str, Finding]:
     Raises:
         UsageError: *image* is no picture.
     """
-    return _findings(detectors.scores(image))
+    return _findings(detectors.scores(image), image.size // 3)
 
 
 def inspect_file(path: str | Path) -> Inspection:
@@ -61,7 +62,9 @@ def inspect_file(path: str | Path) -> Inspection:
     if FORMATS[picture.format].lossless:
         return Inspection(str(path), inspect(picture.pixels), picture.warnings)
     warning = f"{picture.format} keeps no lowest bits, and no detector here looks at anything else"
-    return Inspection(str(path), _findings(dict.fromkeys(detectors.DETECTORS)), (*picture.warnings, warning))
+    return Inspection(
+        str(path), _findings(dict.fromkeys(detectors.DETECTORS), picture.pixels.size // 3), (*picture.warnings, warning)
+    )
 
 
 def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection | ImageError]]:
@@ -84,7 +87,7 @@ def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection
 
 
 def _files(path: str | Path) -> list[str | Path]:
-    if str(path) == "-" or not Path(path).is_dir():
+    if str(path) in ("", "-") or not Path(path).is_dir():
         return [path]
     extensions = {extension for kind in FORMATS.values() for extension in kind.extensions}
     try:
@@ -96,10 +99,10 @@ def _files(path: str | Path) -> list[str | Path]:
     return [*files]
 
 
-def _findings(scores: Mapping[str, float | None]) -> dict[str, Finding]:
+def _findings(scores: Mapping[str, float | None], pixels: int) -> dict[str, Finding]:
     found = {}
     for name, score in scores.items():
         by = detectors.DETECTORS[name]
-        suspicious = score is not None and score > by.threshold
-        found[name] = Finding(score, suspicious, by.threshold, by.false_alarms, by.meaning)
+        threshold = by.threshold_at(pixels)
+        found[name] = Finding(score, score is not None and score > threshold, threshold, by.false_alarms, by.meaning)
     return found

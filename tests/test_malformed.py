@@ -37,6 +37,7 @@ READERS = (
     "hide BAD -o out.png -f report.bin",
     "attack BAD jpeg:50 -o out.png",
     "compare cover.png BAD",
+    "inspect BAD",
 )
 CHAINS = (
     *("", " ", "|", "jpeg:50 |", "| jpeg:50", "jpeg:50 resize:0.5", "jpeg:50;", "jpeg=50", "fax", "x" * 5000, "\0"),
@@ -64,7 +65,7 @@ HIDES = (
     *("-o out.png -m hello --passphrase=secret", "-o out.png -m hello --frobnicate"),
 )
 USAGES = (
-    *("hidden", "''", "-", "--frobnicate", "hide", "reveal", "capacity", "attack", "compare", "zoo a b"),
+    *("hidden", "''", "-", "--frobnicate", "hide", "reveal", "capacity", "attack", "compare", "inspect", "zoo a b"),
     *(f"reveal {name}" for name in ("''", ".", "/dev/null", "cover.jpg", "faded.png", "small.png", "tiny.png")),
     *(
         "reveal cover.png file.png",
@@ -96,6 +97,9 @@ USAGES = (
         "compare tiny.png tiny.png",
         "compare cover.png -",
         "compare - -",
+        "inspect - -",
+        "inspect ''",
+        "inspect pictures/none",
     ),
     *(
         "bench channels",

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from underpaint.app import (
         Compression,
+        Finding,
         HideReport,
+        Inspection,
         Secret,
         attack,
         attack_file,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
         compare_files,
         hide,
         hide_file,
+        inspect,
+        inspect_file,
         reveal,
         reveal_file,
     )
@@ -51,8 +55,10 @@ __all__ = [
     "CapacityError",
     "Compression",
     "DamagedError",
+    "Finding",
     "HideReport",
     "ImageError",
+    "Inspection",
     "MissingExtraError",
     "ModelError",
     "NotFoundError",
@@ -70,6 +76,8 @@ __all__ = [
     "compare_files",
     "hide",
     "hide_file",
+    "inspect",
+    "inspect_file",
     "reveal",
     "reveal_file",
 ]

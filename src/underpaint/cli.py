@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from warnings import simplefilter
 
 import typer
@@ -19,6 +19,7 @@ from underpaint import __version__
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.help import HELP
 from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
+from underpaint.wording import complain, content, counted, lowered, noticed, print_json, verdict, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         message, _, advice = " ".join(error.format_message().split()).partition(". ")
         hint = advice or f"see {context.command_path if context else 'underpaint'} --help"
-        return _fail(_lowered(message.rstrip(".")), _lowered(hint), error.exit_code, words)
+        return _fail(lowered(message.rstrip(".")), lowered(hint), error.exit_code, words)
     except BrokenPipeError:
         return _reader_left()
     except OSError as error:
-        reason = _lowered(error.strerror or str(error))
+        reason = lowered(error.strerror or str(error))
         return _fail(f"cannot open {error.filename}: {reason}" if error.filename else reason, None, 1, words)
     except MemoryError:
         return _fail("not enough memory", "take a smaller picture", 1, words)
@@ -110,6 +111,7 @@ def hide(
     ] = None,
     quality: Annotated[int | None, typer.Option(metavar="Q", help="Of a lossy container, 1–100.")] = None,
     strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Leave out EXIF and ICC profile.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Say what detectors make of it.")] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -133,11 +135,12 @@ def hide(
         survive=survive,
         quality=quality,
         metadata=not strip_metadata,
+        check=check,
         force=force,
     )
-    _warn(report.warnings)
+    warn(report.warnings)
     if json:
-        _print_json(asdict(report))
+        print_json(asdict(report))
         return
     fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
     where = "standard output" if container == "-" else container
@@ -145,8 +148,10 @@ def hide(
         codec, grade, distance = asdict(report.compression).values()
         how = f"at quality {grade}, {distance:.1f} dB from the original" if grade else "exactly"
         print(f"compressed the picture to {codec} {how}", file=sys.stderr)
-    print(f"hid {_bytes(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
+    print(f"hid {counted(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
     print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
+    if report.findings:
+        print(*verdict(where, report.findings), app.BLIND, sep="\n", file=sys.stderr)
 
 
 @commands.command()
@@ -176,15 +181,15 @@ def reveal(
         app.check_target(output, container, force=force)
         data, more = app.picture_as(payload, output)
         warnings += more
-    _warn(warnings)
+    warn(warnings)
     output = "-" if output is None else output
     if output != "-":
         write_bytes(data, output)
     if json:
         shown = {"method": found_by, "kind": payload.kind, "name": payload.name, "bytes": len(payload.data)}
-        _print_json(shown | ({"output": output} if output != "-" else _content(payload)))
+        print_json(shown | ({"output": output} if output != "-" else content(payload)))
     elif output != "-":
-        print(f"revealed {_bytes(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
+        print(f"revealed {counted(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
     else:
         write_bytes(fit_for_terminal(payload) if sys.stdout.isatty() else data, "-")
 
@@ -206,10 +211,10 @@ def capacity(
 
     found = app.capacity_file(cover, map_, force=force)
     if json:
-        _print_json({name: asdict(each) for name, each in found.items()})
+        print_json({name: asdict(each) for name, each in found.items()})
         return
     for name, each in found.items():
-        print(f"{name:8}{_bytes(each.payload_bytes):>18} at {each.psnr:.0f} dB   {METHODS[name].summary}")
+        print(f"{name:8}{counted(each.payload_bytes):>18} at {each.psnr:.0f} dB   {METHODS[name].summary}")
 
 
 @commands.command()
@@ -224,7 +229,7 @@ def attack(
     from underpaint import app
 
     check_streams(output, image)
-    _warn(app.attack_file(image, chain, output, seed=seed, force=force))
+    warn(app.attack_file(image, chain, output, seed=seed, force=force))
 
 
 @commands.command()
@@ -235,7 +240,7 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     check_streams("", cover, container)
     found = app.compare_files(cover, container)
     if json:
-        _print_json(found)
+        print_json(found)
         return
     ms_ssim = found["ms_ssim"]
     print(f"PSNR     {found['psnr']:.2f} dB")
@@ -243,7 +248,36 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
     print(f"APD      {found['apd']:.3f}")
     print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
-    print(f"machine  {_noticed(found['machine'])}")
+    print(f"machine  {noticed(found['machine'])}")
+
+
+@commands.command()
+def inspect(
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE…", help="Picture files, folders, or '-'.")],
+    json: Json = False,
+) -> None:
+    """Say what detectors of hidden data make of pictures."""
+    from dataclasses import asdict
+
+    from underpaint import app
+
+    check_streams("", *pictures)
+    inspected, failed = [], []
+    for picture, found in app.inspect_files(pictures):
+        if isinstance(found, UnderpaintError):
+            complain(str(found), found.hint)
+            failed.append({"picture": picture, "error": str(found), "hint": found.hint})
+            continue
+        warn([f"{picture}: {warning}" for warning in found.warnings])
+        inspected.append(asdict(found))
+        if not json:
+            print(*verdict(picture, found.findings), sep="\n")
+    if json:
+        print_json({"pictures": inspected, "failed": failed, "blind": app.BLIND})
+    elif inspected:
+        print(app.BLIND)
+    if failed:
+        raise typer.Exit(1)
 
 
 @commands.command()
@@ -339,49 +373,11 @@ def _payload(message: str | None, file: str | None, image: str | None) -> str | 
     return Payload(Path(file).read_bytes(), name=Path(file).name)
 
 
-def _content(payload: Payload) -> dict[str, str]:
-    from base64 import b64encode
-
-    return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
-
-
-def _noticed(machine: dict[str, dict[str, float]]) -> str:
-    """What the classifiers of ``compare`` noticed, in words."""
-    if not machine:
-        return "needs a larger picture"
-    changes = [seen["change"] for seen in machine.values()]
-    kept = sum(seen["kept"] for seen in machine.values())
-    return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
-
-
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
-
-
-def _bytes(count: int) -> str:
-    return "1 byte" if count == 1 else f"{count:,} bytes"
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    from json import dumps
-    from math import isfinite
-
-    finite = {name: None if isinstance(v, float) and not isfinite(v) else v for name, v in values.items()}
-    print(dumps(finite, allow_nan=False))
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        print(f"underpaint: warning: {warning}", file=sys.stderr)
-
-
 def _fail(message: str, hint: str | None, status: int, arguments: Sequence[str]) -> int:
-    print(f"underpaint: error: {message}", file=sys.stderr)
-    if hint:
-        print(f"underpaint: hint: {hint}", file=sys.stderr)
+    complain(message, hint)
     if "--json" in arguments:
         with suppress(OSError):  # standard output may be what failed
-            _print_json({"error": message, "hint": hint})
+            print_json({"error": message, "hint": hint})
             sys.stdout.flush()
     return status
 

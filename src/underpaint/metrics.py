@@ -1,4 +1,4 @@
-"""How far a container is from its cover, and how well bits arrived.
+"""How far a container is from its cover, how well bits arrived, and how well a detector tells the two apart.
 
 Pictures are ``uint8 (H, W, 3)``, both of one shape; anything else raises UsageError. All in NumPy, with memory bounded:
 under 200 MB beside the pictures for 12 megapixels.
@@ -7,7 +7,7 @@ under 200 MB beside the pictures for 12 megapixels.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from underpaint.errors import UsageError
 from underpaint.types import LUMA, as_bits, as_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     from underpaint.types import Image
@@ -104,6 +106,82 @@ def wilson(errors: int, trials: int, confidence: float = 0.95) -> tuple[float, f
     spread = unit * (4 * trials * share * (1 - share) + z * z) ** 0.5
     scale = 1 + z**2 / trials
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+class Roc(NamedTuple):
+    """The operating points of a detector, from none called a container to all; three ``float64 (n,)``."""
+
+    #: What a score must reach to be called a container's, falling; the first is infinite.
+    thresholds: NDArray[np.float64]
+    #: The share of covers called containers, 0–1, rising.
+    false_alarms: NDArray[np.float64]
+    #: The share of containers called so, 0–1, rising.
+    detections: NDArray[np.float64]
+
+
+def roc(covers: ArrayLike, containers: ArrayLike) -> Roc:
+    """The receiver operating characteristic of a detector by its scores, ``(n,)`` each; a higher one says container.
+
+    Raises:
+        UsageError: scores that are not finite, none, or not in one row.
+    """
+    clean, stego = _scores(covers), _scores(containers)
+    thresholds = np.unique(np.concatenate([clean, stego]))[::-1]
+    reached = [(each.size - np.searchsorted(np.sort(each), thresholds)) / each.size for each in (clean, stego)]
+    return Roc(np.append(np.inf, thresholds), *(np.append(0.0, each) for each in reached))
+
+
+def auc(covers: ArrayLike, containers: ArrayLike) -> float:
+    """The area under :func:`roc`, 0–1: how often a container's score exceeds a cover's, ties half; .5 is a guess."""
+    _, false_alarms, detections = roc(covers, containers)
+    return float(np.sum(np.diff(false_alarms) * (detections[1:] + detections[:-1])) / 2)
+
+
+def p_e(covers: ArrayLike, containers: ArrayLike) -> float:
+    """The least mean of false alarms and missed containers over all thresholds, 0–0.5; .5 is a guess."""
+    _, false_alarms, detections = roc(covers, containers)
+    return float(np.min(false_alarms + 1 - detections) / 2)
+
+
+def tpr_at(covers: ArrayLike, containers: ArrayLike, fpr: float = 0.01) -> float:
+    """The largest share of containers found, 0–1, with false alarms in at most *fpr* of the covers, 0–1."""
+    _, false_alarms, detections = roc(covers, containers)
+    return float(detections[false_alarms <= fpr].max())
+
+
+def bootstrap(
+    metric: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    covers: ArrayLike,
+    containers: ArrayLike,
+    *,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Confidence interval (low, high) of a *metric* such as :func:`auc`, by its percentiles over pairs drawn anew.
+
+    B. Efron: Bootstrap methods: another look at the jackknife, 1979. A cover and its container stay together; the pairs
+    must be independent, which several pieces of one photograph are not.
+
+    Raises:
+        UsageError: scores as for :func:`roc`, not as many covers as containers, or a confidence outside 0–1.
+    """
+    clean, stego = _scores(covers), _scores(containers)
+    if clean.size != stego.size or not 0 < confidence < 1:
+        raise UsageError(f"no interval for {clean.size} covers, {stego.size} containers at confidence {confidence}")
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(0, clean.size, clean.size) for _ in range(rounds))
+    low, high = np.quantile(
+        [metric(clean[drawn], stego[drawn]) for drawn in draws], [0.5 - confidence / 2, 0.5 + confidence / 2]
+    )
+    return float(low), float(high)
+
+
+def _scores(values: ArrayLike) -> NDArray[np.float64]:
+    scores = np.asarray(values, np.float64)
+    if scores.ndim != 1 or not scores.size or not np.isfinite(scores).all():
+        raise UsageError(f"expected a row of finite scores, not shape {scores.shape}")
+    return scores
 
 
 def _check_pair(a: Image, b: Image) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from underpaint import app, cli, image, samples
 from underpaint.secret import keys
-from underpaint.types import Payload
+from underpaint.types import Image, Payload
 
 #: Argon2id at the least it takes: what it costs is tested where it lives.
 CHEAP_COSTS = {keys.DEFAULT_COST: keys.Cost(8, 1, 1)}
@@ -67,6 +67,7 @@ def _files() -> dict[str, bytes]:
     png = image.encode(cover, "png")
     files = {
         "cover.png": png,
+        "replaced.png": image.encode(image.Picture(_replaced(pixels)), "png"),
         "cover.jpg": image.encode(cover, "jpeg"),
         "faded.png": image.encode(faded, "png"),
         "small.png": image.encode(image.Picture(pixels[:64, :64]), "png"),
@@ -94,6 +95,12 @@ def _files() -> dict[str, bytes]:
             app.hide_file(folder / "cover.png", folder / container, payload, passphrase=passphrase)
             files[container] = (folder / container).read_bytes()
     return files
+
+
+def _replaced(pixels: Image) -> Image:
+    """Random bits in place of all lowest ones."""
+    bits = np.random.default_rng(0).integers(0, 2, pixels.shape, dtype=np.uint8)
+    return pixels & np.uint8(254) | bits
 
 
 def _huge() -> bytes:

@@ -1,4 +1,4 @@
-"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare.
+"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare, inspect.
 
 Each comes twice: on pictures in memory, and on files, where ``-`` is a standard stream::
 
@@ -8,16 +8,21 @@ Each comes twice: on pictures in memory, and on files, where ``-`` is a standard
 
 from __future__ import annotations
 
+from underpaint.analyst.detectors import BLIND
 from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
+from underpaint.app.inspecting import Finding, Inspection, inspect, inspect_file, inspect_files
 from underpaint.app.pictures import DEFAULT_PSNR, Compression, Secret, picture_as, revealed_name
 from underpaint.app.revealing import reveal, reveal_file
 from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
 
 __all__ = [
+    "BLIND",
     "DEFAULT_METHODS",
     "DEFAULT_PSNR",
     "Compression",
+    "Finding",
     "HideReport",
+    "Inspection",
     "Secret",
     "attack",
     "attack_file",
@@ -29,6 +34,9 @@ __all__ = [
     "compare_files",
     "hide",
     "hide_file",
+    "inspect",
+    "inspect_file",
+    "inspect_files",
     "picture_as",
     "reveal",
     "reveal_file",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from underpaint import metrics
+from underpaint.app.inspecting import Finding, inspect
 from underpaint.app.pictures import Compression, Secret
 from underpaint.app.revealing import named
 from underpaint.app.tools import check_target, target_format
@@ -52,6 +53,8 @@ class HideReport:
     warnings: tuple[str, ...]
     #: How a hidden picture was compressed; None of other payloads.
     compression: Compression | None
+    #: What each detector makes of the container, by name; None unless it was asked for.
+    findings: dict[str, Finding] | None
 
 
 def hide(
@@ -101,6 +104,7 @@ def hide_file(
     survive: str | Chain | None = None,
     quality: int | None = None,
     metadata: bool = True,
+    check: bool = False,
     force: bool = False,
 ) -> HideReport:
     """Hide *payload* in the picture file *cover* and write *container*, in the format its extension names.
@@ -118,6 +122,7 @@ def hide_file(
         survive: channels after which the payload must still be exact.
         quality: 1–100 for a lossy file; None is exact where the format can be.
         metadata: keep the cover's EXIF data and ICC profile.
+        check: ask the detectors of :func:`inspect` about the container as it is written.
         force: replace an existing file.
 
     Raises:
@@ -156,14 +161,16 @@ def hide_file(
             seconds=0.0,
             warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
             compression=compression,
+            findings=None,
         )
         return report, data
 
     with ThreadPoolExecutor(1) as pool:  # what lies in the cover is looked for meanwhile: keys take long to derive
         held = pool.submit(lambda: [by.name for by in METHODS.values() if by.holds(before, passphrase)])
         report, data = _first(methods, survive, attempt)
+    findings = inspect(decode(data).pixels) if check else None
     write_bytes(data, container)
-    return replace(report, seconds=time.perf_counter() - started)
+    return replace(report, findings=findings, seconds=time.perf_counter() - started)
 
 
 def candidates(payload: Payload | Secret, method: str | None, survive: str | Chain | None) -> list[Method]:

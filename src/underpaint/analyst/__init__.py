@@ -1,0 +1,1 @@
+"""The analyst as observer: what steganalysis makes of a picture."""

@@ -1,0 +1,75 @@
+"""What the command line says, and how."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from underpaint.app import Finding
+    from underpaint.types import Payload
+
+
+def content(payload: Payload) -> dict[str, str]:
+    """What JSON can hold of a *payload*."""
+    from base64 import b64encode
+
+    return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def noticed(machine: dict[str, dict[str, float]]) -> str:
+    """What the classifiers of ``compare`` noticed."""
+    if not machine:
+        return "needs a larger picture"
+    changes = [seen["change"] for seen in machine.values()]
+    kept = sum(seen["kept"] for seen in machine.values())
+    return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
+
+
+def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
+    """A line on what the detectors make of a *picture*, and one on each, unless none has a score."""
+    judging = [finding for finding in findings.values() if finding.score is not None]
+    alarmed = sum(finding.suspicious for finding in judging)
+    if not judging:
+        yield f"{picture}: no detector can judge it"
+        return
+    yield f"{picture}: " + (f"suspicious to {alarmed} of {len(judging)} detectors" if alarmed else "nothing suspicious")
+    for name, finding in findings.items():
+        score = "none" if finding.score is None else f"{finding.score:.3f}"
+        mark = "suspicious" if finding.suspicious else ""
+        clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
+        yield f"  {name:14} {score:5}  {mark:10}  {clean}; {finding.meaning}"
+
+
+def lowered(sentence: str) -> str:
+    """The *sentence* as it goes on after a colon."""
+    return sentence[:1].lower() + sentence[1:]
+
+
+def counted(count: int) -> str:
+    """So many bytes."""
+    return "1 byte" if count == 1 else f"{count:,} bytes"
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Print one object; what is infinite becomes null."""
+    from json import dumps
+    from math import isfinite
+
+    finite = {name: None if isinstance(v, float) and not isfinite(v) else v for name, v in values.items()}
+    print(dumps(finite, allow_nan=False))
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print *warnings* on standard error."""
+    for warning in warnings:
+        print(f"underpaint: warning: {warning}", file=sys.stderr)
+
+
+def complain(message: str, hint: str | None) -> None:
+    """Print an error on standard error, and what may help."""
+    print(f"underpaint: error: {message}", file=sys.stderr)
+    if hint:
+        print(f"underpaint: hint: {hint}", file=sys.stderr)

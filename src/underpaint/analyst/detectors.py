@@ -1,7 +1,7 @@
 """The detectors that judge a picture of which nothing else is known: what each looks at, and when it is suspicious.
 
 One entry each in :data:`DETECTORS`, and a score by :func:`scores`. A threshold lets pass at least 99 of 100 pictures of
-each of three clean sets; docs/analyst.md says which, and what of a fourth exceeds it, by which none was chosen.
+each of three clean sets; docs/analyst.md says which, and what of a fourth exceeds it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Steganalysis: would anyone notice?"""

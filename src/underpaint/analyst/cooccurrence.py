@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: How many values a strip holds, about.
-_STRIP = 1 << 14
+#: How many values a strip holds, about, and how few rows.
+_STRIP, _ROWS = 1 << 15, 16
 
 
 def as_plane(array: object, least: int) -> NDArray[np.uint8]:
@@ -38,7 +38,7 @@ def as_plane(array: object, least: int) -> NDArray[np.uint8]:
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """First row and the row after the last of each strip that a plane is divided into."""
-    rows = max(1, _STRIP // width)
+    rows = max(_ROWS, _STRIP // width)
     for top in range(0, height, rows):
         yield top, min(top + rows, height)
 

@@ -1,1 +1,1 @@
-"""Steganalysis: would anyone notice?"""
+"""Steganalysis: whether anyone would notice."""

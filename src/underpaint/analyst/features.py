@@ -22,7 +22,7 @@ from underpaint.analyst.srm import srm, srmq1
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,7 +55,8 @@ def spam(plane: NDArray[np.uint8]) -> NDArray[np.float64]:
     return means.ravel()
 
 
-FEATURES = {"spam": spam, "srm": srm, "srmq1": srmq1}
+#: By name, each of a plane ``uint8 (H, W)``.
+FEATURES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.floating]]] = {"spam": spam, "srm": srm, "srmq1": srmq1}
 
 
 def of_colour(picture: NDArray[np.uint8], feature: str) -> NDArray[np.floating]:

@@ -48,4 +48,5 @@ def changed(image: Image, costs: NDArray[np.float32], rate: float, seed: int) ->
     rng = np.random.default_rng(seed)
     up = np.where(ways == 2, rng.random(image.shape) < 0.5, image == 0)
     step = np.where(up, 1, -1) * (rng.random(image.shape) < chances)
-    return (image + step).astype(np.uint8)
+    container: Image = (image + step).astype(np.uint8)
+    return container

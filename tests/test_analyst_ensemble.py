@@ -80,13 +80,16 @@ def test_few_features(size: int) -> None:
     assert error(trained, *normal(1, 1000, size, 3, 1)) < 0.15
 
 
-def test_features_that_say_nothing_new() -> None:
-    cover, stego = normal(0, 100, 8, 3, 8)
+@pytest.mark.parametrize("scale", [1e-4, 1, 1e4, 1e9])
+def test_features_that_say_nothing_new(scale: float) -> None:
+    cover, stego = normal(0, 100, 8, 4, 8)
     same = np.ones((100, 2))
-    cover, stego = (np.hstack([each, 1e4 * each, each, same]) for each in (cover, stego))
-    trained = Ensemble.fit(cover, stego, 0)
-    assert np.isfinite(trained.weights).all()
-    assert trained.out_of_bag_error < 0.15
+    both = np.stack([np.hstack([each, scale * each, each, same]) for each in (cover, stego)])
+    weights = ensemble._fisher(both, np.ones(100, np.intp))
+    assert np.isfinite(weights).all()
+    scores = both @ weights
+    assert (scores[0] > scores.mean()).mean() < 0.1
+    assert (scores[1] < scores.mean()).mean() < 0.1
 
 
 def test_alike_pairs_are_a_toss() -> None:

@@ -32,9 +32,9 @@ _BLOCK = 64
 _ROWS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Fisher discriminants of random features: who was trained on pairs of cover and stego says which one this is."""
+    """Fisher's discriminants, each of features drawn at random, and the votes they cast."""
 
     #: Which features each discriminant has, ``(L, d_sub)``, and their weights.
     subspaces: NDArray[np.intp]

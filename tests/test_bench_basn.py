@@ -219,3 +219,12 @@ def test_all_are_shown_together(tmp_path: Path, capsys: pytest.CaptureFixture[st
     report.publish_together(BASN, tmp_path, Console(width=200))
     assert "1 of 1" in capsys.readouterr().out
     assert [file.name for file in (tmp_path / BASN).iterdir()] == ["basn.json"], "nothing to be drawn"
+
+
+def test_cards_say_what_was_measured_of_what_is_reported(tmp_path: Path) -> None:
+    rows = tuple(Placed.of(name, "crops", [Fate(100, 50, 5, 40.0, 0.9, 10)]) for name in ("Min-LSM-1", "Min-LSM-2"))
+    Placements(BASN, PUBLISHED, SOURCE, rows).write(tmp_path)
+    card = '+++\nmethod = "basn-published"\n[reported]\n"bser_min_lsm_1" = 0.0106\n\n[measured]\n+++\n\ntext\n'
+    filled = report.measured(card, tmp_path)
+    assert filled == card.replace("[measured]\n", '[measured]\n"bser_min_lsm_1" = 0.200000\n')
+    assert report.measured(filled, tmp_path) == filled

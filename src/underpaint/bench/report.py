@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
 from underpaint.bench.equal import GRIDS
-from underpaint.bench.placed import Placements
+from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_over_psnr
 from underpaint.bench.result import Result, read
 from underpaint.errors import MissingExtraError
@@ -63,21 +63,28 @@ def cards(root: Path) -> list[Path]:
 def measured(card: str, results: Path) -> str:
     """Return the text of a model's *card* whose ``[measured]`` says of what its paper reports what *results* has.
 
-    These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals.
+    These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals; or, of
+    attention, how far capacities differ by the strategies.
     """
     method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
-    file = results / "channels" / f"{method[1] if method else ''}.json"
-    found = read(file) if file.exists() else None
-    if not isinstance(found, Result):
+    name = method[1] if method else ""
+    files = results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"
+    found = next((read(file) for file in files if file.exists()), None)
+    numbers: dict[str, float] = {}
+    if isinstance(found, Result):
+        lowest = min(quality.psnr for quality in found.quality)
+        for row in found.rows:
+            if row.psnr == lowest and row.ber is not None and row.ber_interval:
+                rates = zip(("", "_low", "_high"), (row.ber, *row.ber_interval), strict=True)
+                numbers |= {f"ber_{row.channel.replace(':', '_')}{end}": rate for end, rate in rates}
+    elif isinstance(found, Placements):
+        strategies = ((row.strategy.lower().replace("-", "_"), row.bser) for row in found.rows)
+        numbers = {f"bser_{strategy}": bser for strategy, bser in strategies if bser is not None}
+    else:
         return card
-    lowest = min(quality.psnr for quality in found.quality)
-    lines = ["[measured]"]
-    for row in found.rows:
-        name = "ber_" + row.channel.replace(":", "_")
-        if row.psnr == lowest and row.ber_interval and f'"{name}" = ' in card:
-            numbers = zip(("", "_low", "_high"), (row.ber, *row.ber_interval), strict=True)
-            lines += [f'"{name}{end}" = {number:.6f}' for end, number in numbers]
-    return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join([*lines, ""]), card, flags=re.DOTALL)
+    reported = [line for line in numbers if f'"{re.sub("_(low|high)$", "", line)}" = ' in card]
+    lines = ["[measured]", *(f'"{line}" = {numbers[line]:.6f}' for line in reported), ""]
+    return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join(lines), card, flags=re.DOTALL)
 
 
 def read_all(folder: Path) -> list[Measured]:

@@ -125,6 +125,6 @@ def _values(pictures: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     """Some values of all *pictures*, and their attention."""
     read = [image.read(picture).pixels for picture in pictures]
     values = np.concatenate([pixels.reshape(-1) for pixels in read])
-    attended = np.concatenate([attention(pixels).reshape(-1) for pixels in read])
+    attended = np.concatenate([attention(pixels, whole=True).reshape(-1) for pixels in read])
     spots = np.arange(VALUES) * values.size // VALUES
     return values[spots], attended[spots]

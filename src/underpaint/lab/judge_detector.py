@@ -1,0 +1,152 @@
+"""How often the network of ``zoo/detector`` is right, beside statistics, about covers that it was not trained on.
+
+``python -m underpaint.lab.judge_detector clean train.zip`` prints what the score of clean covers exceeds in one of a
+hundred, of those that :mod:`underpaint.lab.pairs` holds out: the detector's threshold follows from it.
+``… pairs val.zip kodak/`` prints how well each detector tells containers from covers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint.analyst.detectors import DETECTORS
+from underpaint.analyst.networks import learned
+from underpaint.analyst.statistics import stegexpose, weighted_stego
+from underpaint.errors import UnderpaintError
+from underpaint.lab.data import Photographs
+from underpaint.lab.pairs import HELD_OUT, NOISE, contained, halved, noisy
+from underpaint.methods import METHODS
+from underpaint.metrics import auc, p_e
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from underpaint.types import Image
+
+    #: The scores of one cover and of its containers, by kind, each by its detector; None where nothing fits.
+    Row = list[dict[str, float] | None]
+
+#: What is found: by name the kind, and its rate in bits per value; 0 for the methods that hide a message.
+CASES: dict[str, tuple[str, float]] = {
+    "LSB matching 0.4": ("lsb", 0.4),
+    "LSB matching 0.1": ("lsb", 0.1),
+    "matching, coded, 0.4": ("matching", 0.4),
+    "HILL 0.4": ("hill", 0.4),
+    "S-UNIWARD 0.4": ("s-uniward", 0.4),
+    "basn 0.4": ("basn", 0.4),
+    "basn-stc 0.4": ("basn-stc", 0.4),
+    "robust": ("robust", 0),
+    "stdm": ("stdm", 0),
+}
+#: What is asked, of one picture.
+ASKED: dict[str, Callable[[Image], float | None]] = {
+    "network": learned,
+    "weighted-stego": weighted_stego,
+    "stegexpose": lambda picture: stegexpose(picture).mean,
+}
+#: Side of the crops of large photographs, in pixels.
+_CROP = 256
+_MESSAGE = Payload.from_text("meet me at noon")
+
+
+def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
+    """Covers of *photographs* by the way they were come to: of 256×256 in the three ways of training, or whole.
+
+    The noise is of a standard deviation drawn from 0 to that of training, for each picture.
+    """
+    pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
+    if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
+        crops = [
+            picture[top : top + _CROP, left : left + _CROP]
+            for picture in pictures
+            for top in range(0, picture.shape[0] - _CROP + 1, _CROP)
+            for left in range(0, picture.shape[1] - _CROP + 1, _CROP)
+        ]
+        return {f"{photographs.name} crops": crops, f"{photographs.name} whole": pictures}
+    small = [halved(picture) for picture in pictures]
+    return {
+        "as they are": pictures,
+        "halved": small,
+        "with noise": [noisy(picture, rng.uniform(0, NOISE), rng) for picture in small],
+    }
+
+
+def judged(cover: Image, seed: int) -> Row:
+    """What each of :data:`ASKED` says of *cover*, and of a container of it for each of :data:`CASES`."""
+    cover = np.ascontiguousarray(cover)
+    return [_asked(cover), *(_of(cover, case, seed) for case in CASES)]
+
+
+def _of(cover: Image, case: str, seed: int) -> dict[str, float] | None:
+    kind, rate = CASES[case]
+    try:
+        if rate:
+            return _asked(contained(cover, kind, rate, seed))
+        return _asked(METHODS[kind].hide(cover, _MESSAGE, None, psnr=None, survive=None))
+    except UnderpaintError:
+        return None
+
+
+def _asked(picture: Image) -> dict[str, float]:
+    return {name: ask(picture) or 0.0 for name, ask in ASKED.items()}
+
+
+def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The network's scores of *covers*."""
+    return np.array([learned(np.ascontiguousarray(cover)) for cover in covers])
+
+
+def lines(name: str, rows: Sequence[Row]) -> list[str]:
+    """Rows of a table of one set: area, best accuracy, and share found at the threshold, of each detector."""
+    found = []
+    for number, case in enumerate(CASES, start=1):
+        pairs = [(row[0], row[number]) for row in rows if row[0] and row[number]]
+        cells = []
+        for detector in ASKED:
+            covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
+            seen = np.mean(np.array(containers) > DETECTORS[detector].threshold)
+            cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen:.2f}")
+        found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
+    false = [np.mean([(row[0] or {})[detector] > DETECTORS[detector].threshold for row in rows]) for detector in ASKED]
+    return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share:.3f}' for share in false)} |"]
+
+
+def main() -> None:
+    """Print what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_detector", description=__doc__)
+    parser.add_argument("what", choices=("clean", "pairs"))
+    parser.add_argument("photographs", type=Path, nargs="+")
+    parser.add_argument("--count", type=int, help="covers of each set; more are evenly thinned out")
+    parser.add_argument("--scores", type=Path, help="a file for all scores, JSON")
+    arguments = parser.parse_args()
+    os.environ.setdefault("UNDERPAINT_THREADS", "1")  # each process has a core
+    scores: dict[str, list[Row]] = {}
+    if arguments.what == "pairs":
+        print(f"| covers | container | pairs | {' | '.join(ASKED)} |\n|---|---|---:|{'---:|' * len(ASKED)}")
+    for path in arguments.photographs:
+        held_out = arguments.what == "clean"
+        photographs = Photographs.open(path, split="held-out" if held_out else None, share=HELD_OUT)
+        for name, covers in sets(photographs).items():
+            count = min(arguments.count or len(covers), len(covers))
+            chosen = [covers[number * len(covers) // count] for number in range(count)]
+            if held_out:
+                found = clean(chosen)
+                print(f"{name}: of {count} one in a hundred is above {np.quantile(found, 0.99):.4f}", flush=True)
+                continue
+            with ProcessPoolExecutor(os.cpu_count()) as pool:
+                scores[name] = list(pool.map(judged, chosen, range(count)))
+            print("\n".join(lines(name, scores[name])), flush=True)
+    if arguments.scores:
+        arguments.scores.write_text(json.dumps(scores), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Covers and containers side by side, to train and judge steganalysers on.
+
+::
+
+    photographs ─► 128×128, in three ways ─► a container by each of KINDS, at a rate of its own ─► pairs.npz
+
+``python -m underpaint.lab.pairs train.zip runs/pairs.npz`` makes them once, for costs take longer than a network does.
+Of the photographs :data:`HELD_OUT`, by the hash of their files, are left out: a detector is chosen by those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import PIL.Image
+import torch
+
+from underpaint.bench.simulated import COSTS, changed
+from underpaint.errors import CapacityError, UsageError
+from underpaint.lab.data import Photographs
+from underpaint.methods import METHODS
+from underpaint.secret.keys import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from underpaint.sealed import Carrier
+    from underpaint.types import Image
+
+#: Share of the photographs, 0–1, that no network is trained on.
+HELD_OUT = 0.13
+#: Side of what containers are made of, in pixels.
+SIDE = 128
+#: Largest standard deviation of the noise that is added.
+NOISE = 3.0
+#: What a container is made by, and the rates that are trained, in bits per value: codes as good as can be, and methods.
+KINDS: dict[str, tuple[float, float]] = {
+    "matching": (0.1, 0.6),
+    "hill": (0.1, 0.6),
+    "s-uniward": (0.1, 0.6),
+    "lsb": (0.05, 0.6),
+    "basn": (0.05, 1.0),
+    "basn-stc": (0.1, 0.6),
+}
+#: Steps until every rate is trained; before that only the highest, and ever lower ones.
+CURRICULUM = 800
+#: The share of the pairs, by rate, that training begins with.
+_FIRST = 0.25
+#: Of so many pairs one is grey.
+_GREY = 20
+
+
+def halved(picture: Image) -> Image:
+    """*picture* at half its width and height."""
+    size = (picture.shape[1] // 2, picture.shape[0] // 2)
+    return np.asarray(PIL.Image.fromarray(picture).resize(size, PIL.Image.Resampling.BICUBIC))
+
+
+def noisy(picture: Image, deviation: float, rng: np.random.Generator) -> Image:
+    """*picture* with independent Gaussian noise in each value."""
+    noise = deviation * rng.standard_normal(picture.shape)
+    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+def _cut(picture: Image, rng: np.random.Generator) -> Image:
+    top, left = (rng.integers(length - SIDE + 1) for length in picture.shape[:2])
+    return picture[top : top + SIDE, left : left + SIDE]
+
+
+#: Three ways to come to a cover: the archive's WebP leaves colours smooth, halving undoes that, noise more so.
+WAYS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
+    "as they are": _cut,
+    "halved": lambda picture, rng: _cut(halved(picture), rng),
+    "with noise": lambda picture, rng: noisy(_cut(halved(picture), rng), rng.uniform(0, NOISE), rng),
+}
+
+
+def contained(cover: Image, kind: str, rate: float, seed: int) -> Image:
+    """A container of *cover* with *rate* random bits per value.
+
+    Args:
+        cover: ``uint8 (H, W, 3)``, at least 32×32.
+        kind: key of :data:`~underpaint.bench.simulated.COSTS`, or a method that keeps its container exact.
+        rate: bits per value; of a method those of its body.
+        seed: of the bits and the key.
+
+    Raises:
+        UsageError: no such kind, or changes of ±1 cannot carry so much.
+        CapacityError: the method cannot.
+    """
+    if kind in COSTS:
+        return changed(cover, COSTS[kind](cover), rate, seed)
+    if kind not in METHODS or not METHODS[kind].needs_lossless:
+        raise UsageError(f"no container at a given rate is made by '{kind}'")
+    rng = np.random.default_rng(seed)
+    # Without head and passphrase, whose key would take longer than all the rest.
+    body, key = rng.bytes(int(rate * cover.size / 8)), Key(rng.bytes(32))
+    return cast("Carrier", METHODS[kind]).write(cover, body, key)[0]
+
+
+class Pairs(Photographs):
+    """Covers, each with a container of every kind.
+
+    Args:
+        name: of the file they came from.
+        covers: ``uint8 (N, H, W, 3)``.
+        containers: of each kind, ``uint8 (kinds, N, H, W, 3)``.
+        rates: of each container, ``(kinds, N)``.
+
+    Raises:
+        UsageError: there are none, or not as many of each.
+    """
+
+    def __init__(
+        self, name: str, covers: NDArray[np.uint8], containers: NDArray[np.uint8], rates: NDArray[np.float64]
+    ) -> None:
+        super().__init__(name, list(covers))
+        if containers.shape[1:] != covers.shape or containers.shape[:2] != rates.shape:
+            raise UsageError(f"{name} has not a container and a rate for each of its covers")
+        self.covers, self.containers, self.rates = covers, containers, rates
+        self._descending = np.argsort(-rates, axis=1, kind="stable")
+
+    @classmethod
+    def of(cls, path: str | Path) -> Pairs:
+        """Read what :func:`make` wrote.
+
+        Raises:
+            UsageError: *path* is no such file.
+        """
+        try:
+            with np.load(path) as file:
+                return cls(Path(path).name, file["covers"], file["containers"], file["rates"])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            hint = "python -m underpaint.lab.pairs makes it of photographs"
+            raise UsageError(f"{path} has no pairs: {error}", hint=hint) from error
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over the covers' own and their containers, in hexadecimal."""
+        return hashlib.sha256(super().sha256.encode() + np.ascontiguousarray(self.containers).tobytes()).hexdigest()
+
+    def drawn(self, step: int, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+        """Draw *size* containers for a step, each by its kind and its number: any kind alike, high rates first."""
+        share = _FIRST + (1 - _FIRST) * min(1, step / CURRICULUM)
+        kinds = rng.integers(len(self.containers), size=size)
+        places = rng.integers(max(1, round(share * len(self))), size=size)
+        return list(zip(kinds.tolist(), self._descending[kinds, places].tolist(), strict=True))
+
+    def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
+        """Cut a square out of *size* pairs drawn at random, ``float32 (size, 6, crop, crop)``, levels 0…255.
+
+        First the cover's red, green and blue, then the container's at the same place, both turned and mirrored alike.
+
+        A pure function of its arguments, as for photographs.
+
+        Raises:
+            UsageError: the pairs are smaller than *crop*.
+        """
+        if min(self.covers.shape[1:3]) < crop:
+            raise UsageError(f"no pair in {self.name} is large enough for a crop of {crop}×{crop}")
+        rng = np.random.default_rng([seed, step, rank, 1])
+        planes = np.empty((size, 6, crop, crop), np.float32)
+        for plane, (kind, number) in zip(planes, self.drawn(step, size, rng), strict=True):
+            top, left = (rng.integers(length - crop + 1) for length in self.covers.shape[1:3])
+            inside = np.s_[number, top : top + crop, left : left + crop]
+            pair = np.concatenate([self.covers[inside], self.containers[kind][inside]], axis=-1)
+            plane[:] = np.rot90(pair, rng.integers(4))[:: rng.integers(2) * 2 - 1].transpose(2, 0, 1)
+        return torch.from_numpy(planes)
+
+
+def _made(picture: Image, number: int, seed: int) -> tuple[Image, NDArray[np.uint8], list[float]]:
+    """One cover of *picture*, the containers of each kind, and their rates."""
+    rng = np.random.default_rng([seed, number])
+    cover = np.ascontiguousarray(list(WAYS.values())[number % len(WAYS)](picture, rng))
+    made, rates = [], []
+    for kind, between in KINDS.items():
+        rate, container = float(rng.uniform(*between)), None
+        while container is None:
+            try:
+                container = contained(cover, kind, rate, int(rng.integers(2**32)))
+            except (UsageError, CapacityError):  # black or white, or without any place that attention would leave
+                rate /= 2
+        made.append(container)
+        rates.append(rate)
+    pair = np.stack([cover, *made])
+    if number % _GREY == 0:  # one colour stands for all three: what was hidden in grey and saved in colour
+        pair[:] = pair[..., 1:2]
+    return pair[0], pair[1:], rates
+
+
+def make(photographs: Photographs, count: int, seed: int = 0) -> Pairs:
+    """Make *count* pairs of each kind out of *photographs* of at least 256×256, by as many processes as cores.
+
+    Each photograph comes in each of :data:`WAYS` if *count* is three times their number.
+    A rate that does not fit into a cover is halved until it does.
+    """
+    numbers = np.arange(count)
+    pictures = [photographs.pictures[number // len(WAYS) % len(photographs)] for number in numbers]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        made = list(pool.map(partial(_made, seed=seed), pictures, numbers.tolist(), chunksize=8))
+    covers, containers, rates = zip(*made, strict=True)
+    return Pairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)
+
+
+def main() -> None:
+    """Make the pairs that the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.pairs", description=__doc__)
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("pairs", type=Path, help="the file to write")
+    parser.add_argument("--count", type=int, default=4500)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    photographs = Photographs.open(arguments.photographs, split="train", share=HELD_OUT)
+    pairs = make(photographs, arguments.count, arguments.seed)
+    arguments.pairs.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(arguments.pairs, covers=pairs.covers, containers=pairs.containers, rates=pairs.rates)
+    print(f"wrote {arguments.count} covers and {len(KINDS)} containers of each to {arguments.pairs}")
+
+
+if __name__ == "__main__":
+    main()

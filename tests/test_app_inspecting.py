@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import underpaint
+from cli import run
 from underpaint import app, image, samples
 from underpaint.analyst import detectors
 from underpaint.errors import ImageError, UsageError
@@ -85,3 +87,25 @@ def test_hide_file_may_check_what_it_wrote(tmp_path: Path) -> None:
 def test_refuses_what_is_no_picture() -> None:
     with pytest.raises(UsageError):
         app.inspect(np.zeros((8, 8), np.uint8))
+
+
+def test_a_hundred_malformed_files_are_findings_or_calm_errors(tmp_path: Path) -> None:
+    rng, kinds = np.random.default_rng(11), list(image.FORMATS)
+    for number in range(100):
+        kind = kinds[number % len(kinds)]
+        data = bytearray(image.encode(image.Picture(chelsea()[:40, :48]), kind))
+        if number % 3 == 0:
+            del data[rng.integers(len(data)) :]
+        elif number % 3 == 1:
+            start = int(rng.integers(len(data)))
+            data[start : start + 40] = rng.bytes(40)
+        else:
+            for place in rng.integers(len(data), size=8):
+                data[place] ^= 1 << rng.integers(8)
+        (tmp_path / f"{number:02}{image.FORMATS[kind].extensions[0]}").write_bytes(bytes(data))
+    outcome = run("inspect", str(tmp_path), "--json")
+    said = json.loads(outcome.stdout)
+    assert len(said["pictures"]) + len(said["failed"]) == 100
+    assert len(said["failed"]) > 30
+    assert outcome.status == 1
+    assert all(line.startswith("underpaint: ") for line in outcome.stderr.splitlines())

@@ -107,7 +107,7 @@ class Steganalyser(nn.Module):
 _RECIPE = SteganalysisRecipe(
     steps=20_000, batch=16, crop=128, learning_rate=1e-3, warmup=200, decay="cosine", clip=1.0, ema=0.99
 )
-_LIGHT = replace(_RECIPE, network="light", steps=6000, batch=64)
+_LIGHT = replace(_RECIPE, network="light", steps=8000, batch=64, learning_rate=2e-3)
 
 RECIPES = {
     "steganalysis-ye": Entry(

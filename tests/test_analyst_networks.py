@@ -1,0 +1,105 @@
+"""The learned opinion: the same each time, of any picture, by tiles of bounded size."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lsb_replacement import PHOTOGRAPHS
+from underpaint import zoo
+from underpaint.analyst import networks
+from underpaint.analyst.detectors import DETECTORS, scores
+from underpaint.analyst.networks import learned
+from underpaint.errors import UsageError
+from underpaint.methods import METHODS
+from underpaint.secret.keys import Key
+from underpaint.types import Image
+
+
+class Judge:
+    """A network that thinks bright pictures are containers."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        self.asked.append(inputs["image"].shape)
+        assert inputs["image"].dtype == np.float32
+        return {"odds": inputs["image"].mean(axis=(1, 2, 3)) - 100}
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    found = Judge()
+    model = zoo.Model("detector", zoo.card("smooth-3x3"), {"detector": found})  # type: ignore[dict-item]
+    monkeypatch.setattr(zoo, "load", {"detector": model}.__getitem__)
+    return found
+
+
+@pytest.mark.parametrize("size", [(32, 32), (256, 256), (257, 40), (500, 700)])
+def test_tiles_are_the_picture(judge: Judge, size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(96, 104, (*size, 3), dtype=np.uint8)
+    assert 0 < learned(picture) < 1
+    assert sum(height * width for *_, height, width in judge.asked) == size[0] * size[1]
+    assert all(32 <= side <= 256 for *_, height, width in judge.asked for side in (height, width))
+
+
+def test_the_score_is_that_of_the_mean(judge: Judge) -> None:
+    half = np.full((256, 512, 3), 100, np.uint8)
+    half[:, 256:] = 102
+    assert learned(half) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert learned(np.zeros((64, 64, 3), np.uint8)) < 1e-40, "no overflow"
+    assert learned(np.full((64, 64, 3), 255, np.uint8)) == pytest.approx(1)
+
+
+def test_large_pictures_are_sampled(judge: Judge) -> None:
+    large = np.zeros((2560, 2560, 3), np.uint8)
+    large[::512] = large[1::512] = 3
+    learned(large)
+    assert len(judge.asked) == 24
+
+
+def test_refuses_what_it_cannot_judge() -> None:
+    for shape in ((31, 64, 3), (64, 64)):
+        with pytest.raises(UsageError):
+            learned(np.zeros(shape, np.uint8))
+
+
+def small() -> Image:
+    return PHOTOGRAPHS["coffee"][:128, 200:328]
+
+
+def test_the_same_picture_has_the_same_score() -> None:
+    found = learned(small())
+    assert learned(small().copy(order="F")) == found
+    assert scores(small())["network"] == found
+    assert scores(PHOTOGRAPHS["coffee"][:20, :])["network"] is None
+
+
+def test_it_sees_what_it_was_shown() -> None:
+    """Of clean crops of both samples none alarms, of those that LSB matching fills to 40 % most."""
+    threshold = DETECTORS["network"].threshold
+    found = []
+    for photograph in PHOTOGRAPHS.values():
+        for top in (0, 128):
+            cover = photograph[top : top + 128, 100:228].copy()
+            assert learned(cover) <= threshold
+            body = bytes(np.random.default_rng(top).integers(0, 256, int(0.4 * cover.size / 8), dtype=np.uint8))
+            lsb: Any = METHODS["lsb"]
+            found.append(learned(lsb.write(cover, body, Key(bytes(32)))[0]) > threshold)
+    assert sum(found) >= 3
+
+
+def test_grey_pictures_have_an_opinion() -> None:
+    grey = np.repeat(small()[..., 1:2], 3, axis=2)
+    assert learned(grey) <= DETECTORS["network"].threshold
+
+
+def test_thresholds_of_opinions_do_not_grow() -> None:
+    network = DETECTORS["network"]
+    assert network.threshold_at(128**2) == network.threshold_at(10**7) == network.threshold
+    assert networks.learned is learned

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from underpaint import image, samples, zoo
 from underpaint.errors import UsageError
 from underpaint.lab import judge_detector, pairs, ship_detector
+from underpaint.lab import run as folder
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
 from underpaint.lab.nets.steganalysers import STEGANALYSERS, Counts, Light, srm_filters
@@ -143,7 +145,7 @@ def test_it_learns_and_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     recipe = replace(RECIPES["steganalysis-light"].recipe, steps=40, batch=8, warmup=0, ema=0.0)
     model = RECIPES["steganalysis-light"].model(recipe)
     fit(model, counted, tmp_path / "run", accelerator="cpu", progress=False)
-    exported = {}
+    exported: dict[str, Any] = {}
     monkeypatch.setattr(ship_detector, "export", lambda graphs, folder, card: exported.update(graphs, card=card) or 0.5)
     assert ship_detector.ship(tmp_path / "run", tmp_path / "detector", {"auc": 0.9}) == 0.5
     assert exported["card"].measured == {"auc": 0.9}
@@ -158,7 +160,7 @@ def test_it_learns_and_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_only_steganalysers_are_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ship_detector.folder, "read_record", lambda run: {"recipe": {"network": "vgg"}})
+    monkeypatch.setattr(folder, "read_record", lambda run: {"recipe": {"network": "vgg"}})
     with pytest.raises(UsageError, match="trained no steganalyser"):
         ship_detector.ship(tmp_path, tmp_path, {})
 

@@ -174,7 +174,7 @@ class Pairs(Photographs):
             top, left = (rng.integers(length - crop + 1) for length in self.covers.shape[1:3])
             inside = np.s_[number, top : top + crop, left : left + crop]
             pair = np.concatenate([self.covers[inside], self.containers[kind][inside]], axis=-1)
-            plane[:] = np.rot90(pair, rng.integers(4))[:: rng.integers(2) * 2 - 1].transpose(2, 0, 1)
+            plane[:] = np.rot90(pair, int(rng.integers(4)))[:: rng.integers(2) * 2 - 1].transpose(2, 0, 1)
         return torch.from_numpy(planes)
 
 

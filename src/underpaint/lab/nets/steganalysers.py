@@ -165,7 +165,8 @@ class Counts(nn.Module):
     def _counted(self, images: Tensor) -> list[Tensor]:
         """How often each code occurs along rows: of each filter and step four histograms."""
         found = []
-        residuals = functional.conv2d(images.flatten(0, 1)[:, None], self.filters).unflatten(0, (-1, 3))
+        planes = functional.conv2d(images.flatten(0, 1)[:, None], self.filters)
+        residuals = planes.view(-1, 3, *planes.shape[1:])
         for colours, weight in zip(residuals.unbind(2), _WEIGHTS, strict=True):
             apart = colours[:, ::2] - colours[:, 1:2]
             for step in _STEPS:

@@ -60,7 +60,7 @@ def test_large_pictures_are_sampled(judge: Judge) -> None:
     large = np.zeros((2560, 2560, 3), np.uint8)
     large[::512] = large[1::512] = 3
     learned(large)
-    assert len(judge.asked) == 24
+    assert len(judge.asked) == 16
 
 
 def test_refuses_what_it_cannot_judge() -> None:

@@ -72,7 +72,7 @@ def test_counts_are_shares_and_symmetric() -> None:
 
 
 def test_members_of_a_pair_stay_together() -> None:
-    shown = make(Photographs("photo", [PHOTO[:200, :200], PHOTO[-200:, -200:]]), 6)
+    shown = make(Photographs("photo", [PHOTO[:256, :256], PHOTO[-256:, -256:]]), 6)
     assert shown.containers.shape == (len(KINDS), 6, 128, 128, 3)
     batch = shown.batch(10**6, size=12, crop=64, seed=1)
     apart = (batch[:, 3:] - batch[:, :3]).abs()

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: The longest side of a tile in pixels, and how many are looked at: of more, as many that are evenly spread.
-_TILE, _TILES = 256, 24
+_TILE, _TILES = 256, 16
 
 
 def learned(image: Image) -> float:
     """How likely *image*, ``uint8 (H, W, 3)``, is to be a container, 0–1, by a network.
 
-    It looks at tiles of up to 256×256, and of more than 24 at as many that are evenly spread; what it says is that of
+    It looks at tiles of up to 256×256, and of more than 16 at as many that are evenly spread; what it says is that of
     the mean of their log-odds. The same picture always gets the same score on one machine.
 
     Raises:

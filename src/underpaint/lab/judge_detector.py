@@ -60,7 +60,7 @@ _MESSAGE = Payload.from_text("meet me at noon")
 def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     """Covers of *photographs* by the way they were come to: of 256×256 in the three ways of training, or whole.
 
-    The noise is of a standard deviation drawn from 0 to that of training, for each picture.
+    The noise is of a standard deviation drawn for each picture from the range of training.
     """
     pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
@@ -75,7 +75,7 @@ def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     return {
         "as they are": pictures,
         "halved": small,
-        "with noise": [noisy(picture, rng.uniform(0, NOISE), rng) for picture in small],
+        "with noise": [noisy(picture, rng.uniform(*NOISE), rng) for picture in small],
     }
 
 

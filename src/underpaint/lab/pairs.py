@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 HELD_OUT = 0.13
 #: Side of what containers are made of, in pixels.
 SIDE = 128
-#: Largest standard deviation of the noise that is added.
-NOISE = 3.0
+#: Least and largest standard deviation of the noise that is added. Less, once rounded, is LSB matching itself.
+NOISE = (1.0, 3.0)
 #: What a container is made by, and the rates that are trained, in bits per value: codes as good as can be, and methods.
 KINDS: dict[str, tuple[float, float]] = {
     "matching": (0.1, 0.6),
@@ -81,7 +81,7 @@ def _cut(picture: Image, rng: np.random.Generator) -> Image:
 WAYS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
     "as they are": _cut,
     "halved": lambda picture, rng: _cut(halved(picture), rng),
-    "with noise": lambda picture, rng: noisy(_cut(halved(picture), rng), rng.uniform(0, NOISE), rng),
+    "with noise": lambda picture, rng: noisy(_cut(halved(picture), rng), rng.uniform(*NOISE), rng),
 }
 
 

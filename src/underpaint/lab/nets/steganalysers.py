@@ -146,6 +146,7 @@ class Counts(nn.Module):
     """
 
     filters: Tensor
+    weights: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,31 +154,30 @@ class Counts(nn.Module):
         # Whole numbers: their sums are exact in every runtime, and so is what is on the edge of a level.
         whole = torch.stack([torch.round(one * weight) for one, weight in zip(named, _WEIGHTS, strict=True)])
         self.register_buffer("filters", whole[:, None])
+        weights = torch.tensor(_WEIGHTS, dtype=torch.float32)[:, None, None, None]
+        self.register_buffer("weights", weights, persistent=False)
         self.size = len(_COUNTED) * len(_STEPS) * (3 * 63 + 41)
 
     def forward(self, images: Tensor) -> Tensor:
         """Square roots of relative frequencies, ``(B, size)``, of *images*, ``(B, 3, H, W)``, levels 0…255."""
         along, down = self._counted(images), self._counted(images.transpose(2, 3))
-        return torch.cat(
-            [((a + b) / (a + b).sum(dim=1, keepdim=True)).sqrt() for a, b in zip(along, down, strict=True)], 1
-        )
+        sums = [a + b for a, b in zip(along, down, strict=True)]
+        return torch.cat([(each / each.sum(dim=2, keepdim=True)).sqrt() for each in sums], dim=2).flatten(1)
 
     def _counted(self, images: Tensor) -> list[Tensor]:
-        """How often each code occurs along rows: of each filter and step four histograms."""
-        found = []
+        """How often each code occurs along rows: of each step four histograms of every filter, ``(B, filters, …)``."""
         planes = functional.conv2d(images.flatten(0, 1)[:, None], self.filters)
-        residuals = planes.view(-1, 3, *planes.shape[1:])
-        for colours, weight in zip(residuals.unbind(2), _WEIGHTS, strict=True):
-            apart = colours[:, ::2] - colours[:, 1:2]
-            for step in _STEPS:
-                each, both = _level(colours, step * weight, 2), _level(apart, step * weight, 2)
-                wide = _level(apart, step * weight, 4)
-                found += [
-                    _histogram(each[:, 0] * 25 + each[:, 1] * 5 + each[:, 2], 125),
-                    _histogram(each[..., :-2] * 25 + each[..., 1:-1] * 5 + each[..., 2:], 125),
-                    _histogram(both[..., :-2] * 25 + both[..., 1:-1] * 5 + both[..., 2:], 125),
-                    _histogram(wide[:, 0] * 9 + wide[:, 1], 81),
-                ]
+        colours = planes.view(-1, 3, *planes.shape[1:]).transpose(1, 2)  # (B, filters, 3, H, W)
+        apart, found = colours[:, :, ::2] - colours[:, :, 1:2], []
+        for step in _STEPS:
+            units = step * self.weights
+            each, both, wide = _level(colours, units, 2), _level(apart, units, 2), _level(apart, units, 4)
+            found += [
+                _histogram(each[:, :, 0] * 25 + each[:, :, 1] * 5 + each[:, :, 2], 125),
+                _histogram(each[..., :-2] * 25 + each[..., 1:-1] * 5 + each[..., 2:], 125),
+                _histogram(both[..., :-2] * 25 + both[..., 1:-1] * 5 + both[..., 2:], 125),
+                _histogram(wide[:, :, 0] * 9 + wide[:, :, 1], 81),
+            ]
         return found
 
 
@@ -212,16 +212,16 @@ _COUNTED, _WEIGHTS = [0, 2, 1, 6, 28, 29], (1, 2, 3, 4, 4, 12)
 _STEPS = (1, 2)
 
 
-def _level(residuals: Tensor, step: float, highest: int) -> Tensor:
+def _level(residuals: Tensor, units: Tensor, highest: int) -> Tensor:
     """Which of the levels -highest … highest, counted from 0, each of *residuals* is nearest to."""
-    return torch.round(residuals / step).clamp(-highest, highest) + highest
+    return torch.round(residuals / units).clamp(-highest, highest) + highest
 
 
 def _histogram(codes: Tensor, size: int) -> Tensor:
-    """How often each of *codes*, 0 … size - 1, or that of the opposite signs occurs, ``(B, (size + 1) / 2)``."""
-    flat = codes.flatten(1).long()
-    counts = torch.zeros(len(flat), size).scatter_add(1, flat, torch.ones_like(flat, dtype=torch.float32))
-    return (counts + counts.flip(1))[:, : size // 2 + 1]
+    """How often each of *codes*, 0 … size - 1, or of opposite signs occurs: ``(B, filters, (size + 1) / 2)``."""
+    flat = codes.flatten(2).long()
+    counts = torch.zeros(*flat.shape[:2], size).scatter_add(2, flat, torch.ones_like(flat, dtype=torch.float32))
+    return (counts + counts.flip(2))[..., : size // 2 + 1]
 
 
 def _normed(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:

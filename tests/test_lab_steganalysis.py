@@ -72,7 +72,7 @@ def test_counts_are_shares_and_symmetric() -> None:
 
 
 def test_members_of_a_pair_stay_together() -> None:
-    shown = make(Photographs("photo", [PHOTO[:256, :256], PHOTO[-256:, -256:]]), 6)
+    shown = make(Photographs("photo", [PHOTO[:256, :256], PHOTO[-256:, -256:]]), 6, jobs=1)
     assert shown.containers.shape == (len(KINDS), 6, 128, 128, 3)
     batch = shown.batch(10**6, size=12, crop=64, seed=1)
     apart = (batch[:, 3:] - batch[:, :3]).abs()
@@ -173,7 +173,7 @@ def test_what_was_shipped_is_judged(
         image.write(image.Picture(pixels.copy()), tmp_path / f"{number}.png")
     monkeypatch.setattr(judge_detector, "CASES", {"LSB matching 0.4": ("lsb", 0.4), "stdm": ("stdm", 0)})
     monkeypatch.setattr(
-        "sys.argv", ["judge_detector", "pairs", str(tmp_path), "--scores", str(tmp_path / "scores.json")]
+        "sys.argv", ["judge_detector", "pairs", str(tmp_path), "--jobs", "1", "--scores", str(tmp_path / "scores.json")]
     )
     judge_detector.main()
     printed = capsys.readouterr().out.splitlines()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import numpy as np
 from underpaint.analyst.detectors import DETECTORS
 from underpaint.analyst.networks import learned
 from underpaint.analyst.statistics import stegexpose, weighted_stego
+from underpaint.bench.pictures import crops, spread
 from underpaint.errors import UnderpaintError
 from underpaint.lab.data import Photographs
 from underpaint.lab.pairs import HELD_OUT, NOISE, contained, halved, noisy
@@ -64,13 +64,8 @@ def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     """
     pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
-        crops = [
-            picture[top : top + _CROP, left : left + _CROP]
-            for picture in pictures
-            for top in range(0, picture.shape[0] - _CROP + 1, _CROP)
-            for left in range(0, picture.shape[1] - _CROP + 1, _CROP)
-        ]
-        return {f"{photographs.name} crops": crops, f"{photographs.name} whole": pictures}
+        cut = [crop for picture in pictures for crop in crops(picture, _CROP)]
+        return {f"{photographs.name} crops": cut, f"{photographs.name} whole": pictures}
     small = [halved(picture) for picture in pictures]
     return {
         "as they are": pictures,
@@ -79,9 +74,9 @@ def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     }
 
 
-def judged(cover: Image, seed: int) -> Row:
-    """What each of :data:`ASKED` says of *cover*, and of a container of it for each of :data:`CASES`."""
-    cover = np.ascontiguousarray(cover)
+def judged(task: tuple[Image, int]) -> Row:
+    """What each of :data:`ASKED` says of a cover, and of a container of it for each of :data:`CASES`, by a seed."""
+    cover, seed = np.ascontiguousarray(task[0]), task[1]
     return [_asked(cover), *(_of(cover, case, seed) for case in CASES)]
 
 
@@ -125,6 +120,7 @@ def main() -> None:
     parser.add_argument("what", choices=("clean", "pairs"))
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--count", type=int, help="covers of each set; more are evenly thinned out")
+    parser.add_argument("--jobs", type=int, help="processes; by default one per core")
     parser.add_argument("--scores", type=Path, help="a file for all scores, JSON")
     arguments = parser.parse_args()
     os.environ.setdefault("UNDERPAINT_THREADS", "1")  # each process has a core
@@ -141,8 +137,7 @@ def main() -> None:
                 found = clean(chosen)
                 print(f"{name}: of {count} one in a hundred is above {np.quantile(found, 0.99):.4f}", flush=True)
                 continue
-            with ProcessPoolExecutor(os.cpu_count()) as pool:
-                scores[name] = list(pool.map(judged, chosen, range(count)))
+            scores[name] = spread(judged, list(zip(chosen, range(count), strict=True)), arguments.jobs)
             print("\n".join(lines(name, scores[name])), flush=True)
     if arguments.scores:
         arguments.scores.write_text(json.dumps(scores), encoding="utf-8")

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -22,6 +20,7 @@ import numpy as np
 import PIL.Image
 import torch
 
+from underpaint.bench.pictures import spread
 from underpaint.bench.simulated import COSTS, changed
 from underpaint.errors import CapacityError, UsageError
 from underpaint.lab.data import Photographs
@@ -178,8 +177,9 @@ class Pairs(Photographs):
         return torch.from_numpy(planes)
 
 
-def _made(picture: Image, number: int, seed: int) -> tuple[Image, NDArray[np.uint8], list[float]]:
-    """One cover of *picture*, the containers of each kind, and their rates."""
+def _made(task: tuple[Image, int], seed: int) -> tuple[Image, NDArray[np.uint8], list[float]]:
+    """Of a picture and its number one cover, the containers of each kind, and their rates."""
+    picture, number = task
     rng = np.random.default_rng([seed, number])
     cover = np.ascontiguousarray(list(WAYS.values())[number % len(WAYS)](picture, rng))
     made, rates = [], []
@@ -198,16 +198,14 @@ def _made(picture: Image, number: int, seed: int) -> tuple[Image, NDArray[np.uin
     return pair[0], pair[1:], rates
 
 
-def make(photographs: Photographs, count: int, seed: int = 0) -> Pairs:
-    """Make *count* pairs of each kind out of *photographs* of at least 256×256, by as many processes as cores.
+def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None = None) -> Pairs:
+    """Make *count* pairs of each kind out of *photographs* of at least 256×256, by *jobs* processes, or one per core.
 
-    Each photograph comes in each of :data:`WAYS` if *count* is three times their number.
-    A rate that does not fit into a cover is halved until it does.
+    Each photograph comes in each of :data:`WAYS` if *count* is three times their number. A rate that does not fit into
+    a cover is halved until it does.
     """
-    numbers = np.arange(count)
-    pictures = [photographs.pictures[number // len(WAYS) % len(photographs)] for number in numbers]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        made = list(pool.map(partial(_made, seed=seed), pictures, numbers.tolist(), chunksize=8))
+    tasks = [(photographs.pictures[number // len(WAYS) % len(photographs)], number) for number in range(count)]
+    made = spread(partial(_made, seed=seed), tasks, jobs)
     covers, containers, rates = zip(*made, strict=True)
     return Pairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)
 

@@ -155,7 +155,7 @@ class Counts(nn.Module):
         whole = torch.stack([torch.round(one * weight) for one, weight in zip(named, _WEIGHTS, strict=True)])
         self.register_buffer("filters", whole[:, None])
         weights = torch.tensor(_WEIGHTS, dtype=torch.float32)[:, None, None, None]
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("weights", weights)
         self.size = len(_COUNTED) * len(_STEPS) * (3 * 63 + 41)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from underpaint import image, samples, zoo
 from underpaint.errors import UsageError
-from underpaint.lab import judge_detector, pairs, ship_detector
+from underpaint.lab import judge_detector, ship_detector
 from underpaint.lab import run as folder
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
@@ -195,4 +195,3 @@ def test_clean_covers_have_scores() -> None:
     crops: list[Image] = [PHOTO[:128, :128], PHOTO[128:256, :128]]
     assert ((judge_detector.clean(crops) > 0) & (judge_detector.clean(crops) < 1)).all()
     assert zoo.card("detector").method == "analyst"
-    assert pairs.HELD_OUT > 0.1

@@ -182,7 +182,7 @@ class Counts(nn.Module):
 
 
 class Light(nn.Module):
-    """A light one of ours for colours: counts, as :class:`Counts`, and two layers that are trained.
+    """A light one of ours for colours: what Counts counts after Goljan et al. (WIFS 2014), and two trained layers.
 
     A network of convolutions has to find filters and levels first, which takes days on a processor. Those that rich
     models have are given to this one, so that it learns in minutes what to make of them.

@@ -66,7 +66,7 @@ def test_every_score_has_its_detector() -> None:
 
 
 def test_the_samples_are_clean_and_their_containers_are_not() -> None:
-    """Chi-square is left out: it alarms at one, and does not see what is scattered. So is the network: noise blinds it."""
+    """Without chi-square, which alarms at one and sees nothing scattered, and the network, which noise blinds."""
     for cover in PHOTOGRAPHS.values():
         clean, stego = scores(cover), scores(replaced(cover, 0.4))
         for name in DETECTORS.keys() - {"chi-square", "network"}:

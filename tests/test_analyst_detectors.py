@@ -66,8 +66,8 @@ def test_every_score_has_its_detector() -> None:
 
 
 def test_the_samples_are_clean_and_their_containers_are_not() -> None:
-    """Without chi-square, which alarms at one and sees nothing scattered, and the network, which noise blinds."""
+    """Chi-square is left out: it alarms at one of them, and does not see what is scattered."""
     for cover in PHOTOGRAPHS.values():
         clean, stego = scores(cover), scores(replaced(cover, 0.4))
-        for name in DETECTORS.keys() - {"chi-square", "network"}:
+        for name in DETECTORS.keys() - {"chi-square"}:
             assert (clean[name] or 0) <= DETECTORS[name].threshold < (stego[name] or 0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.analyst.detectors import DETECTORS
-from underpaint.analyst.networks import learned
+from underpaint.analyst.networks import THRESHOLD, learned
 from underpaint.analyst.statistics import stegexpose, weighted_stego
 from underpaint.bench.pictures import crops, spread
 from underpaint.errors import UnderpaintError
@@ -52,6 +52,8 @@ ASKED: dict[str, Callable[[Image], float | None]] = {
     "weighted-stego": weighted_stego,
     "stegexpose": lambda picture: stegexpose(picture).mean,
 }
+#: Scores above these are suspicious.
+_THRESHOLDS = {"network": THRESHOLD} | {name: detector.threshold for name, detector in DETECTORS.items()}
 #: Side of the crops of large photographs, in pixels.
 _CROP = 256
 _MESSAGE = Payload.from_text("meet me at noon")
@@ -107,10 +109,10 @@ def lines(name: str, rows: Sequence[Row]) -> list[str]:
         cells = []
         for detector in ASKED:
             covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
-            seen = np.mean(np.array(containers) > DETECTORS[detector].threshold)
+            seen = np.mean(np.array(containers) > _THRESHOLDS[detector])
             cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen:.2f}")
         found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
-    false = [np.mean([(row[0] or {})[detector] > DETECTORS[detector].threshold for row in rows]) for detector in ASKED]
+    false = [np.mean([(row[0] or {})[detector] > _THRESHOLDS[detector] for row in rows]) for detector in ASKED]
     return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share:.3f}' for share in false)} |"]
 
 

@@ -125,7 +125,7 @@ RECIPES = {
     "steganalysis-light": Entry(
         Steganalyser,
         _LIGHT,
-        "a light network, which does it in colours, and which inspect asks; --data is a file of lab.pairs",
+        "a light network, which does it in colours and is in the zoo; --data is a file of lab.pairs",
         read=Counted.of,
     ),
 }

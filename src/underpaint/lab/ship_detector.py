@@ -48,7 +48,7 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], z
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="covers of other sources: it takes all clean Kodak crops for containers; tells them apart in its own archive",
+        limits="takes all clean Kodak crops for containers; tells them apart in covers of its own archive only",
         text=_TEXT,
     )
     return {"detector": Graph(network.eval(), {"image": _photograph()}, _FREE, ("odds",))}, card

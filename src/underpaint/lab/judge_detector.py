@@ -52,7 +52,7 @@ ASKED: dict[str, Callable[[Image], float | None]] = {
     "weighted-stego": weighted_stego,
     "stegexpose": lambda picture: stegexpose(picture).mean,
 }
-#: Scores above these are suspicious.
+#: Scores above these are suspicious in pictures of 256×256; in smaller ones `inspect` raises those of statistics.
 _THRESHOLDS = {"network": THRESHOLD} | {name: detector.threshold for name, detector in DETECTORS.items()}
 #: Side of the crops of large photographs, in pixels.
 _CROP = 256

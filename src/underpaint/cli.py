@@ -293,8 +293,8 @@ def demo(
 @commands.command()
 def bench(
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Without one, all are listed.")] = None,
-    method: Annotated[
-        str | None, typer.Argument(metavar="METHOD", help="Of a table that compares methods, all by default.")
+    methods: Annotated[
+        list[str] | None, typer.Argument(metavar="METHOD…", help="Of a table that compares methods, all by default.")
     ] = None,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
     payload: Annotated[
@@ -310,7 +310,7 @@ def bench(
         for name, each in bench.TABLES.items():
             print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
         return
-    bench.run(table, method, images=images, payload=payload, results=Path(output), seed=seed)
+    bench.run(table, *methods or (), images=images, payload=payload, results=Path(output), seed=seed)
 
 
 @commands.command()

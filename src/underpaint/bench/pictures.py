@@ -44,6 +44,18 @@ def crops(image: Image, side: int) -> list[Image]:
     return [image[y : y + side, x : x + side].copy() for y, x in starts]
 
 
+def middle(image: Image, side: int) -> Image:
+    """The middle square of *image*, of *side* pixels.
+
+    Raises:
+        UsageError: it is too small.
+    """
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    if min(top, left) < 0:
+        raise UsageError(f"a picture is too small for a crop of {side}×{side}")
+    return image[top : top + side, left : left + side].copy()
+
+
 def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | None) -> list[Outcome]:
     """Return ``[work(task) for task in tasks]``, computed by *jobs* processes (None: one per core)."""
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))

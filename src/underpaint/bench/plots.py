@@ -1,4 +1,4 @@
-"""Plots of bit error rates, as SVG: by channel, and over PSNR. The same numbers draw the same file."""
+"""Plots, as SVG: of bit error rates by channel and over PSNR, of what detectors find. Same numbers, same file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from underpaint.bench.cells import channel
 from underpaint.bench.compare import in_order, reported
+from underpaint.bench.detected import FALSE_ALARMS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.result import Paper
 from underpaint.errors import MissingExtraError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from underpaint.bench.detected import Detections
     from underpaint.bench.measured import Measured
     from underpaint.bench.result import Result, Row
 
@@ -90,6 +92,37 @@ def plot_over_psnr(results: Sequence[Measured], target: Path) -> None:
         shown = (zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels)
         legend = {label: handle for pairs in shown for handle, label in pairs}
         figure.legend(legend.values(), legend.keys(), frameon=False, loc="outside upper center", ncols=len(legend))
+
+
+def plot_curves(results: Sequence[Detections], target: Path) -> None:
+    """Draw containers found over false alarms, a panel per detector, one colour per method and strategy, as SVG.
+
+    At the least payload that all have in common; detectors that are trained are those trained on what they judge.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    least = min((row.asked for result in results for row in result.rows if row.asked), default=None)
+    found = [(result.method, row) for result in results for row in result.rows if row.asked == least]
+    own = [(method, row) for method, row in found if row.trained in (None, method)]
+    names = list(dict.fromkeys(row.detector for _, row in own))
+    with _figure(target, 2.6 * len(names) + 0.4, 3.4) as figure:
+        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names, strict=True):
+            for method, row in own:
+                if row.detector == name:
+                    shares = [0, *row.curve, 1]
+                    label = row.strategy or method
+                    axes.plot([0, *FALSE_ALARMS, 1], shares, linewidth=1, label=label)
+            axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=0.6)
+            axes.set_title(name)
+            axes.set_xlabel("false alarms")
+            axes.set_aspect("equal")
+            axes.grid(linewidth=0.4)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("containers found")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=6)
 
 
 @contextmanager

@@ -1,0 +1,89 @@
+"""The table of :mod:`underpaint.bench.analyst`: a line per method and payload, a column per detector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from underpaint.analyst.detectors import DETECTORS
+from underpaint.bench.analyst import COMPATIBLE, CROP, FEATURES, JUDGED, OTHER
+from underpaint.bench.cells import Shown, cited, number, origins
+from underpaint.bench.detected import VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from underpaint.bench.detected import Area, Detected, Detections, Figures
+
+#: Those of StegExpose by themselves are in the files.
+_UNTRAINED = (
+    COMPATIBLE,
+    *[name for name in DETECTORS if name not in ("primary-sets", "sample-pairs", "chi-square", "rs")],
+)
+_NAMES = {
+    COMPATIBLE: "StegExpose",
+    "stegexpose": "corrected",
+    "weighted-stego": "weighted stego",
+    "spam": "SPAM",
+    "srmq1": "SRM, q = 1",
+    "srm": "SRM",
+}
+_READ_AS = (
+    f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, of ours with its 95 % "
+    "interval by bootstrap over pairs; then P_E, the least mean of false alarms and misses; then, of ours, the share in "
+    "% that is found at 1 % false alarms. StegExpose (as the tool computes it, its threshold swept; corrected) and "
+    "weighted stego judge all pairs. Ensembles are trained on half of the pictures and judge the others: on the method "
+    f"and payload that they judge, or, in the columns that say so, on {OTHER} of that payload. With an AUC below 0.5 a "
+    "detector errs the same way each time: who knows that turns it round."
+)
+
+
+def by_method(paper: Figures | None, ours: Sequence[Detections]) -> Shown:
+    """A block per method and strategy; the *paper* has its lines before those of the same strategy."""
+    methods = sorted(ours, key=lambda each: JUDGED.index(each.method) if each.method in JUDGED else len(JUDGED))
+    rows = [(each.method, row) for each in methods for row in each.rows]
+    columns = _columns([row for _, row in rows])
+    cells = [["method", "payload", "per value", *(_header(*column) for column in columns)]]
+    blocks = dict.fromkeys((method, row.strategy) for method, row in rows)
+    claims = paper.rows if paper else ()
+    told = {strategy for _, strategy in blocks}
+    alone = [area for area in claims if area.strategy not in told]
+    for name in dict.fromkeys(area.strategy for area in alone):
+        cells += _claimed([area for area in alone if area.strategy == name], columns)
+    for method, strategy in blocks:
+        cells += _claimed([area for area in claims if area.strategy == strategy], columns)
+        found = [row for name, row in rows if (name, row.strategy) == (method, strategy)]
+        for asked in dict.fromkeys(row.asked for row in found):
+            line = {(row.detector, row.trained == OTHER != method): row for row in found if row.asked == asked}
+            first = next(iter(line.values()))
+            label = f"{method}, {strategy}" if strategy else method
+            shown = (_measured(line[column]) if column in line else "–" for column in columns)
+            cells.append([label, f"{first.payload:.2f} bpp", f"{first.per_value:.2f}", *shown])
+    sources = origins(each.source for each in methods) + ([f"Paper: {cited(paper.source)}"] if paper else [])
+    return Shown(cells, " ".join([*sources, _READ_AS]))
+
+
+def _columns(rows: Sequence[Detected]) -> list[tuple[str, bool]]:
+    """Detectors that there is something to say of, and whether they were trained on another method."""
+    wanted = [(name, False) for name in _UNTRAINED] + [(name, other) for other in (False, True) for name in FEATURES]
+    there = {(row.detector, other) for row in rows for other in (False, row.trained == OTHER)}
+    return [column for column in wanted if column in there] or wanted
+
+
+def _header(detector: str, other: bool) -> str:
+    return _NAMES.get(detector, detector) + f", trained on {OTHER}" * other
+
+
+def _claimed(areas: Sequence[Area], columns: Sequence[tuple[str, bool]]) -> list[list[str]]:
+    """The paper's lines of one strategy; its SRM stands where ours does, with one step or all."""
+    lines = []
+    for asked in dict.fromkeys(area.asked for area in areas):
+        here = {area.detector: f"{area.auc:.3f} · {area.p_e:.3f}" for area in areas if area.asked == asked}
+        shown = ["–" if other else here.get(name.removesuffix("q1"), "–") for name, other in columns]
+        payload = ("full", "–") if asked is None else (f"{asked:.2f} bpp", f"{asked / VALUES:.2f}")
+        lines.append([f"paper, {areas[0].strategy}", *payload, *shown])
+    return lines
+
+
+def _measured(row: Detected) -> str:
+    low, high = row.auc_interval
+    return f"{row.auc:.3f} ({low:.3f}–{high:.3f}) · {row.p_e:.3f} · {number(row.tpr)}"

@@ -29,8 +29,8 @@ _NAMES = {
 }
 _READ_AS = (
     f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, of ours with its 95 % "
-    "interval by bootstrap over pairs; then P_E, the least mean of false alarms and misses; then, of ours, the share in "
-    "% that is found at 1 % false alarms. StegExpose (as the tool computes it, its threshold swept; corrected) and "
+    "interval by bootstrap over pairs; then P_E, the least mean of false alarms and misses; then, of ours, the share "
+    "in % that is found at 1 % false alarms. StegExpose (as the tool computes it, its threshold swept; corrected) and "
     "weighted stego judge all pairs. Ensembles are trained on half of the pictures and judge the others: on the method "
     f"and payload that they judge, or, in the columns that say so, on {OTHER} of that payload. With an AUC below 0.5 a "
     "detector errs the same way each time: who knows that turns it round."

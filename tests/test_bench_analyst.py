@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from underpaint import bench, image, samples
-from underpaint.bench import ANALYST, analyst, report
+from underpaint.bench import ANALYST, STATISTICS, analyst, report, statistics
 from underpaint.bench.analyst import CLEAN, JUDGED, OTHER, Look, Pairs, Task, Trial, detections, measure, trials
 from underpaint.bench.analyst_table import by_method
 from underpaint.bench.compare import side_by_side
@@ -176,6 +176,67 @@ def test_what_does_not_fit_is_left_out(toys: None, folder: Path, monkeypatch: py
         detections(["matching"], images=folder, jobs=1)
 
 
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Four pieces of one photograph, some upright."""
+    (tmp_path / "photographs").mkdir()
+    pixels = image.read(samples.path("coffee")).pixels
+    for number in range(4):
+        piece = pixels[60 * number : 60 * number + 130, 80 * number : 80 * number + 200]
+        turned = piece.swapaxes(0, 1).copy() if number == 2 else piece
+        image.write(image.Picture(turned), tmp_path / "photographs" / f"{number}.png")
+    return tmp_path / "photographs"
+
+
+def test_estimators_tell_crops_apart(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr(statistics, "SIZES", ((64, 48),))
+    monkeypatch.setattr(statistics, "FEWEST", 4)
+    bench.run(STATISTICS, images=photographs, results=tmp_path, jobs=1)
+    assert "sample pairs" in capsys.readouterr().out
+    clean, replaced = (read(tmp_path / STATISTICS / f"{name}.json") for name in (CLEAN, "replacement"))
+    assert isinstance(replaced, Detections)
+    assert isinstance(clean, Detections)
+    assert [row.detector for row in replaced.rows] == [
+        *("primary-sets", "sample-pairs", "chi-square", "rs"),
+        *("stegexpose", "stegexpose-compat", "weighted-stego"),
+    ]
+    assert {(row.pairs, row.asked, row.variant) for row in replaced.rows} == {(3 * 2 * 4 + 3 * 2, 0.3, "64×48")}
+    assert {row.pairs for row in clean.rows} == {(3 * 2 * 4 + 3 * 2) // 2}
+    assert statistics.estimated("replacement", images=photographs, jobs=1) == replaced
+    assert not (tmp_path / STATISTICS / "roc.svg").exists()
+    shown = side_by_side([clean, replaced])
+    assert shown.cells[0] == ["estimator", "clean, 64×48", "replacement, 64×48"]
+    assert len(shown.cells) == 8
+    with pytest.raises(UsageError, match="look for replacement, not for 'matching'"):
+        statistics.estimated("matching", images=photographs)
+    monkeypatch.setattr(statistics, "SIZES", ((130, 200),))
+    with pytest.raises(UsageError, match="no two crops of 130×200"):
+        statistics.estimated(CLEAN, images=photographs, jobs=1)
+    with pytest.raises(UsageError, match="2 photographs are too few"):
+        statistics.estimated(CLEAN)
+
+
+def test_intervals_draw_photographs() -> None:
+    rng = np.random.default_rng(0)
+    levels, pictures = np.repeat(rng.normal(size=20), 30), np.repeat(np.arange(20), 30)
+    covers, containers = levels + rng.normal(size=600) / 50, levels + rng.normal(size=600) / 50 + 1
+
+    def width(together: bool) -> float:
+        row = Detected.of(
+            *(covers, containers, 0),
+            detector="toy",
+            asked=0.3,
+            payload=0.3,
+            pictures=(pictures, pictures) if together else None,
+        )
+        return row.auc_interval[1] - row.auc_interval[0]
+
+    assert width(True) > 3 * width(False), "crops of one photograph are not independent"
+
+
 def test_a_row_says_how_well_a_detector_tells() -> None:
     covers, containers = np.arange(200) / 200, np.arange(200) / 200 + 0.5
     row = Detected.of(covers, containers, 0, detector="toy", asked=0.3, payload=0.299, trained="basn")
@@ -192,7 +253,7 @@ def test_methods_stand_beside_the_paper(tmp_path: Path) -> None:
     def row(detector: str, asked: float | None, strategy: str | None = None, trained: str | None = None) -> Detected:
         scores = np.arange(20.0)
         return Detected.of(
-            scores, scores + 1, 0, detector=detector, asked=asked, payload=0.3, strategy=strategy, trained=trained
+            scores, scores + 1, 0, detector=detector, asked=asked, payload=0.3, variant=strategy, trained=trained
         )
 
     ours = [
@@ -202,7 +263,7 @@ def test_methods_stand_beside_the_paper(tmp_path: Path) -> None:
     ]
     cells = side_by_side([*ours, PAPER]).cells
     assert cells[0] == [
-        *("method", "payload", "per value", "StegExpose", "weighted stego", "SRM, q = 1"),
+        *("method", "payload", "per value", "mean of the four, as StegExpose", "weighted stego", "SRM, q = 1"),
         f"SRM, q = 1, trained on {OTHER}",
     ]
     assert [line[:3] for line in cells[1:]] == [

@@ -24,16 +24,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpaint.bench.analyst import FEWEST, JUDGED, detections
+from underpaint.bench.analyst import CLEAN, FEWEST, JUDGED, detections
 from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
-from underpaint.bench.detected import ANALYST, Detections
+from underpaint.bench.detected import ANALYST, STATISTICS, Detections
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
+from underpaint.bench.statistics import FEWEST as PHOTOGRAPHS
+from underpaint.bench.statistics import REPLACEMENT, estimated
 from underpaint.bench.sweep import carriers
 from underpaint.bench.trellis import METHOD, TRELLIS, Searches, searches
 from underpaint.errors import UsageError
@@ -50,6 +52,7 @@ __all__ = [
     "GRID",
     "GRIDS",
     "PUBLISHED",
+    "STATISTICS",
     "TABLES",
     "TRELLIS",
     "Case",
@@ -64,6 +67,7 @@ __all__ = [
     "carriers",
     "channels",
     "detections",
+    "estimated",
     "messages",
     "placements",
     "run",
@@ -121,6 +125,13 @@ TABLES = {
         together=True,
         at_once=True,
         fewest=FEWEST,
+    ),
+    STATISTICS: Table(
+        "how well estimators find LSB replacement in crops of lossless photographs",
+        estimated,
+        lambda: (REPLACEMENT, CLEAN),
+        together=True,
+        fewest=PHOTOGRAPHS,
     ),
 }
 #: Where results lie, seen from the root of a checkout.

@@ -253,7 +253,7 @@ def _row(
         detector=detector,
         asked=trial.payload,
         payload=pairs.payload,
-        strategy=trial.strategy,
+        variant=trial.strategy,
         trained=trained,
     )
 

@@ -1,20 +1,21 @@
-"""How well detectors tell containers from covers, and what the paper says of that: rows of the table ``analyst``."""
+"""How well detectors tell containers from covers: rows of the tables ``analyst`` and ``statistics``, and a paper's."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.source import Citation, Source
 from underpaint.metrics import auc, bootstrap, p_e, roc, tpr_at
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-#: The table.
-ANALYST = "analyst"
+#: The tables.
+ANALYST, STATISTICS = "analyst", "statistics"
 #: Values in a pixel.
 VALUES = 3
 #: Shares of the covers, at which a curve has its points.
@@ -30,17 +31,18 @@ class Detected:
     asked: float | None
     #: Mean bits per pixel that were hidden.
     payload: float
+    #: Covers, and as many containers if they are their own.
     pairs: int
     auc: float
-    #: The 95 % bootstrap interval over pairs.
+    #: The 95 % bootstrap interval over pairs, or over photographs.
     auc_interval: tuple[float, float]
     p_e: float
     #: Share of the containers found with false alarms in at most 1 % of the covers.
     tpr: float
     #: The same for each of :data:`FALSE_ALARMS`.
     curve: tuple[float, ...]
-    #: The strategy of a published design.
-    strategy: str | None = None
+    #: The strategy of a published design, or the size of crops.
+    variant: str | None = None
     #: The method that the detector was trained on; None if it was on none.
     trained: str | None = None
 
@@ -54,13 +56,17 @@ class Detected:
         detector: str,
         asked: float | None,
         payload: float,
-        strategy: str | None = None,
+        variant: str | None = None,
         trained: str | None = None,
+        pictures: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None,
     ) -> Detected:
-        """Judge a detector by its scores of *covers* and their *containers*, ``(pairs,)``; six decimals are stored."""
+        """Judge a detector by its scores of *covers* and *containers*, ``(n,)``; six decimals are stored.
+
+        *pictures* says of each which photograph it is of, if there are several of one.
+        """
         _, false_alarms, detections = roc(covers, containers)
         curve = [detections[false_alarms <= share].max() for share in FALSE_ALARMS]
-        low, high = bootstrap(auc, covers, containers, seed=seed)
+        low, high = _interval(covers, containers, pictures, seed)
         return cls(
             detector,
             asked,
@@ -71,7 +77,7 @@ class Detected:
             round(p_e(covers, containers), 6),
             round(tpr_at(covers, containers), 6),
             tuple(round(float(share), 6) for share in curve),
-            strategy,
+            variant,
             trained,
         )
 
@@ -83,6 +89,25 @@ class Detected:
     def numbers(self) -> dict[str, Any]:
         """Every field that has a value, and what follows from them."""
         return valued(asdict(self) | {"per_value": self.per_value})
+
+
+def _interval(
+    covers: NDArray[np.float64],
+    containers: NDArray[np.float64],
+    pictures: tuple[NDArray[np.intp], NDArray[np.intp]] | None,
+    seed: int,
+) -> tuple[float, float]:
+    if pictures is None:
+        return bootstrap(auc, covers, containers, seed=seed)
+    numbers = np.unique(pictures[0])
+    members = [[np.flatnonzero(each == number) for number in numbers] for each in pictures]
+
+    def area(drawn: NDArray[np.float64], _: NDArray[np.float64]) -> float:
+        chosen = (np.concatenate([of[int(i)] for i in drawn]) for of in members)
+        return auc(*(scores[each] for scores, each in zip((covers, containers), chosen, strict=True)))
+
+    places = np.arange(numbers.size)
+    return bootstrap(area, places, places, seed=seed)
 
 
 @dataclass(frozen=True)

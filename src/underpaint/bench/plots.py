@@ -112,7 +112,7 @@ def plot_curves(results: Sequence[Detections], target: Path) -> None:
             for method, row in own:
                 if row.detector == name:
                     shares = [0, *row.curve, 1]
-                    label = row.strategy or method
+                    label = row.variant or method
                     axes.plot([0, *FALSE_ALARMS, 1], shares, linewidth=1, label=label)
             axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=0.6)
             axes.set_title(name)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
-from underpaint.bench.detected import Detections
+from underpaint.bench.detected import ANALYST, Detections
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
@@ -130,7 +130,8 @@ def publish_together(table: str, results: Path, console: Console) -> None:
     console.print(_screen(side_by_side(found)))
     if any(result.rows for result in in_order(found)):
         _draw(lambda target: plot_over_psnr(found, target), results / table / "over-psnr.svg", console)
-    if judged := [result for result in found if isinstance(result, Detections)]:
+    judged = [result for result in found if isinstance(result, Detections)]
+    if judged and table == ANALYST:
         _draw(lambda target: plot_curves(judged, target), results / table / "roc.svg", console)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from underpaint.bench.detected import ANALYST, Detections, Figures
+from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
@@ -290,6 +290,7 @@ def read(file: Path) -> Measured:
         BASN: Placements,
         TRELLIS: Searches,
         ANALYST: Detections,
+        STATISTICS: Detections,
         "speed": Speed,
     }
     return kinds.get(table, Result).read(file)

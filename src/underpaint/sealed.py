@@ -78,7 +78,7 @@ class Head:
 
     def read(self, image: Image) -> bytes:
         """Return what lies there."""
-        low = image.reshape(-1)[self.places(image.size)] & 1
+        low = image.reshape(-1)[self.places(image.size)] & np.uint8(1)
         return np.packbits(trellis.syndrome(low, self.bits) if self.coded else low).tobytes()
 
 
@@ -195,4 +195,4 @@ def _coded(values: NDArray[np.uint8], bits: Bits, weights: NDArray[np.float32]) 
     """The lowest bits of *values*, changed at the least cost so that their syndrome is *bits*."""
     costs = np.stack([np.zeros_like(weights), weights])
     log_odds = weights * gibbs.multiplier(costs, bits.size / values.size)
-    return trellis.code(values & 1, log_odds, bits)
+    return trellis.code(values & np.uint8(1), log_odds, bits)

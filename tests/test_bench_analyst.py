@@ -63,6 +63,10 @@ def test_trials_are_what_was_asked_for() -> None:
     assert {trial.strategy for trial in published} == {"Min-LSM-1", "Min-LSM-2", "Mean-LSM-1", "Mean-LSM-2"}
     assert {trial.payload for trial in published} == {0.3, 0.6, 0.9, 1.2, None}
     assert {"basn", "basn-stc", "lsb", "replacement", "matching", "hill", "s-uniward", "wow"} < set(JUDGED)
+    assert [trial.payload for trial in trials(["basn"], [0.5])] == [0.5]
+    assert {trial.payload for trial in trials(["published"], [0.5])} == {0.5}
+    with pytest.raises(UsageError, match="statistics has payloads of its own"):
+        bench.run(STATISTICS, payloads=[0.5])
     with pytest.raises(UsageError, match="nobody has containers of 'stdm'"):
         trials(["stdm"])
 
@@ -139,7 +143,7 @@ def test_detections_repeat_are_written_shown_and_read(
     assert "replacement" in capsys.readouterr().out
     found = read(tmp_path / ANALYST / "replacement.json")
     assert isinstance(found, Detections)
-    assert found.source.command == f"underpaint bench analyst replacement --images {folder.name} --seed 0"
+    assert found.source.command == f"underpaint bench analyst replacement clean --images {folder.name} --seed 0"
     assert [(row.detector, row.trained, row.pairs) for row in found.rows] == [
         ("grey", None, 24),
         ("stegexpose-compat", None, 24),
@@ -147,11 +151,11 @@ def test_detections_repeat_are_written_shown_and_read(
         ("spam", OTHER, 12),
     ], "the blind one is left out"
     assert all(row.payload == pytest.approx(2.4, abs=0.01) for row in found.rows)
-    assert [found, *detections([CLEAN], images=folder, jobs=1)] == [
-        *detections(["replacement"], images=folder, jobs=1),
-        read(tmp_path / ANALYST / f"{CLEAN}.json"),
-    ]
     clean = read(tmp_path / ANALYST / f"{CLEAN}.json")
+    assert detections(["replacement", CLEAN], images=folder, jobs=1) == [found, clean]
+    (alone,) = detections(["replacement"], images=folder, payloads=[2.4], jobs=1)
+    assert alone.rows == found.rows, "whatever else is asked for"
+    assert alone.source.command == f"underpaint bench analyst replacement --images {folder.name} --seed 0 --bpp 2.4"
     assert isinstance(clean, Detections)
     assert {row.trained for row in clean.rows} == {None, CLEAN}
     assert clean.rows[0].pairs == 12

@@ -300,6 +300,9 @@ def bench(
     payload: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What basn is to hide, random bytes by default.")
     ] = None,
+    bpp: Annotated[
+        list[float] | None, typer.Option(min=0.01, max=8, metavar="X", help="Bits per pixel for analyst, repeatable.")
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
 ) -> None:
@@ -310,7 +313,9 @@ def bench(
         for name, each in bench.TABLES.items():
             print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
         return
-    bench.run(table, *methods or (), images=images, payload=payload, results=Path(output), seed=seed)
+    bench.run(
+        table, *methods or (), images=images, payload=payload, payloads=bpp or (), results=Path(output), seed=seed
+    )
 
 
 @commands.command()

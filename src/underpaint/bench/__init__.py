@@ -88,8 +88,9 @@ class Table:
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
     together: bool = False
-    #: What is hidden may be named.
+    #: What is hidden may be named, or how much.
     payload: bool = False
+    payloads: bool = False
     #: Methods are measured on the same covers, of which much is computed: all in one go.
     at_once: bool = False
     #: How many pictures it takes to say anything.
@@ -123,6 +124,7 @@ TABLES = {
         detections,
         lambda: JUDGED,
         together=True,
+        payloads=True,
         at_once=True,
         fewest=FEWEST,
     ),
@@ -143,6 +145,7 @@ def run(
     *methods: str,
     images: Path | None = None,
     payload: Path | None = None,
+    payloads: Sequence[float] = (),
     results: Path = RESULTS,
     seed: int = 0,
     jobs: int | None = None,
@@ -154,6 +157,7 @@ def run(
         methods: some of those that the table is for; where they are compared, or where there is one, none means all.
         images: folder of pictures; the samples by default.
         payload: file to hide, where the table takes one; random bytes by default.
+        payloads: bits per pixel to hide, where the table leaves that open; its own by default.
         results: folder to write to. A paper's numbers are shown beside ours if they lie in it.
         seed: of everything random.
         jobs: processes, one per core by default; the result does not depend on them.
@@ -173,7 +177,10 @@ def run(
         raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(chosen)}")
     if payload is not None and not asked.payload:
         raise UsageError(f"{table} takes no payload", hint="leave --payload out")
-    options = {"images": images, "seed": seed, "jobs": jobs} | ({} if payload is None else {"payload": payload})
+    if payloads and not asked.payloads:
+        raise UsageError(f"{table} has payloads of its own", hint="leave --bpp out")
+    given = {"payload": payload, "payloads": payloads}
+    options = {"images": images, "seed": seed, "jobs": jobs} | {name: each for name, each in given.items() if each}
     console = Console()
     for each in [chosen] if asked.at_once else chosen:
         found = asked.measure(each, **options)

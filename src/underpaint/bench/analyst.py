@@ -13,6 +13,7 @@ digits on its salt, which is fresh each time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -57,8 +58,8 @@ CLEAN = "clean"
 #: Of fewer pictures nothing can be said.
 FEWEST = 100
 
-#: Simulated by their costs; HILL is a design, with a coder.
-_SIMULATED = ("s-uniward", "wow")
+#: Simulated by their costs, if they are no designs with a coder.
+_SIMULATED = tuple(name for name in COSTS if name not in DESIGNS)
 _HIDDEN = tuple(name for name, method in METHODS.items() if method.needs_lossless)
 #: Whose containers can be judged.
 JUDGED = (PUBLISHED, *_HIDDEN, *(name for name in DESIGNS if name not in _HIDDEN), *_SIMULATED, CLEAN)
@@ -109,8 +110,8 @@ class Pairs(NamedTuple):
     containers: list[Look]
 
 
-def trials(methods: Sequence[str]) -> tuple[Trial, ...]:
-    """All kinds of containers of *methods*.
+def trials(methods: Sequence[str], payloads: Sequence[float] = ()) -> tuple[Trial, ...]:
+    """All kinds of containers of *methods*, with *payloads* as :func:`detections` takes them.
 
     Raises:
         UsageError: there is no such method.
@@ -121,20 +122,26 @@ def trials(methods: Sequence[str]) -> tuple[Trial, ...]:
             raise UsageError(f"nobody has containers of '{method}'", hint=f"there are {', '.join(JUDGED)}")
         if method == PUBLISHED:
             full = [name for name, strategy in STRATEGIES.items() if strategy.payload is None]
-            found += [Trial(method, payload, name) for name in full for payload in (*PAYLOADS, None)]
+            found += [Trial(method, payload, name) for name in full for payload in payloads or (*PAYLOADS, None)]
         else:
-            found += [Trial(method, payload) for payload in ((0.0,) if method == CLEAN else PAYLOADS)]
+            found += [Trial(method, payload) for payload in ((0.0,) if method == CLEAN else payloads or PAYLOADS)]
     return tuple(found)
 
 
 def detections(
-    methods: Sequence[str], *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+    methods: Sequence[str],
+    *,
+    images: Path | None = None,
+    payloads: Sequence[float] = (),
+    seed: int = 0,
+    jobs: int | None = None,
 ) -> list[Detections]:
     """Let every detector judge containers of each of *methods*.
 
     Args:
         methods: of :data:`JUDGED`.
         images: folder of pictures; the samples are too few.
+        payloads: in bits per pixel; by default :data:`PAYLOADS`, and of published attention all that it takes as well.
         seed: of messages, keys, the halves of the pictures and ensembles.
         jobs: processes, one per core by default.
 
@@ -142,12 +149,12 @@ def detections(
         UsageError: no such method, or fewer than :data:`FEWEST` pictures, or one without a crop.
         ModelError: a network is missing.
     """
-    asked, pictures = trials(methods), pictures_in(images)
+    asked, pictures = trials(methods, payloads), pictures_in(images)
     if len(pictures) < FEWEST:
         few = f"{len(pictures)} picture{'s' * (len(pictures) != 1)} cannot tell a detector from chance"
         raise UsageError(few, hint=f"name a folder of {FEWEST} or more after --images, 1,000 for figures to rely on")
     # Those that others are held against, whether they are asked for or not.
-    every = tuple(dict.fromkeys((*asked, *trials([OTHER]))))
+    every = tuple(dict.fromkeys((*asked, *trials([OTHER], payloads))))
     seen = spread(measure, [Task(picture, number, seed, every) for number, picture in enumerate(pictures)], jobs)
     pairs = {trial: _pairs(trial, number, seen) for number, trial in enumerate(every)}
     rows: dict[Trial, list[Detected]] = {trial: list(_untrained(trial, pairs[trial], seed)) for trial in asked}
@@ -156,11 +163,13 @@ def detections(
     for fit, votes in zip(fits, spread(_votes, fits, jobs), strict=True):
         for trial, each in zip(fit.judged, votes, strict=True):
             rows[trial].append(_row(trial, pairs[trial], fit.feature, *each, seed, fit.trained.method))
+    source = Source.of(ANALYST, " ".join(methods), images, pictures, seed)
+    source = replace(source, command=" ".join([source.command, *(f"--bpp {payload:g}" for payload in payloads)]))
     return [
         Detections(
             ANALYST,
             method,
-            Source.of(ANALYST, method, images, pictures, seed),
+            source,
             tuple(row for trial in asked if trial.method == method for row in rows[trial]),
         )
         for method in dict.fromkeys(methods)

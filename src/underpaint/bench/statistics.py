@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: The method whose containers are looked at.
 REPLACEMENT = "replacement"
-#: Height and width of crops: the photographs of Kodak give 360 of the smaller ones, 144 of the larger.
+#: Height and width of crops: the photographs of Kodak give 342 of the smaller ones, 144 of the larger.
 SIZES = ((168, 152), (256, 256))
 #: Bits per value.
 RATE = 0.1

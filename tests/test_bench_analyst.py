@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from underpaint import bench, image, samples
+from underpaint.analyst import detectors
 from underpaint.bench import ANALYST, STATISTICS, analyst, report, statistics
 from underpaint.bench.analyst import CLEAN, JUDGED, OTHER, Look, Pairs, Task, Trial, detections, measure, trials
 from underpaint.bench.analyst_table import by_method
@@ -42,7 +43,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analyst, "FEATURES", ("spam",))
     monkeypatch.setattr(analyst, "FEWEST", 12)
     monkeypatch.setattr(analyst, "of_colour", spread)
-    monkeypatch.setattr(analyst.detectors, "scores", lambda picture: {"grey": picture.mean() / 255, "blind": None})
+    monkeypatch.setattr(detectors, "scores", lambda picture: {"grey": picture.mean() / 255, "blind": None})
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ def trials(methods: Sequence[str], payloads: Sequence[float] = ()) -> tuple[Tria
             found += [Trial(method, payload, name) for name in full for payload in payloads or (*PAYLOADS, None)]
         else:
             found += [Trial(method, payload) for payload in ((0.0,) if method == CLEAN else payloads or PAYLOADS)]
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def detections(

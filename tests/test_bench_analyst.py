@@ -268,7 +268,7 @@ def test_methods_stand_beside_the_paper(tmp_path: Path) -> None:
     ]
     cells = side_by_side([*ours, PAPER]).cells
     assert cells[0] == [
-        *("method", "payload", "per value", "mean of the four, as StegExpose", "weighted stego", "SRM, q = 1"),
+        *("method", "payload", "per value", "mean, as StegExpose", "weighted stego", "SRM, q = 1"),
         f"SRM, q = 1, trained on {OTHER}",
     ]
     assert [line[:3] for line in cells[1:]] == [
@@ -287,7 +287,7 @@ def test_methods_stand_beside_the_paper(tmp_path: Path) -> None:
     for name in ("plot", "again"):
         plot_curves(ours, tmp_path / f"{name}.svg")
     assert (tmp_path / "plot.svg").read_text() == (tmp_path / "again.svg").read_text()
-    assert all(name in (tmp_path / "plot.svg").read_text() for name in ("basn", OTHER, "weighted-stego", "srmq1"))
+    assert all(name in (tmp_path / "plot.svg").read_text() for name in ("basn", OTHER, "weighted stego", "SRM, q = 1"))
 
 
 def test_published_figures_are_the_papers() -> None:

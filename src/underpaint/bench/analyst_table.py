@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from underpaint.analyst.detectors import DETECTORS
+from underpaint.analyst.statistics import STEGEXPOSE
 from underpaint.bench.analyst import COMPATIBLE, CROP, FEATURES, JUDGED, OTHER
 from underpaint.bench.cells import Shown, cited, number, origins
 from underpaint.bench.detected import VALUES
@@ -14,17 +15,15 @@ if TYPE_CHECKING:
 
     from underpaint.bench.detected import Area, Detected, Detections, Figures
 
-#: Those of StegExpose by themselves are in the files.
-_UNTRAINED = (
-    COMPATIBLE,
-    *[name for name in DETECTORS if name not in ("primary-sets", "sample-pairs", "chi-square", "rs")],
-)
-_NAMES = {
+#: The detectors that are shown; those of StegExpose by themselves are in the files.
+SHOWN = (COMPATIBLE, *(name for name in DETECTORS if name not in STEGEXPOSE), *FEATURES)
+#: What they are called there.
+NAMES = {
     "primary-sets": "primary sets",
     "sample-pairs": "sample pairs",
     "rs": "RS",
     "stegexpose": "mean of the four",
-    COMPATIBLE: "mean of the four, as StegExpose",
+    COMPATIBLE: "mean, as StegExpose",
     "weighted-stego": "weighted stego",
     "spam": "SPAM",
     "srmq1": "SRM, q = 1",
@@ -37,7 +36,7 @@ _ESTIMATED = (
 _READ_AS = (
     f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, of ours with its 95 % "
     "interval by bootstrap over pairs; then P_E, the least mean of false alarms and misses; then, of ours, the share "
-    "in % that is found at 1 % false alarms. StegExpose (its threshold swept) and "
+    "in % that is found at 1 % false alarms. The estimators of StegExpose, in the mean, its threshold swept, and "
     "weighted stego judge all pairs. Ensembles are trained on half of the pictures and judge the others: on the method "
     f"and payload that they judge, or, in the columns that say so, on {OTHER} of that payload. With an AUC below 0.5 a "
     "detector errs the same way each time: who knows that turns it round."
@@ -77,19 +76,19 @@ def by_estimator(ours: Sequence[Detections]) -> Shown:
     for detector in dict.fromkeys(row.detector for each in ours for row in each.rows):
         rows = [found[method, variant, detector] for method, variant in columns]
         areas = (f"{row.auc:.3f} ({row.auc_interval[0]:.3f}–{row.auc_interval[1]:.3f})" for row in rows)
-        cells.append([_NAMES.get(detector, detector), *areas])
+        cells.append([NAMES.get(detector, detector), *areas])
     return Shown(cells, " ".join([*origins(each.source for each in ours), _ESTIMATED]))
 
 
 def _columns(rows: Sequence[Detected]) -> list[tuple[str, bool]]:
     """Detectors that there is something to say of, and whether they were trained on another method."""
-    wanted = [(name, False) for name in _UNTRAINED] + [(name, other) for other in (False, True) for name in FEATURES]
+    wanted = [(name, False) for name in SHOWN] + [(name, True) for name in FEATURES]
     there = {(row.detector, other) for row in rows for other in (False, row.trained == OTHER)}
     return [column for column in wanted if column in there] or wanted
 
 
 def _header(detector: str, other: bool) -> str:
-    return _NAMES.get(detector, detector) + f", trained on {OTHER}" * other
+    return NAMES.get(detector, detector) + f", trained on {OTHER}" * other
 
 
 def _claimed(areas: Sequence[Area], columns: Sequence[tuple[str, bool]]) -> list[list[str]]:

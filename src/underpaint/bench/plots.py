@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from underpaint.bench.analyst_table import NAMES, SHOWN
 from underpaint.bench.cells import channel
 from underpaint.bench.compare import in_order, reported
 from underpaint.bench.detected import FALSE_ALARMS
@@ -97,7 +98,8 @@ def plot_over_psnr(results: Sequence[Measured], target: Path) -> None:
 def plot_curves(results: Sequence[Detections], target: Path) -> None:
     """Draw containers found over false alarms, a panel per detector, one colour per method and strategy, as SVG.
 
-    At the least payload that all have in common; detectors that are trained are those trained on what they judge.
+    At the least payload; detectors that are trained are those trained on what they judge. Where scores are alike, such
+    as those of covers that an estimator finds nothing in, a curve is flat.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -105,24 +107,23 @@ def plot_curves(results: Sequence[Detections], target: Path) -> None:
     least = min((row.asked for result in results for row in result.rows if row.asked), default=None)
     found = [(result.method, row) for result in results for row in result.rows if row.asked == least]
     own = [(method, row) for method, row in found if row.trained in (None, method)]
-    names = list(dict.fromkeys(row.detector for _, row in own))
-    with _figure(target, 2.6 * len(names) + 0.4, 3.4) as figure:
+    names = [name for name in SHOWN if name in {row.detector for _, row in own}]
+    with _figure(target, 2.6 * len(names) + 0.4, 3.8) as figure:
         panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, names, strict=True):
             for method, row in own:
                 if row.detector == name:
-                    shares = [0, *row.curve, 1]
-                    label = row.variant or method
-                    axes.plot([0, *FALSE_ALARMS, 1], shares, linewidth=1, label=label)
+                    label = f"{method}, {row.variant}" if row.variant else method
+                    axes.plot([0, *FALSE_ALARMS, 1], [0, *row.curve, 1], linewidth=1, label=label)
             axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=0.6)
-            axes.set_title(name)
+            axes.set_title(NAMES.get(name, name))
             axes.set_xlabel("false alarms")
             axes.set_aspect("equal")
             axes.grid(linewidth=0.4)
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("containers found")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=6)
+        figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=4)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ survives.
   inspect  PICTURE…                      what detectors of hidden data notice
 
   demo                                   the whole round on a photograph
-  bench    [TABLE [METHOD]]              measure what a method survives
+  bench    [TABLE [METHOD …]]            measure what a method survives
   zoo      [NAME]                        the models that are installed
   train    [RECIPE] --data DIR           train one, or see what can be trained
 

@@ -2,7 +2,7 @@
 
 ::
 
-    photographs ─► 128×128, in three ways ─► a container by each of KINDS, at a rate of its own ─► pairs.npz
+    photographs ─► covers of 128×128, by WAYS ─► a container by each of KINDS, at a rate of its own ─► pairs.npz
 
 ``python -m underpaint.lab.pairs train.zip runs/pairs.npz`` makes them once, for costs take longer than a network does.
 Of the photographs :data:`HELD_OUT`, by the hash of their files, are left out: a detector is chosen by those.
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import PIL.Image
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from underpaint.sealed import Carrier
     from underpaint.types import Image
 
+AnyLevel = TypeVar("AnyLevel", bound=np.generic)
+
 #: Share of the photographs, 0–1, that no network is trained on.
 HELD_OUT = 0.13
 #: Side of what containers are made of, in pixels.
 SIDE = 128
-#: Least and largest standard deviation of the noise that is added. Less, once rounded, is LSB matching itself.
-NOISE = (1.0, 3.0)
 #: What a container is made by, and the rates that are trained, in bits per value: codes as good as can be, and methods.
 KINDS: dict[str, tuple[float, float]] = {
     "matching": (0.1, 0.6),
@@ -57,6 +58,10 @@ CURRICULUM = 800
 _FIRST = 0.25
 #: Of so many pairs one is grey.
 _GREY = 20
+#: What development does: how often most of it, how often JPEG; least and largest noise in levels; radius in pixels.
+_OFTEN, _COMPRESSED = 0.7, 0.2
+_GRAIN = (0.4, 8.0)
+_REACH = 4
 
 
 def halved(picture: Image) -> Image:
@@ -65,23 +70,68 @@ def halved(picture: Image) -> Image:
     return np.asarray(PIL.Image.fromarray(picture).resize(size, PIL.Image.Resampling.BICUBIC))
 
 
-def noisy(picture: Image, deviation: float, rng: np.random.Generator) -> Image:
-    """*picture* with independent Gaussian noise in each value."""
-    noise = deviation * rng.standard_normal(picture.shape)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+def developed(picture: Image, rng: np.random.Generator) -> Image:
+    """A piece of *picture*, 128×128, as some other camera and program might have it: no two are made alike.
+
+    ::
+
+        scaled to 1/2–1 ─► noise, of colours together or apart ─► blurred, sharpened ─► other tones ─► 8 bits ─► JPEG
+
+    All but the first happens by chance. A detector that knows one source takes the noise of any other for a message.
+    """
+    filters = list(PIL.Image.Resampling)[1:]  # all but the nearest neighbour
+    short = int(rng.integers(max(SIDE + 2 * _REACH, min(picture.shape[:2]) // 2), min(picture.shape[:2]) + 1))
+    size = tuple(-(-side * short // min(picture.shape[:2])) for side in picture.shape[1::-1])
+    chosen = filters[rng.integers(len(filters))]
+    planes = [PIL.Image.fromarray(plane.astype(np.float32)).resize(size, chosen) for plane in np.moveaxis(picture, 2, 0)]
+    cover = _cut(np.stack([np.asarray(plane) for plane in planes], axis=-1), rng, SIDE + 2 * _REACH)
+    if rng.random() < _OFTEN:
+        shared = rng.random()
+        grain = np.sqrt(shared) * rng.standard_normal((*cover.shape[:2], 1))
+        grain = grain + np.sqrt(1 - shared) * rng.standard_normal(cover.shape)
+        bright = (np.clip(cover, 0, 255) / 128) ** rng.uniform(0, 0.5)  # photons come by chance: light has more noise
+        cover = cover + np.exp(rng.uniform(*np.log(_GRAIN))) * bright * grain
+    if rng.random() < _OFTEN:
+        cover = _blurred(cover, rng.uniform(0.3, 0.9))
+    if rng.random() < 1 - _OFTEN:
+        cover = cover + rng.uniform(0, 1.5) * (cover - _blurred(cover, rng.uniform(0.5, 1.5)))
+    if rng.random() < _OFTEN:
+        cover = rng.uniform(0.8, 1.1) * 255 * (np.clip(cover, 0, 255) / 255) ** rng.uniform(0.7, 1.4)
+    cover = cover[_REACH:-_REACH, _REACH:-_REACH]
+    found = np.clip(np.rint(cover), 0, 255).astype(np.uint8)
+    if rng.random() < _COMPRESSED:
+        file = io.BytesIO()
+        quality, subsampling = int(rng.integers(70, 99)), int(rng.integers(3))
+        PIL.Image.fromarray(found).save(file, "JPEG", quality=quality, subsampling=subsampling)
+        found = np.asarray(PIL.Image.open(file).convert("RGB"))
+    return found
 
 
-def _cut(picture: Image, rng: np.random.Generator) -> Image:
-    top, left = (rng.integers(length - SIDE + 1) for length in picture.shape[:2])
-    return picture[top : top + SIDE, left : left + SIDE]
+def _blurred(planes: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """*planes*, ``(H, W, 3)``, blurred by a Gaussian of so many pixels; at the rim they are repeated."""
+    weights = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / deviation) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        padded = np.pad(planes, [(_REACH, _REACH) if axis == each else (0, 0) for each in range(3)], mode="edge")
+        planes = sum(
+            weight * padded.take(range(start, start + planes.shape[axis]), axis) for start, weight in enumerate(weights)
+        )
+    return planes
 
 
-#: Three ways to come to a cover: the archive's WebP leaves colours smooth, halving undoes that, noise more so.
+def _cut(planes: NDArray[AnyLevel], rng: np.random.Generator, side: int = SIDE) -> NDArray[AnyLevel]:
+    top, left = (rng.integers(length - side + 1) for length in planes.shape[:2])
+    return planes[top : top + side, left : left + side]
+
+
+#: Ways to come to a cover: the archive's WebP leaves colours smooth, halving undoes that, developing does it all.
 WAYS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
     "as they are": _cut,
     "halved": lambda picture, rng: _cut(halved(picture), rng),
-    "with noise": lambda picture, rng: noisy(_cut(halved(picture), rng), rng.uniform(*NOISE), rng),
+    "developed": developed,
 }
+#: How often each is trained on.
+_SHARES = (0.15, 0.15, 0.7)
 
 
 def contained(cover: Image, kind: str, rate: float, seed: int) -> Image:
@@ -181,7 +231,8 @@ def _made(task: tuple[Image, int], seed: int) -> tuple[Image, NDArray[np.uint8],
     """Of a picture and its number one cover, the containers of each kind, and their rates."""
     picture, number = task
     rng = np.random.default_rng([seed, number])
-    cover = np.ascontiguousarray(list(WAYS.values())[number % len(WAYS)](picture, rng))
+    way = list(WAYS.values())[rng.choice(len(WAYS), p=_SHARES)]
+    cover = np.ascontiguousarray(way(picture, rng))
     made, rates = [], []
     for kind, between in KINDS.items():
         rate, container = float(rng.uniform(*between)), None
@@ -201,10 +252,9 @@ def _made(task: tuple[Image, int], seed: int) -> tuple[Image, NDArray[np.uint8],
 def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None = None) -> Pairs:
     """Make *count* pairs of each kind out of *photographs* of at least 256×256, by *jobs* processes, or one per core.
 
-    Each photograph comes in each of :data:`WAYS` if *count* is three times their number. A rate that does not fit into
-    a cover is halved until it does.
+    A rate that does not fit into a cover is halved until it does.
     """
-    tasks = [(photographs.pictures[number // len(WAYS) % len(photographs)], number) for number in range(count)]
+    tasks = [(photographs.pictures[number % len(photographs)], number) for number in range(count)]
     made = spread(partial(_made, seed=seed), tasks, jobs)
     covers, containers, rates = zip(*made, strict=True)
     return Pairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)

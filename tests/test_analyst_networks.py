@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lsb_replacement import PHOTOGRAPHS
 from underpaint import zoo
-from underpaint.analyst.networks import THRESHOLD, learned
+from underpaint.analyst.detectors import DETECTORS, scores
+from underpaint.analyst.networks import learned
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 from underpaint.secret.keys import Key
@@ -74,6 +75,8 @@ def small() -> Image:
 def test_the_same_picture_has_the_same_score() -> None:
     found = learned(small())
     assert learned(small().copy(order="F")) == found
+    assert scores(small())["network"] == found
+    assert scores(PHOTOGRAPHS["coffee"][:20, :])["network"] is None
 
 
 def test_scores_are_what_they_were() -> None:
@@ -83,13 +86,19 @@ def test_scores_are_what_they_were() -> None:
 
 def test_it_sees_what_it_was_shown() -> None:
     """Of clean crops of a sample none alarms, of those filled to 40 % all; the other has too much noise."""
+    threshold = DETECTORS["network"].threshold
     lsb: Any = METHODS["lsb"]
     for top, left in ((0, 100), (0, 200), (128, 100), (128, 200)):
         cover = PHOTOGRAPHS["chelsea"][top : top + 128, left : left + 128].copy()
         body = np.random.default_rng(top).bytes(int(0.4 * cover.size / 8))
-        assert learned(cover) <= THRESHOLD < learned(lsb.write(cover, body, Key(bytes(32)))[0])
+        assert learned(cover) <= threshold < learned(lsb.write(cover, body, Key(bytes(32)))[0])
 
 
 def test_grey_pictures_have_an_opinion() -> None:
     grey = np.repeat(small()[..., 1:2], 3, axis=2)
-    assert learned(grey) <= THRESHOLD
+    assert learned(grey) <= DETECTORS["network"].threshold
+
+
+def test_thresholds_of_opinions_do_not_grow() -> None:
+    network = DETECTORS["network"]
+    assert network.threshold_at(128**2) == network.threshold_at(10**7) == network.threshold

@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from underpaint.analyst.networks import learned
 from underpaint.analyst.statistics import fused, stegexpose, weighted_stego
-from underpaint.types import as_image
+from underpaint.types import SMALLEST_SIDE, as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Image
@@ -32,17 +33,20 @@ class Detector:
     meaning: str
     #: The fewest pixels it can judge.
     smallest: int = _SMALL_SIDE**2
+    #: The score estimates a share, which in small pictures varies as 1 / √pixels.
+    share: bool = True
 
     def threshold_at(self, pixels: int) -> float:
-        """The threshold for a picture of so many *pixels*: in small ones an estimate varies as 1 / √pixels."""
-        return self.threshold * max(1.0, _SIDE / math.sqrt(pixels))
+        """The threshold for a picture of so many *pixels*."""
+        return self.threshold * max(1.0, _SIDE / math.sqrt(pixels)) if self.share else self.threshold
 
 
 #: What a score says, and what none can.
 BLIND = """\
 A score is the share of values, 0 to 1, that seem to carry a bit in place of their
-lowest. Little else is seen: not changes of ±1, as of basn-stc and lsb, and not what
-robust and stdm paint. Nothing suspicious does not mean that nothing is hidden."""
+lowest. That of the network is none: it says how sure it is that something is hidden.
+It alone was shown changes of ±1, as of lsb and basn-stc, and finds few under noise.
+Nothing suspicious does not mean that nothing is hidden."""
 
 DETECTORS: dict[str, Detector] = {
     "primary-sets": Detector(0.26, 0.009, "pairs of neighbours in a row"),
@@ -51,6 +55,7 @@ DETECTORS: dict[str, Detector] = {
     "rs": Detector(0.16, 0.007, "how rough small squares are"),
     "stegexpose": Detector(0.22, 0.01, "the mean of the four above"),
     "weighted-stego": Detector(0.07, 0.008, "values beside what their neighbours foretell"),
+    "network": Detector(0.9, 0.01, "what a network was shown of covers and containers", share=False),
 }
 
 
@@ -65,4 +70,10 @@ def scores(image: Image) -> dict[str, float | None]:
         return dict.fromkeys(DETECTORS)
     found = stegexpose(image).estimates
     found = {name: estimate if pixels >= DETECTORS[name].smallest else None for name, estimate in found.items()}
-    return {**found, "stegexpose": fused(found.values()), "weighted-stego": weighted_stego(image)}
+    opinion = learned(image) if min(image.shape[:2]) >= SMALLEST_SIDE else None
+    return {
+        **found,
+        "stegexpose": fused(found.values()),
+        "weighted-stego": weighted_stego(image),
+        "network": opinion,
+    }

@@ -2,9 +2,6 @@
 
 It sees what the statistics do not, changes of ±1 among them, as far as it was shown their like. What it says is how
 likely a picture is to be a container if half of all were, and if all were of the kinds that it was trained on.
-
-No detector of ``inspect``: it takes every clean photograph of another source for a container, docs/analyst.md says how
-often. It tells containers from covers of the source that it was trained on.
 """
 
 from __future__ import annotations
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Scores above it are suspicious in covers of the archive: at most one in a hundred clean ones has such.
-THRESHOLD = 0.9
 #: The longest side of a tile in pixels, and how many are looked at: of more, as many that are evenly spread.
 _TILE, _TILES = 256, 16
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.analyst.detectors import DETECTORS
-from underpaint.analyst.networks import THRESHOLD, learned
+from underpaint.analyst.networks import learned
 from underpaint.analyst.statistics import stegexpose, weighted_stego
 from underpaint.bench.pictures import crops, spread
 from underpaint.errors import UnderpaintError
 from underpaint.lab.data import Photographs
-from underpaint.lab.pairs import HELD_OUT, NOISE, contained, halved, noisy
+from underpaint.lab.pairs import HELD_OUT, contained, developed, halved
 from underpaint.methods import METHODS
 from underpaint.metrics import auc, p_e
 from underpaint.types import Payload
@@ -52,27 +52,21 @@ ASKED: dict[str, Callable[[Image], float | None]] = {
     "weighted-stego": weighted_stego,
     "stegexpose": lambda picture: stegexpose(picture).mean,
 }
-#: Scores above these are suspicious in pictures of 256×256; in smaller ones `inspect` raises those of statistics.
-_THRESHOLDS = {"network": THRESHOLD} | {name: detector.threshold for name, detector in DETECTORS.items()}
 #: Side of the crops of large photographs, in pixels.
 _CROP = 256
 _MESSAGE = Payload.from_text("meet me at noon")
 
 
 def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
-    """Covers of *photographs* by the way they were come to: of 256×256 in the three ways of training, or whole.
-
-    The noise is of a standard deviation drawn for each picture from the range of training.
-    """
+    """Covers of *photographs* by the way they were come to: of 256×256 in the three ways of training, or whole."""
     pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
         cut = [crop for picture in pictures for crop in crops(picture, _CROP)]
         return {f"{photographs.name} crops": cut, f"{photographs.name} whole": pictures}
-    small = [halved(picture) for picture in pictures]
     return {
         "as they are": pictures,
-        "halved": small,
-        "with noise": [noisy(picture, rng.uniform(*NOISE), rng) for picture in small],
+        "halved": [halved(picture) for picture in pictures],
+        "developed": [developed(picture, rng) for picture in pictures],
     }
 
 
@@ -101,18 +95,19 @@ def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64
     return np.array([learned(np.ascontiguousarray(cover)) for cover in covers])
 
 
-def lines(name: str, rows: Sequence[Row]) -> list[str]:
-    """Rows of a table of one set: area, best accuracy, and share found at the threshold, of each detector."""
+def lines(name: str, pixels: int, rows: Sequence[Row]) -> list[str]:
+    """Rows of a table of one set, of so many *pixels* each: area, best accuracy, share found at the threshold."""
+    limits = {detector: DETECTORS[detector].threshold_at(pixels) for detector in ASKED}
     found = []
     for number, case in enumerate(CASES, start=1):
         pairs = [(row[0], row[number]) for row in rows if row[0] and row[number]]
         cells = []
         for detector in ASKED:
             covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
-            seen = np.mean(np.array(containers) > _THRESHOLDS[detector])
+            seen = np.mean(np.array(containers) > limits[detector])
             cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen:.2f}")
         found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
-    false = [np.mean([(row[0] or {})[detector] > _THRESHOLDS[detector] for row in rows]) for detector in ASKED]
+    false = [np.mean([(row[0] or {})[detector] > limits[detector] for row in rows]) for detector in ASKED]
     return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share:.3f}' for share in false)} |"]
 
 
@@ -140,7 +135,7 @@ def main() -> None:
                 print(f"{name}: of {count} one in a hundred is above {np.quantile(found, 0.99):.4f}", flush=True)
                 continue
             scores[name] = spread(judged, list(zip(chosen, range(count), strict=True)), arguments.jobs)
-            print("\n".join(lines(name, scores[name])), flush=True)
+            print("\n".join(lines(name, chosen[0].size // 3, scores[name])), flush=True)
     if arguments.scores:
         arguments.scores.write_text(json.dumps(scores), encoding="utf-8")
 

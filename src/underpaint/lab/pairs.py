@@ -15,7 +15,7 @@ import hashlib
 import io
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import PIL.Image
@@ -80,11 +80,15 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     All but the first happens by chance. A detector that knows one source takes the noise of any other for a message.
     """
     filters = list(PIL.Image.Resampling)[1:]  # all but the nearest neighbour
-    short = int(rng.integers(max(SIDE + 2 * _REACH, min(picture.shape[:2]) // 2), min(picture.shape[:2]) + 1))
-    size = tuple(-(-side * short // min(picture.shape[:2])) for side in picture.shape[1::-1])
+    whole = min(picture.shape[:2])
+    short = int(rng.integers(max(SIDE + 2 * _REACH, whole // 2), whole + 1))
+    size = (-(-picture.shape[1] * short // whole), -(-picture.shape[0] * short // whole))
     chosen = filters[rng.integers(len(filters))]
-    planes = [PIL.Image.fromarray(plane.astype(np.float32)).resize(size, chosen) for plane in np.moveaxis(picture, 2, 0)]
-    cover = _cut(np.stack([np.asarray(plane) for plane in planes], axis=-1), rng, SIDE + 2 * _REACH)
+    planes = [
+        PIL.Image.fromarray(plane).resize(size, chosen) for plane in np.moveaxis(picture.astype(np.float32), 2, 0)
+    ]
+    scaled = np.stack([np.asarray(plane, np.float64) for plane in planes], axis=-1)
+    cover = _cut(scaled, rng, SIDE + 2 * _REACH)
     if rng.random() < _OFTEN:
         shared = rng.random()
         grain = np.sqrt(shared) * rng.standard_normal((*cover.shape[:2], 1))
@@ -113,9 +117,8 @@ def _blurred(planes: NDArray[np.float64], deviation: float) -> NDArray[np.float6
     weights /= weights.sum()
     for axis in (0, 1):
         padded = np.pad(planes, [(_REACH, _REACH) if axis == each else (0, 0) for each in range(3)], mode="edge")
-        planes = sum(
-            weight * padded.take(range(start, start + planes.shape[axis]), axis) for start, weight in enumerate(weights)
-        )
+        parts = (padded.take(range(start, start + planes.shape[axis]), axis) for start in range(weights.size))
+        planes = np.sum([weight * part for weight, part in zip(weights, parts, strict=True)], axis=0)
     return planes
 
 

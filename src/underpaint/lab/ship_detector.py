@@ -1,4 +1,4 @@
-"""The network that :mod:`underpaint.analyst.networks` asks goes to the zoo.
+"""The network that ``inspect`` asks goes to the zoo.
 
 ``python -m underpaint.lab.ship_detector runs/steganalysis-light`` writes ``src/underpaint/zoo/detector``. How often it
 is right, :mod:`underpaint.lab.judge_detector` measures of what is shipped, and ``--measured`` puts it on the card.
@@ -48,7 +48,7 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], z
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="takes all clean Kodak crops for containers; tells them apart in covers of its own archive only",
+        limits="trained on pictures of 128×128; knows the kinds of containers that it was shown, and few others",
         text=_TEXT,
     )
     return {"detector": Graph(network.eval(), {"image": _photograph()}, _FREE, ("odds",))}, card

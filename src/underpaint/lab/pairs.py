@@ -62,6 +62,8 @@ _GREY = 20
 _OFTEN, _COMPRESSED = 0.7, 0.2
 _GRAIN = (0.4, 8.0)
 _REACH = 4
+#: Luma and chroma of red, green and blue (BT.601, full range), the latter around 0.
+_TO_LUMA = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def halved(picture: Image) -> Image:
@@ -75,7 +77,8 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
 
     ::
 
-        scaled to 1/2–1 ─► noise, of colours together or apart ─► blurred, sharpened ─► other tones ─► 8 bits ─► JPEG
+        scaled to 1/2–1 ─► noise, of colours together or apart ─► blurred, sharpened ─► other tones
+        ─► luma and chroma of 8 bits, or of half the size ─► 8 bits ─► JPEG
 
     All but the first happens by chance. A detector that knows one source takes the noise of any other for a message.
     """
@@ -90,7 +93,7 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     scaled = np.stack([np.asarray(plane, np.float64) for plane in planes], axis=-1)
     cover = _cut(scaled, rng, SIDE + 2 * _REACH)
     if rng.random() < _OFTEN:
-        shared = rng.random()
+        shared = rng.choice([0, rng.random(), 1])
         grain = np.sqrt(shared) * rng.standard_normal((*cover.shape[:2], 1))
         grain = grain + np.sqrt(1 - shared) * rng.standard_normal(cover.shape)
         bright = (np.clip(cover, 0, 255) / 128) ** rng.uniform(0, 0.5)  # photons come by chance: light has more noise
@@ -102,6 +105,8 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     if rng.random() < _OFTEN:
         cover = rng.uniform(0.8, 1.1) * 255 * (np.clip(cover, 0, 255) / 255) ** rng.uniform(0.7, 1.4)
     cover = cover[_REACH:-_REACH, _REACH:-_REACH]
+    if rng.random() < 1 - _OFTEN:
+        cover = _as_luma_and_chroma(cover, halved=bool(rng.integers(2)))
     found = np.clip(np.rint(cover), 0, 255).astype(np.uint8)
     if rng.random() < _COMPRESSED:
         file = io.BytesIO()
@@ -109,6 +114,18 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
         PIL.Image.fromarray(found).save(file, "JPEG", quality=quality, subsampling=subsampling)
         found = np.asarray(PIL.Image.open(file).convert("RGB"))
     return found
+
+
+def _as_luma_and_chroma(cover: NDArray[np.float64], *, halved: bool) -> NDArray[np.float64]:
+    """*cover* as it comes back from luma and chroma of 8 bits, as of video, scans and the finest JPEG."""
+    planes = np.rint(np.clip(cover, 0, 255) @ _TO_LUMA.T)
+    if halved:
+        for plane in (1, 2):
+            chroma = PIL.Image.fromarray(planes[..., plane].astype(np.float32))
+            small = chroma.resize((chroma.width // 2, chroma.height // 2), PIL.Image.Resampling.BOX)
+            rounded = PIL.Image.fromarray(np.rint(np.asarray(small)))
+            planes[..., plane] = np.rint(np.asarray(rounded.resize(chroma.size, PIL.Image.Resampling.BILINEAR)))
+    return planes @ np.linalg.inv(_TO_LUMA).T
 
 
 def _blurred(planes: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
@@ -134,7 +151,7 @@ WAYS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
     "developed": developed,
 }
 #: How often each is trained on.
-_SHARES = (0.15, 0.15, 0.7)
+_SHARES = (0.1, 0.1, 0.8)
 
 
 def contained(cover: Image, kind: str, rate: float, seed: int) -> Image:
@@ -268,7 +285,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m underpaint.lab.pairs", description=__doc__)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("pairs", type=Path, help="the file to write")
-    parser.add_argument("--count", type=int, default=4500)
+    parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     photographs = Photographs.open(arguments.photographs, split="train", share=HELD_OUT)

@@ -18,7 +18,7 @@ from underpaint.lab import run as folder
 from underpaint.lab.data import Photographs
 from underpaint.lab.fit import fit
 from underpaint.lab.nets.steganalysers import STEGANALYSERS, Counts, Light, srm_filters
-from underpaint.lab.pairs import CURRICULUM, KINDS, Pairs, contained, make
+from underpaint.lab.pairs import CURRICULUM, KINDS, Pairs, contained, developed, make
 from underpaint.lab.papers import RECIPES
 from underpaint.lab.papers.steganalysis import Counted, SteganalysisRecipe
 from underpaint.types import Image
@@ -195,3 +195,13 @@ def test_clean_covers_have_scores() -> None:
     crops: list[Image] = [PHOTO[:128, :128], PHOTO[128:256, :128]]
     assert ((judge_detector.clean(crops) > 0) & (judge_detector.clean(crops) < 1)).all()
     assert zoo.card("detector").method == "analyst"
+
+
+def test_covers_are_developed_each_in_its_own_way() -> None:
+    picture = PHOTO[:256, :300]
+    found = [developed(picture, np.random.default_rng(seed)) for seed in range(30)]
+    assert all(cover.shape == (128, 128, 3) and cover.dtype == np.uint8 for cover in found)
+    assert len({cover.tobytes() for cover in found}) == len(found)
+    assert (developed(picture, np.random.default_rng(3)) == found[3]).all()
+    rough = [float(np.abs(np.diff(cover.astype(int), axis=1)).mean()) for cover in found]
+    assert max(rough) > 2 * min(rough), "noise and blur"

@@ -1,0 +1,172 @@
+"""Classifiers of 32×32 pictures that show what they went by: each ends in mean maps and one linear layer.
+
+Such a network is its own class activation map (B. Zhou et al., "Learning Deep Features for Discriminative
+Localization", CVPR 2016): what the linear layer does to the means, it does to the maps as well. Four kinds are those
+that the machine's just noticeable difference is trained against; three more, the :data:`UNSEEN`, only judge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underpaint.lab.nets.classifiers import Inverted, Mixing
+from underpaint.lab.nets.resnet import BasicBlock, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The spread of a map below which it is level, and shows nothing.
+_LEVEL = 1e-6
+
+
+class Mapped(nn.Module):
+    """A network whose last maps are averaged and classified. It sorts pictures of any size of at least 32×32.
+
+    Args:
+        trunk: from a picture, ``(B, 3, H, W)``, to its last maps, ``(B, maps, h, w)``.
+        maps: how many.
+        classes: to tell apart.
+    """
+
+    def __init__(self, trunk: nn.Sequential, maps: int, classes: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.classify = nn.Linear(maps, classes)
+
+    def maps(self, images: Tensor) -> Tensor:
+        """The last maps, ``(B, maps, h, w)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        found: Tensor = self.trunk(normalised(images))
+        return found
+
+    def judged(self, maps: Tensor) -> Tensor:
+        """The log-odds of what :meth:`maps` returned."""
+        odds: Tensor = self.classify(maps.mean(dim=(2, 3)))
+        return odds
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Log-odds, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        return self.judged(self.maps(images))
+
+
+class Attentive(nn.Module):
+    """A classifier that says what it sees, and where."""
+
+    def __init__(self, classifier: Mapped) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-odds, ``(B, classes)``, and class activation maps, ``(B, 1, H, W)`` in [0, 1], of *images*.
+
+        The map is that of the most likely class, enlarged bilinearly, with 0 and 1 for its smallest and largest value;
+        one that is level is 0 throughout.
+        """
+        maps = self.classifier.maps(images)
+        odds = self.classifier.judged(maps)
+        weights = self.classifier.classify.weight[odds.argmax(dim=1)]  # (B, maps)
+        small = (weights[:, :, None, None] * maps).sum(dim=1, keepdim=True)
+        large = functional.interpolate(small, images.shape[2:], mode="bilinear", align_corners=False)
+        low, high = large.amin(dim=(2, 3), keepdim=True), large.amax(dim=(2, 3), keepdim=True)
+        return odds, (large - low) / (high - low).clamp_min(_LEVEL)
+
+
+def cam(network: Mapped, images: Tensor) -> Tensor:
+    """The class activation map of what *network* takes each of *images* for: see :meth:`Attentive.forward`."""
+    shown: Tensor = Attentive(network)(images)[1]
+    return shown
+
+
+class Dense(nn.Module):
+    """DenseNet's layer: its few new maps are put beside all that there were."""
+
+    def __init__(self, inputs: int, growth: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, growth, 3, padding=1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, inputs + growth, H, W)`` of ``(B, inputs, H, W)``."""
+        return torch.cat([x, self.body(x)], dim=1)
+
+
+def alexnet(classes: int) -> Mapped:
+    """After A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet Classification with Deep CNNs" (NeurIPS 2012).
+
+    Batches are normalised where theirs has a local response normalisation.
+    """
+    early = (*_conv(3, 32, 5), nn.MaxPool2d(3, 2, 1), *_conv(32, 64, 5), nn.MaxPool2d(3, 2, 1))
+    late = (*_conv(64, 128, 3), *_conv(128, 128, 3), *_conv(128, 128, 3))
+    return Mapped(nn.Sequential(*early, *late), 128, classes)
+
+
+def vgg(classes: int) -> Mapped:
+    """After K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks" (ICLR 2015), with normalisation."""
+    early = (*_conv(3, 32, 3), *_conv(32, 32, 3), nn.MaxPool2d(2), *_conv(32, 64, 3), *_conv(64, 64, 3))
+    late = (nn.MaxPool2d(2), *_conv(64, 128, 3), *_conv(128, 128, 3))
+    return Mapped(nn.Sequential(*early, *late), 128, classes)
+
+
+def resnet(classes: int) -> Mapped:
+    """After K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016)."""
+    blocks = BasicBlock(24, 24, 1), BasicBlock(24, 64, 2), BasicBlock(64, 128, 2)
+    return Mapped(nn.Sequential(*_conv(3, 24, 3), *blocks), 128, classes)
+
+
+def densenet(classes: int) -> Mapped:
+    """After G. Huang et al., "Densely Connected Convolutional Networks" (CVPR 2017)."""
+    growth, layers, narrow = 12, 8, 72
+    wide, last = 32 + layers * growth, narrow + layers * growth
+    early = (*_conv(3, 32, 3), nn.AvgPool2d(2), *(Dense(32 + layer * growth, growth) for layer in range(layers)))
+    between = nn.BatchNorm2d(wide), nn.ReLU(), nn.Conv2d(wide, narrow, 1, bias=False), nn.AvgPool2d(2)
+    late = (*(Dense(narrow + layer * growth, growth) for layer in range(layers)), nn.BatchNorm2d(last), nn.ReLU())
+    return Mapped(nn.Sequential(*early, *between, *late), last, classes)
+
+
+def mobile(classes: int) -> Mapped:
+    """After M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018)."""
+    early = (*_conv(3, 24, 3), Inverted(24, 32, 2, 3), Inverted(32, 32, 1), Inverted(32, 64, 2))
+    late = (Inverted(64, 64, 1), Inverted(64, 64, 1), *_conv(64, 256, 1))
+    return Mapped(nn.Sequential(*early, *late), 256, classes)
+
+
+def mixer(classes: int) -> Mapped:
+    """After A. Trockman and J. Z. Kolter, "Patches Are All You Need?" (TMLR 2023)."""
+    patches = nn.Conv2d(3, 96, 2, stride=2), nn.GELU(), nn.BatchNorm2d(96)
+    return Mapped(nn.Sequential(*patches, *(Mixing(96, 5) for _ in range(6))), 96, classes)
+
+
+def plain(classes: int) -> Mapped:
+    """After D.-A. Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (ICLR 2016).
+
+    Neither shortcuts nor normalisation nor pooling: strides make maps smaller.
+    """
+    shapes = ((3, 32, 1), (32, 48, 2), (48, 64, 1), (64, 96, 2), (96, 128, 1), (128, 128, 1))
+    layers = [nn.Sequential(nn.Conv2d(a, b, 3, stride, 1), nn.ELU()) for a, b, stride in shapes]
+    for (layer, _), (inputs, *_) in zip(layers, shapes, strict=True):
+        nn.init.normal_(layer.weight, std=(1.5 / (9 * inputs)) ** 0.5)  # keeps the spread from layer to layer
+        nn.init.zeros_(layer.bias)
+    return Mapped(nn.Sequential(*layers), 128, classes)
+
+
+#: What makes each, of a number of classes.
+NETWORKS: dict[str, Callable[[int], Mapped]] = {
+    "alexnet": alexnet,
+    "vgg": vgg,
+    "resnet": resnet,
+    "densenet": densenet,
+    "mobile": mobile,
+    "mixer": mixer,
+    "plain": plain,
+}
+#: Those that nothing is trained against.
+UNSEEN = ("mobile", "mixer", "plain")
+
+
+def _conv(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return conv, nn.BatchNorm2d(outputs), nn.ReLU()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import onnx
@@ -13,12 +13,18 @@ from torch import nn
 
 from underpaint import zoo
 from underpaint.errors import ModelError
+from underpaint.lab.nets.cifar import NETWORKS
 from underpaint.lab.nets.classifiers import CLASSIFIERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
+    from underpaint.lab.nets.cifar import Mapped
     from underpaint.lab.nets.classifiers import Classifier
+
+Network = TypeVar("Network", bound=nn.Module)
 
 #: What has weights, by the operator that it becomes, and what they are called.
 _NAMES = {
@@ -38,11 +44,26 @@ def shipped(name: str) -> Classifier:
     Raises:
         ModelError: the zoo has no such classifier, or its graph is of another network.
     """
-    zoo.load(f"classifier-{name}")  # refuses a graph whose bytes are not those of its card
-    graph = onnx.load(Path(zoo.__file__).parent / f"classifier-{name}" / "classifier.onnx").graph
+    return _restored(f"classifier-{name}", lambda classes: CLASSIFIERS[name](classes))
+
+
+def shipped_small(name: str) -> Mapped:
+    """Return the classifier of small pictures *name* of the zoo, as :func:`shipped` does.
+
+    Raises:
+        ModelError: the zoo has no such classifier, or its graph is of another network.
+    """
+    return _restored(f"cifar-{name}", lambda classes: NETWORKS[name](classes))
+
+
+def _restored(model: str, make: Callable[[int], Network]) -> Network:
+    """The network that *make* makes of a number of classes, with the weights of the zoo's *model*."""
+    zoo.load(model)  # refuses a graph whose bytes are not those of its card
+    graph = onnx.load(Path(zoo.__file__).parent / model / "classifier.onnx").graph
     stored = {each.name: torch.from_numpy(numpy_helper.to_array(each).astype(np.float32)) for each in graph.initializer}
     stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast"}
-    network = CLASSIFIERS[name](len(stored[graph.node[-1].input[-1]])).eval()
+    linear = next(node for node in reversed(graph.node) if node.op_type == "Gemm")
+    network = make(len(stored[linear.input[-1]])).eval()
     layers = iter(_in_order(network))
     try:
         for node in graph.node:
@@ -53,7 +74,7 @@ def shipped(name: str) -> Classifier:
                 if node.op_type == "Conv" and len(weights) == 2 and layer.bias is None:
                     _only_add(next(layers), weights[1])
     except (StopIteration, RuntimeError) as error:
-        raise ModelError(f"the graph of classifier-{name} is of another network") from error
+        raise ModelError(f"the graph of {model} is of another network") from error
     return network
 
 
@@ -63,7 +84,7 @@ def _only_add(layer: nn.Module, bias: Tensor) -> None:
     layer.load_state_dict({"bias": bias, "running_var": no_spread}, strict=False)
 
 
-def _in_order(network: Classifier) -> list[nn.Module]:
+def _in_order(network: nn.Module) -> list[nn.Module]:
     """The layers of *network* that have weights, as they run."""
     ran: list[nn.Module] = []
     hooks = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,13 +44,14 @@ def _one_thread() -> None:
 
 def sides() -> Mapped:
     """A classifier that says whether the left or the right is brighter, by how much."""
-    trunk = nn.Sequential(nn.Conv2d(3, 2, 8, stride=8), nn.ReLU())
-    network = Mapped(trunk, 2, 2)
+    halves = nn.Conv2d(3, 2, 8, stride=8)
+    network = Mapped(nn.Sequential(halves, nn.ReLU()), 2, 2)
     with torch.no_grad():
-        trunk[0].weight.zero_()
-        trunk[0].weight[0, :, :, :4] = 0.1
-        trunk[0].weight[1, :, :, 4:] = 0.1
-        trunk[0].bias.fill_(5.0)
+        halves.weight.zero_()
+        halves.weight[0, :, :, :4] = 0.1
+        halves.weight[1, :, :, 4:] = 0.1
+        assert halves.bias is not None
+        halves.bias.fill_(5.0)
         network.classify.weight.copy_(torch.eye(2))
         network.classify.bias.zero_()
     return network
@@ -113,13 +115,15 @@ def test_a_panel_is_its_members() -> None:
     assert not any(parameter.requires_grad for parameter in asked.parameters())
 
 
-def test_classifiers_of_photographs_show_where_they_look() -> None:
-    classifier = CLASSIFIERS["mixer"](5).eval()
+@pytest.mark.parametrize("name", ["mixer", "resnet"])
+def test_classifiers_of_photographs_show_where_they_look(name: str) -> None:
+    classifier = CLASSIFIERS[name](5).eval()
     with torch.inference_mode():
         odds, attention = Panel([classifier])(pictures())
         torch.testing.assert_close(odds, classifier(pictures()))
     assert attention.shape == (4, 1, 32, 32)
-    assert (attention.amin(), attention.amax()) == (0, 1)
+    assert attention.amin() >= 0
+    assert attention.amax() <= 1
 
 
 # ── the paper's losses ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,17 +191,16 @@ def test_a_direction_that_leads_nowhere_does_no_harm() -> None:
 
 def test_gradients_pass_rounding_but_not_the_border() -> None:
     images = torch.tensor([-0.1, 0.501, 1.2], requires_grad=True)
-    rounded(images).sum().backward()
-    assert images.grad is not None
-    assert images.grad.tolist() == [0, 1, 0]
+    (gradient,) = torch.autograd.grad(rounded(images).sum(), images)
+    assert gradient.tolist() == [0, 1, 0]
 
 
 def test_a_direction_does_not_shrink() -> None:
     images = pictures()
     direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    moved(images, direction, torch.full((4, 1), 20.0)).square().sum().backward()
-    assert direction.grad is not None
-    along = (direction * direction.grad).sum(dim=(1, 2, 3)) / direction.grad.norm() / direction.norm()
+    changed = moved(images, direction, torch.full((4, 1), 20.0))
+    (gradient,) = torch.autograd.grad(changed.square().sum(), direction)
+    along = (direction * gradient).sum(dim=(1, 2, 3)) / gradient.norm() / direction.norm()
     assert along.abs().max() < 1e-5
 
 
@@ -235,16 +238,18 @@ def test_it_learns_to_keep_answers() -> None:
     for step in range(25):
         ((_, parts),) = model.losses(images, step, np.random.default_rng(step))
         loss = sum(parts.values(), torch.zeros(()))
-        optimiser.zero_grad()
-        loss.backward()
+        gradients = torch.autograd.grad(loss, list(model.generator.parameters()))
+        for parameter, gradient in zip(model.generator.parameters(), gradients, strict=True):
+            parameter.grad = gradient
         optimiser.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
 def test_refinement_brings_labels_back() -> None:
-    images, asked = pictures(8), Panel([sides(), sides()])
-    asked.members[1].classifier.classify.weight.data.mul_(-1)
+    images, other = pictures(8), sides()
+    other.classify.weight.data.mul_(-1)
+    asked = Panel([sides(), other])
     with torch.no_grad():
         before = asked(images)[0].view(8, 2, 2).argmax(dim=2)
         swapped = moved(images, images.flip(3) - images, torch.full((8, 1), 12.0))
@@ -273,7 +278,7 @@ def test_refinement_brings_labels_back() -> None:
         (OURS, {"asked": 5}),
     ],
 )
-def test_recipes_are_checked(kind: PublishedRecipe | OursRecipe, changes: dict[str, float]) -> None:
+def test_recipes_are_checked(kind: PublishedRecipe | OursRecipe, changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         replace(kind, **changes)
 

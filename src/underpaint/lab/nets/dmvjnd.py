@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.lab.nets.cifar import Attentive, Mapped
+from underpaint.lab.nets.resnet import ResNet18
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from underpaint.lab.nets.classifiers import Stack
+    from underpaint.lab.nets.classifiers import Classifier
 
 
 class EncoderDecoder(nn.Module):
@@ -128,7 +129,7 @@ class Panel(nn.Module):
         classifiers: each sorts pictures into the same classes.
     """
 
-    def __init__(self, classifiers: Sequence[Mapped | Stack]) -> None:
+    def __init__(self, classifiers: Sequence[Mapped | Classifier]) -> None:
         super().__init__()
         self.members = nn.ModuleList(Attentive(_mapped(each)) for each in classifiers)
         self.eval().requires_grad_(False)
@@ -157,11 +158,15 @@ class Panel(nn.Module):
         return [each for each in self.members if isinstance(each, Attentive)]
 
 
-def _mapped(classifier: Mapped | Stack) -> Mapped:
+def _mapped(classifier: Mapped | Classifier) -> Mapped:
     """*classifier* as one whose last maps can be seen."""
     if isinstance(classifier, Mapped):
         return classifier
-    linear = classifier.classify
-    mapped = Mapped(nn.Sequential(classifier.early, classifier.late), linear.in_features, linear.out_features)
+    if isinstance(classifier, ResNet18):
+        early = classifier.conv1, classifier.bn1, nn.ReLU(), classifier.maxpool, classifier.layer1, classifier.layer2
+        trunk, linear = nn.Sequential(*early, classifier.layer3, classifier.layer4), classifier.fc
+    else:
+        trunk, linear = nn.Sequential(classifier.early, classifier.late), classifier.classify
+    mapped = Mapped(trunk, linear.in_features, linear.out_features)
     mapped.classify = linear
     return mapped

@@ -349,7 +349,13 @@ def _divergence(after: Tensor, before: Tensor) -> Tensor:
 _PUBLISHED = PublishedRecipe(steps=200 * 500, batch=50, crop=32, learning_rate=1e-5)
 _OURS = OursRecipe(steps=3000, batch=64, crop=32, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _PHOTO = replace(
-    _OURS, classifiers=("classifier-mobile", "classifier-vgg"), crop=64, batch=32, lowest_psnr=14.0, highest_psnr=34.0
+    _OURS,
+    classifiers=("classifier-resnet", "classifier-mobile"),
+    crop=64,
+    batch=16,
+    steps=1500,
+    lowest_psnr=14.0,
+    highest_psnr=32.0,
 )
 RECIPES = {
     "dmvjnd-published": Entry(Published, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of),

@@ -1,0 +1,187 @@
+"""How far a picture may change before machines answer otherwise: the just noticeable difference of machine vision.
+
+After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. ``attention.onnx`` asks a
+panel of classifiers what they see in the whole picture, and where they look. ``generator.onnx`` is told that, and
+returns a direction. The picture goes along it until it has the PSNR that is asked for, clamped and rounded to 8 bits::
+
+    picture ─► reduced ─► attention.onnx ─┬─ answers, level ─► generator.onnx, in tiles ─► direction ─► change
+    └──────────────────────────────────── └─ attention, enlarged ─┘
+
+Then classifiers are asked. Where one has changed its mind the change is made smaller, until none has: what is below a
+threshold is not noticed either, so a shorter way along the same direction is safer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image as Pillow
+
+from underpaint import machine, zoo
+from underpaint.errors import UsageError
+from underpaint.types import as_cover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from underpaint.machine import Judge
+    from underpaint.types import Image
+
+#: The generator for photographs, and what the PSNR of a change may be, in dB.
+MODEL = "dmvjnd"
+LOWEST_PSNR, DEFAULT_PSNR, HIGHEST_PSNR = 8.0, 20.0, 60.0
+
+#: By how many dB a change is made smaller while it is noticed.
+_STEP = 2.0
+#: The network halves a side twice.
+_MULTIPLE = 4
+#: At least the radius of the network's receptive field, in pixels.
+_OVERLAP = 32
+_TILE = 512
+#: The longest way along a direction of unit mean square, in levels, and in how many halvings it is found.
+_LONGEST, _HALVINGS = 2048.0, 24
+#: Rows that are worked on at once where a picture is large.
+_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Tolerance:
+    """How far a picture may change, for machines."""
+
+    #: The largest change that is not noticed, with its sign: levels, ``int16 (H, W, 3)``.
+    change: NDArray[np.int16]
+    #: Where the panel looks: ``uint8 (H, W)``, 0 to 255.
+    attention: NDArray[np.uint8]
+    #: Of the changed picture, in dB; infinite where nothing may change.
+    psnr: float
+
+    @property
+    def threshold(self) -> Image:
+        """By how many levels each value may change, ``uint8 (H, W, 3)``."""
+        return np.abs(self.change).astype(np.uint8)
+
+    def applied(self, image: Image) -> Image:
+        """The changed picture: *image* is the one that was asked about."""
+        return (image + self.change).astype(np.uint8)
+
+
+def jnd(
+    image: Image, psnr: float = DEFAULT_PSNR, *, judges: Mapping[str, Judge] | None = None, model: str = MODEL
+) -> Tolerance:
+    """How far *image* may change before a judge changes its mind.
+
+    Args:
+        image: ``uint8 (H, W, 3)``, of any size of at least 32×32.
+        psnr: the least in dB that is to be left, 8–60; more is left where judges need it.
+        judges: classifiers by name, by default those of the zoo for photographs; with none, *psnr* is what is left.
+        model: of the zoo.
+
+    Raises:
+        UsageError: no image, one that is too small, or *psnr* is out of range.
+        ModelError: the model or a judge is missing, altered or unusable.
+    """
+    if not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
+        raise UsageError(
+            f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g}–{HIGHEST_PSNR:g} dB are possible"
+        )
+    judges = machine.judges() if judges is None else judges
+    answers, attention = look(as_cover(image), model)
+    direction = _direction(image, answers, attention, psnr, model)
+    labels = {name: judge(image) for name, judge in judges.items()}
+    for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
+        changed = moved(image, direction, level)
+        if all(judge(changed) == labels[name] for name, judge in judges.items()):
+            break
+    else:
+        changed = image
+    error = _error(image, changed)
+    left = 20 * math.log10(255 / error) if error else math.inf
+    shown = np.rint(255 * attention).astype(np.uint8)
+    return Tolerance(changed.astype(np.int16) - image, shown, left)
+
+
+def look(image: Image, model: str = MODEL) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the panel says of *image*, ``float32 (1, answers)``, and where it looks, ``float32 (H, W)`` in [0, 1].
+
+    Raises:
+        ModelError: the model is missing or altered.
+    """
+    found = zoo.load(model).graphs["attention"].run({"image": machine.planes(machine.reduced(image)[None])})
+    small = Pillow.fromarray(found["attention"][0, 0])
+    height, width = image.shape[:2]
+    return found["answers"], np.asarray(small.resize((width, height), Pillow.Resampling.BILINEAR)).clip(0, 1)
+
+
+def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
+    """*image* moved along *direction*, both ``(H, W, 3)``, until it has no more than *psnr* dB.
+
+    It stays as far from that as clamping leaves it, if the direction leads straight out of what 8 bits hold.
+    """
+    wanted = 255 * 10 ** (-psnr / 20)
+    length = math.sqrt(np.square(direction, dtype=np.float32).mean(dtype=np.float64))
+    low, high = 0.0, _LONGEST / max(length, 1e-12)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if math.sqrt(_mean(_squares(image, direction, middle), image.size)) >= wanted:
+            high = middle
+        else:
+            low = middle
+    changed = np.empty_like(image)
+    for rows in _stripes(image):
+        changed[rows] = _step(image[rows], direction[rows], high)
+    return changed
+
+
+def _direction(
+    image: Image, answers: NDArray[np.float32], attention: NDArray[np.float32], psnr: float, model: str
+) -> NDArray[np.float32]:
+    """What the generator makes of *image*, ``float32 (H, W, 3)``, in tiles."""
+    graph, level = zoo.load(model).graphs["generator"], np.full((1, 1), psnr, np.float32)
+    height, width = image.shape[:2]
+    direction = np.empty(image.shape, np.float32)
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
+            part = slice(y, top + _TILE + _OVERLAP), slice(x, left + _TILE + _OVERLAP)
+            sides = attention[part].shape
+            beyond = [(0, -side % _MULTIPLE) for side in sides]
+            tile = np.pad(image[part], [*beyond, (0, 0)], mode="edge")
+            looked = np.pad(attention[part], beyond, mode="edge")[None, None]
+            inputs = {"image": machine.planes(tile[None]), "attention": looked, "answers": answers, "level": level}
+            found = graph.run(inputs)["direction"][0].transpose(1, 2, 0)[: sides[0], : sides[1]]
+            inner = found[top - y : top - y + _TILE, left - x : left - x + _TILE]
+            direction[top : top + _TILE, left : left + _TILE] = inner
+    return direction
+
+
+def _step(image: Image, direction: NDArray[np.float32], length: float) -> Image:
+    far: Image = np.rint(image + np.float32(length) * direction).clip(0, 255).astype(np.uint8)
+    return far
+
+
+def _squares(image: Image, direction: NDArray[np.float32], length: float) -> Iterator[float]:
+    """The sums of squared changes of *image* after so many steps along *direction*, stripe by stripe."""
+    for rows in _stripes(image):
+        change = _step(image[rows], direction[rows], length).astype(np.float32) - image[rows]
+        yield float(np.square(change).sum(dtype=np.float64))
+
+
+def _error(image: Image, changed: Image) -> float:
+    """The root mean square of a change, in levels."""
+    squares = (np.square(changed[rows].astype(np.float32) - image[rows]) for rows in _stripes(image))
+    return math.sqrt(_mean((float(each.sum(dtype=np.float64)) for each in squares), image.size))
+
+
+def _mean(sums: Iterator[float], count: int) -> float:
+    return sum(sums) / count
+
+
+def _stripes(image: Image) -> Iterator[slice]:
+    """Rows of a picture, so many at once that what is made of them stays small."""
+    for top in range(0, len(image), _ROWS):
+        yield slice(top, top + _ROWS)

@@ -93,7 +93,7 @@ def judge(file: Path) -> Judge:
     """Return what a classifier of the user's own takes a picture for.
 
     Its graph takes pictures, ``float32 (N, 3, H, W)`` in [0, 1], and returns log-odds or shares of classes, ``(N,
-    classes)``, first of all. A picture is brought to the size that it wants; if it takes any, to 128 pixels at the
+    classes)``: the first output of that shape. A picture is brought to the size that it wants; if it takes any, to 128 pixels at the
     shorter side.
 
     Raises:
@@ -104,7 +104,7 @@ def judge(file: Path) -> Judge:
     except OSError as error:
         raise ModelError(f"cannot read the classifier {file}") from error
     shapes = list(session.inputs.values())
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] not in (3, None) and not isinstance(shapes[0][1], str):
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] in range(3) or shapes[0][1] == 4:
         raise ModelError(f"{file} is no classifier of pictures", hint="it takes one input, float32 (N, 3, H, W)")
     return partial(_own_label, session, str(file))
 
@@ -115,9 +115,9 @@ def _own_label(session: Session, file: str, picture: Image) -> int:
     seen = reduced(picture)
     if isinstance(height, int) and isinstance(width, int):
         seen = np.asarray(Pillow.fromarray(picture).resize((width, height), Pillow.Resampling.LANCZOS))
-    odds = next(iter(session.run({name: planes(seen[None])}).values()))
-    if odds.ndim != 2:
-        raise ModelError(f"{file} is no classifier of pictures", hint="its first output is (N, classes)")
+    odds = next((each for each in session.run({name: planes(seen[None])}).values() if each.ndim == 2), None)
+    if odds is None:
+        raise ModelError(f"{file} is no classifier of pictures", hint="it returns log-odds, (N, classes)")
     return int(odds[0].argmax())
 
 

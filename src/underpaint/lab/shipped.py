@@ -13,15 +13,14 @@ from torch import nn
 
 from underpaint import zoo
 from underpaint.errors import ModelError
-from underpaint.lab.nets.cifar import NETWORKS
+from underpaint.lab.nets import cifar
 from underpaint.lab.nets.classifiers import CLASSIFIERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
-    from underpaint.lab.nets.cifar import Mapped
     from underpaint.lab.nets.classifiers import Classifier
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -38,32 +37,33 @@ _LAYERS = nn.Conv2d, nn.BatchNorm2d, nn.Linear
 def shipped(name: str) -> Classifier:
     """Return the classifier *name* of the zoo, set to evaluate.
 
+    Raises:
+        ModelError: the zoo has no such classifier, or its graph is of another network.
+    """
+    return _filled("classifier", name, CLASSIFIERS)
+
+
+def shipped_cifar(name: str) -> cifar.Mapped:
+    """Return the zoo's classifier *name* of CIFAR-10, set to evaluate.
+
+    Raises:
+        ModelError: the zoo has no such classifier, or its graph is of another network.
+    """
+    return _filled("cifar", name, cifar.NETWORKS)
+
+
+def _filled(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]) -> Network:
+    """Build the network *name* with the weights of its graph.
+
     Layers and operators are matched in the order in which they run. A normalisation that the export took into the
     convolution before it is left with nothing to do but add.
-
-    Raises:
-        ModelError: the zoo has no such classifier, or its graph is of another network.
     """
-    return _restored(f"classifier-{name}", lambda classes: CLASSIFIERS[name](classes))
-
-
-def shipped_small(name: str) -> Mapped:
-    """Return the classifier of small pictures *name* of the zoo, as :func:`shipped` does.
-
-    Raises:
-        ModelError: the zoo has no such classifier, or its graph is of another network.
-    """
-    return _restored(f"cifar-{name}", lambda classes: NETWORKS[name](classes))
-
-
-def _restored(model: str, make: Callable[[int], Network]) -> Network:
-    """The network that *make* makes of a number of classes, with the weights of the zoo's *model*."""
-    zoo.load(model)  # refuses a graph whose bytes are not those of its card
-    graph = onnx.load(Path(zoo.__file__).parent / model / "classifier.onnx").graph
+    zoo.load(f"{kind}-{name}")  # refuses a graph whose bytes are not those of its card
+    graph = onnx.load(Path(zoo.__file__).parent / f"{kind}-{name}" / "classifier.onnx").graph
     stored = {each.name: torch.from_numpy(numpy_helper.to_array(each).astype(np.float32)) for each in graph.initializer}
     stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast"}
-    linear = next(node for node in reversed(graph.node) if node.op_type == "Gemm")
-    network = make(len(stored[linear.input[-1]])).eval()
+    linear = [node for node in graph.node if node.op_type == "Gemm"][-1]
+    network = builders[name](len(stored[linear.input[-1]])).eval()
     layers = iter(_in_order(network))
     try:
         for node in graph.node:
@@ -74,7 +74,7 @@ def _restored(model: str, make: Callable[[int], Network]) -> Network:
                 if node.op_type == "Conv" and len(weights) == 2 and layer.bias is None:
                     _only_add(next(layers), weights[1])
     except (StopIteration, RuntimeError) as error:
-        raise ModelError(f"the graph of {model} is of another network") from error
+        raise ModelError(f"the graph of {kind}-{name} is of another network") from error
     return network
 
 

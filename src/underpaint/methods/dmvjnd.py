@@ -1,11 +1,12 @@
 """How far a picture may change before machines answer otherwise: the just noticeable difference of machine vision.
 
-After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. ``attention.onnx`` asks a
-panel of classifiers what they see in the whole picture, and where they look. ``generator.onnx`` is told that, and
-returns a direction. The picture goes along it until it has the PSNR that is asked for, clamped and rounded to 8 bits::
+After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. A panel of classifiers is
+asked what they see in the whole picture, and where they look. The generator is told that, and returns a direction. The
+picture goes along it until it has the PSNR that is asked for, clamped and rounded to 8 bits::
 
-    picture ─► reduced ─► attention.onnx ─┬─ answers, level ─► generator.onnx, in tiles ─► direction ─► change
-    └──────────────────────────────────── └─ attention, enlarged ─┘
+    picture ─┬─► reduced ─► panel ─┬─ log-odds ───────────┐
+             │                     └─ attention, enlarged ─┴─► generator, in tiles ─► direction ─► change
+             └────────────────────────────────────────────┘
 
 Then classifiers are asked. Where one has changed its mind the change is made smaller, until none has: what is below a
 threshold is not noticed either, so a shorter way along the same direction is safer.
@@ -32,8 +33,14 @@ if TYPE_CHECKING:
     from underpaint.machine import Judge
     from underpaint.types import Image
 
-#: The generator for photographs, and what the PSNR of a change may be, in dB.
+#: The classifiers that each model is trained against, in the order in which it is told their answers.
+PANELS = {
+    "dmvjnd": ("classifier-resnet", "classifier-mobile"),
+    "dmvjnd-cifar": ("cifar-alexnet", "cifar-vgg", "cifar-resnet", "cifar-densenet"),
+}
+#: The model for photographs.
 MODEL = "dmvjnd"
+#: What the PSNR of a change may be, in dB.
 LOWEST_PSNR, DEFAULT_PSNR, HIGHEST_PSNR = 8.0, 20.0, 60.0
 
 #: By how many dB a change is made smaller while it is noticed.
@@ -45,6 +52,8 @@ _OVERLAP = 32
 _TILE = 512
 #: The longest way along a direction of unit mean square, in levels, and in how many halvings it is found.
 _LONGEST, _HALVINGS = 2048.0, 24
+#: Rounds of smoothing.
+_ROUNDS = 6
 #: Rows that are worked on at once where a picture is large.
 _ROWS = 256
 
@@ -90,7 +99,8 @@ def jnd(
             f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g}–{HIGHEST_PSNR:g} dB are possible"
         )
     judges = machine.judges() if judges is None else judges
-    answers, attention = look(as_cover(image), model)
+    answers, looked = look(machine.reduced(as_cover(image))[None], model)
+    attention = _enlarged(looked[0, 0], image)
     direction = _direction(image, answers, attention, psnr, model)
     labels = {name: judge(image) for name, judge in judges.items()}
     for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
@@ -105,16 +115,25 @@ def jnd(
     return Tolerance(changed.astype(np.int16) - image, shown, left)
 
 
-def look(image: Image, model: str = MODEL) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the panel says of *image*, ``float32 (1, answers)``, and where it looks, ``float32 (H, W)`` in [0, 1].
+def look(pictures: NDArray[np.uint8], model: str = MODEL) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the panel of *model* says of *pictures*, ``(N, H, W, 3)``, and where it looks.
+
+    Returns:
+        Log-odds, ``float32 (N, answers)``, and attention, ``float32 (N, 1, H, W)`` in [0, 1].
 
     Raises:
-        ModelError: the model is missing or altered.
+        ModelError: a classifier is missing or altered.
     """
-    found = zoo.load(model).graphs["attention"].run({"image": machine.planes(machine.reduced(image)[None])})
-    small = Pillow.fromarray(found["attention"][0, 0])
+    inputs = {"image": machine.planes(pictures)}
+    found = [zoo.load(name).graphs["classifier"].run(inputs) for name in PANELS[model]]
+    return np.concatenate([each["logits"] for each in found], axis=1), np.mean([each["cam"] for each in found], axis=0)
+
+
+def _enlarged(attention: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
+    """*attention*, ``(h, w)``, at the size of *image*."""
     height, width = image.shape[:2]
-    return found["answers"], np.asarray(small.resize((width, height), Pillow.Resampling.BILINEAR)).clip(0, 1)
+    enlarged = Pillow.fromarray(attention).resize((width, height), Pillow.Resampling.BILINEAR)
+    return np.asarray(enlarged).clip(0, 1)
 
 
 def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
@@ -185,3 +204,33 @@ def _stripes(image: Image) -> Iterator[slice]:
     """Rows of a picture, so many at once that what is made of them stays small."""
     for top in range(0, len(image), _ROWS):
         yield slice(top, top + _ROWS)
+
+
+def smoothed(image: Image, threshold: Image) -> Image:
+    """The smoothest picture whose values are within *threshold* levels of those of *image*, both ``(H, W, 3)``.
+
+    Nearly so: a few rounds, in each of which values move to the mean of their neighbourhood as far as they may.
+    """
+    low = image.astype(np.int16) - threshold
+    high = image.astype(np.int16) + threshold
+    found = image.astype(np.float32)
+    for _ in range(_ROUNDS):
+        for axis in (0, 1):
+            ends = [(1, 1) if axis == other else (0, 0) for other in range(3)]
+            padded = np.pad(found, ends, mode="edge")
+            before, after = (padded.take(range(start, start + image.shape[axis]), axis) for start in (0, 2))
+            found = (before + 2 * found + after) / 4
+        found = found.clip(low, high)
+    smooth: Image = np.rint(found).clip(0, 255).astype(np.uint8)
+    return smooth
+
+
+def snapped(image: Image, threshold: Image) -> Image:
+    """*image*, each value at the nearest multiple of the largest power of two that is at most twice its *threshold*.
+
+    A quantiser whose step is what is tolerated: no value moves by more than its threshold.
+    """
+    step = np.left_shift(1, np.log2(np.maximum(2 * threshold.astype(np.int16), 1)).astype(np.int16))
+    nearest = (image + step // 2) // step * step
+    snapped: Image = np.where(nearest > 255, nearest - step, nearest).astype(np.uint8)
+    return np.where(np.abs(snapped.astype(np.int16) - image) <= threshold, snapped, image)

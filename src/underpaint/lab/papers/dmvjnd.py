@@ -35,7 +35,8 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.model import Entry
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
 from underpaint.lab.recipe import Recipe
-from underpaint.lab.shipped import shipped, shipped_small
+from underpaint.lab.shipped import shipped, shipped_cifar
+from underpaint.methods.dmvjnd import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ class PanelRecipe(Recipe):
     """
 
     #: Classifiers of the zoo.
-    classifiers: tuple[str, ...] = ("cifar-alexnet", "cifar-vgg", "cifar-resnet", "cifar-densenet")
+    classifiers: tuple[str, ...] = PANELS["dmvjnd-cifar"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -293,7 +294,7 @@ def members(names: tuple[str, ...]) -> Panel:
     small, large = "cifar-", "classifier-"
     return Panel(
         [
-            shipped_small(name.removeprefix(small)) if name.startswith(small) else shipped(name.removeprefix(large))
+            shipped_cifar(name.removeprefix(small)) if name.startswith(small) else shipped(name.removeprefix(large))
             for name in names
         ]
     )
@@ -350,7 +351,7 @@ _PUBLISHED = PublishedRecipe(steps=200 * 500, batch=50, crop=32, learning_rate=1
 _OURS = OursRecipe(steps=3000, batch=64, crop=32, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _PHOTO = replace(
     _OURS,
-    classifiers=("classifier-resnet", "classifier-mobile"),
+    classifiers=PANELS["dmvjnd"],
     crop=64,
     batch=16,
     steps=1500,

@@ -1,4 +1,4 @@
-"""Stand-ins for the networks that JND asks, for tests: two classifiers that go by brightness, and a simple generator."""
+"""Stand-ins for the networks that JND asks: two classifiers that go by brightness, and a simple generator."""
 
 from __future__ import annotations
 

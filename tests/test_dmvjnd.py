@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from machine_models import Generator, generator
 
+from machine_models import Generator, generator
 from underpaint import app, image, machine, metrics, zoo
 from underpaint.app import tolerating
 from underpaint.errors import ModelError, UsageError

@@ -93,8 +93,8 @@ def judge(file: Path) -> Judge:
     """Return what a classifier of the user's own takes a picture for.
 
     Its graph takes pictures, ``float32 (N, 3, H, W)`` in [0, 1], and returns log-odds or shares of classes, ``(N,
-    classes)``: the first output of that shape. A picture is brought to the size that it wants; if it takes any, to 128 pixels at the
-    shorter side.
+    classes)``: the first output of that shape. A picture is brought to the size that it wants; if it takes any, to 128
+    pixels at the shorter side.
 
     Raises:
         ModelError: the file is missing, or no such graph.

@@ -150,9 +150,14 @@ class Published(nn.Module):
         self.network = EncoderDecoder(recipe.width)
         self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
 
+    @property
+    def panel(self) -> Panel:
+        """Its classifiers."""
+        return self._panel[0]
+
     def change(self, images: Tensor) -> Tensor:
         """The change e of *images*, ``(B, 3, H, W)`` in [0, 1]; it is in [-1, 1], in units of half the full scale."""
-        _, attention = self._panel[0].to(images.device)(images)
+        _, attention = self.panel.to(images.device)(images)
         change: Tensor = self.network(2 * images - 1, attention)
         return change
 
@@ -162,7 +167,7 @@ class Published(nn.Module):
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """
         recipe, images = self.recipe, images[:, :3]
-        panel = self._panel[0].to(images.device)
+        panel = self.panel.to(images.device)
         with torch.no_grad():
             odds, attention = panel(images)
         change = self.network(2 * images - 1, attention)
@@ -213,11 +218,16 @@ class Ours(nn.Module):
         super().__init__()
         self.recipe = recipe
         self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
-        self.generator = Generator(self._panel[0].answers)
+        self.generator = Generator(self.panel.answers)
+
+    @property
+    def panel(self) -> Panel:
+        """Its classifiers."""
+        return self._panel[0]
 
     def changed(self, images: Tensor, psnr: float) -> Tensor:
         """*images*, ``(B, 3, H, W)`` in [0, 1], each as far as *psnr* dB leaves it; whole levels of 8 bits."""
-        panel = self._panel[0].to(images.device)
+        panel = self.panel.to(images.device)
         levels = images.new_full((len(images), 1), psnr)
         odds, attention = panel(images)
         return moved(images, self.generator(images, attention, odds, levels), levels)
@@ -228,7 +238,7 @@ class Ours(nn.Module):
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """
         recipe, images = self.recipe, images[:, :3]
-        panel = self._panel[0].to(images.device)
+        panel = self.panel.to(images.device)
         with torch.no_grad():
             odds, attention = panel(images)
         drawn = rng.uniform(recipe.lowest_psnr, recipe.highest_psnr, len(images))

@@ -12,7 +12,8 @@
 PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
 that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes,
-``searches`` the trellis alone, and holds what it pays against the bound. ``report`` shows all of it: on the screen, as
+``searches`` the trellis alone, and holds what it pays against the bound. ``agreements`` counts labels that stay when a
+picture changes as far as machines are said to let it. ``report`` shows all of it: on the screen, as
 plots, in Markdown.
 """
 
@@ -23,8 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import DMVJND, Agreements
 from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
+from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
@@ -42,11 +45,14 @@ __all__ = [
     "BASN",
     "CASES",
     "DESIGNS",
+    "DMVJND",
     "GRID",
     "GRIDS",
     "PUBLISHED",
     "TABLES",
     "TRELLIS",
+    "WAYS",
+    "Agreements",
     "Case",
     "Paper",
     "Placements",
@@ -54,6 +60,7 @@ __all__ = [
     "Searches",
     "Speed",
     "Table",
+    "agreements",
     "at_equal_psnr",
     "carriers",
     "channels",
@@ -71,7 +78,7 @@ class Table:
 
     #: One line for help and listings.
     summary: str
-    measure: Callable[..., Result | Speed | Placements | Searches]
+    measure: Callable[..., Result | Speed | Placements | Agreements | Searches]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
@@ -100,6 +107,12 @@ TABLES = {
         lambda: (PUBLISHED, *DESIGNS),
         together=True,
         payload=True,
+    ),
+    DMVJND: Table(
+        "labels of pictures that change as far as machines let them, as published and ours",
+        agreements,
+        lambda: WAYS,
+        True,
     ),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
 }

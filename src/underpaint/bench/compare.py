@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.cells import Shown, channel, cited, measured, number, origins, rate, single
+from underpaint.bench.changes import by_change
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
@@ -64,6 +66,9 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
     if any(isinstance(each, Placements | Published) for each in results):
         published = next((each for each in results if isinstance(each, Published)), None)
         return by_strategy(published, [each for each in results if isinstance(each, Placements)])
+    if any(isinstance(each, Agreements | Statements) for each in results):
+        stated = next((each for each in results if isinstance(each, Statements)), None)
+        return by_change(stated, [each for each in results if isinstance(each, Agreements)])
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
@@ -73,7 +78,7 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 

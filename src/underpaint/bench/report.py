@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import Agreements
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
 from underpaint.bench.equal import GRIDS
@@ -112,7 +113,7 @@ def publish(result: Measured, results: Path, console: Console) -> None:
     What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS and not isinstance(result, Placements):
+    if result.table not in GRIDS and not isinstance(result, Placements | Agreements):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":

@@ -1,4 +1,4 @@
-"""What is measured and what papers publish, but for ``bench.placed`` and ``trellis``: where it comes from, the numbers.
+"""What is measured and what papers publish, but for ``placed``, ``agreed`` and ``trellis``: its origin, the numbers.
 
 ::
 
@@ -7,7 +7,8 @@
               ├─ Speed                  seconds and memory
               ├─ Searches               what the trellis pays and how fast it is
               ├─ Paper                  what somebody else has published
-              └─ Placements, Published  messages in pictures that stay as they are
+              ├─ Placements, Published  messages in pictures that stay as they are
+              └─ Agreements, Statements labels of pictures that a machine shall not notice the change of
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
@@ -280,11 +282,13 @@ def read(file: Path) -> Measured:
     """
     table = file.parent.name
     if file.stem == PAPER:
-        return (Published if table == BASN else Paper).read(file)
+        papers: dict[str, type[Measured]] = {BASN: Published, DMVJND: Statements}
+        return papers.get(table, Paper).read(file)
     kinds: dict[str, type[Measured]] = {
         ABLATION: Ablation,
         NETWORKS: Gain,
         BASN: Placements,
+        DMVJND: Agreements,
         TRELLIS: Searches,
         "speed": Speed,
     }

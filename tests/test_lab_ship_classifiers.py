@@ -48,7 +48,7 @@ def test_large_weights_are_rounded_and_others_are_not() -> None:
 
 
 def test_a_classifier_says_what_it_went_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="mobile", classes=2)
+    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="classifier-mobile", classes=2)
     pictures = Labelled("noise", PICTURES, [0, 1] * 3)
     fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
     shipped: dict[str, tuple[Mapping[str, Graph], zoo.Card]] = {}
@@ -59,7 +59,7 @@ def test_a_classifier_says_what_it_went_by(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(ship_classifiers, "export", export)
     monkeypatch.setattr(Labelled, "of", lambda folder, split: pictures)
-    assert ship("mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
+    assert ship("classifier-mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
     graphs, card = shipped["classifier-mobile"]
     ((name, graph),) = graphs.items()
     assert (name, graph.outputs) == ("classifier", ("features", "logits"))
@@ -95,4 +95,4 @@ def test_nothing_else_is_shipped(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model is called 'inception'"):
         ship("inception", tmp_path, tmp_path, tmp_path)
     with pytest.raises(UsageError, match="has no labelled pictures"):
-        ship("vgg", tmp_path, tmp_path, tmp_path)
+        ship("classifier-vgg", tmp_path, tmp_path, tmp_path)

@@ -26,13 +26,13 @@ class Cifar(Labelled):
     """Pictures of 32×32, each of one class, which are cut all at once."""
 
     @classmethod
-    def of(cls, folder: str | Path, split: Literal["train", "test"] = "train") -> Cifar:
+    def of(cls, folder: str | Path, split: Literal["train", "val", "test"] = "train") -> Cifar:
         """Read one split of *folder*.
 
         Args:
             folder: has ``labels.npz``, with an array ``y_train`` or ``y_test`` of classes, and for each split a WebP
                 file of that name, whose tiles of 32×32 are the pictures, row by row.
-            split: which of them.
+            split: which of them; CIFAR-10 has no ``val``.
 
         Raises:
             UsageError: something is missing, or the two do not fit.
@@ -85,4 +85,5 @@ class Cifar(Labelled):
 
 def _reflected(places: NDArray[np.int64]) -> NDArray[np.int64]:
     """*places* beyond a border of a picture as places within it; the border itself is not repeated."""
-    return SIDE - 1 - np.abs(SIDE - 1 - np.abs(places))
+    within: NDArray[np.int64] = SIDE - 1 - np.abs(SIDE - 1 - np.abs(places))
+    return within

@@ -81,13 +81,14 @@ def cam(network: Mapped, images: Tensor) -> Tensor:
 
 
 class Dense(nn.Module):
-    """DenseNet's layer: its few new maps are put beside all that there were."""
+    """DenseNet's layer: its few new maps are put beside all that there were.
+
+    They are normalised once, where they are made; in the paper, anew by each layer that reads them.
+    """
 
     def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, growth, 3, padding=1, bias=False)
-        )
+        self.body = nn.Sequential(*_conv(inputs, growth, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, inputs + growth, H, W)`` of ``(B, inputs, H, W)``."""
@@ -106,38 +107,37 @@ def alexnet(classes: int) -> Mapped:
 
 def vgg(classes: int) -> Mapped:
     """After K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks" (ICLR 2015), with normalisation."""
-    early = (*_conv(3, 32, 3), *_conv(32, 32, 3), nn.MaxPool2d(2), *_conv(32, 64, 3), *_conv(64, 64, 3))
-    late = (nn.MaxPool2d(2), *_conv(64, 128, 3), *_conv(128, 128, 3))
-    return Mapped(nn.Sequential(*early, *late), 128, classes)
+    early = (*_conv(3, 32, 3), nn.MaxPool2d(2), *_conv(32, 64, 3), *_conv(64, 64, 3), nn.MaxPool2d(2))
+    late = (*_conv(64, 128, 3), *_conv(128, 128, 3), nn.MaxPool2d(2), *_conv(128, 192, 3))
+    return Mapped(nn.Sequential(*early, *late), 192, classes)
 
 
 def resnet(classes: int) -> Mapped:
     """After K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016)."""
-    blocks = BasicBlock(24, 24, 1), BasicBlock(24, 64, 2), BasicBlock(64, 128, 2)
-    return Mapped(nn.Sequential(*_conv(3, 24, 3), *blocks), 128, classes)
+    return Mapped(nn.Sequential(*_conv(3, 32, 3), BasicBlock(32, 64, 2), BasicBlock(64, 128, 2)), 128, classes)
 
 
 def densenet(classes: int) -> Mapped:
     """After G. Huang et al., "Densely Connected Convolutional Networks" (CVPR 2017)."""
-    growth, layers, narrow = 12, 8, 72
-    wide, last = 32 + layers * growth, narrow + layers * growth
-    early = (*_conv(3, 32, 3), nn.AvgPool2d(2), *(Dense(32 + layer * growth, growth) for layer in range(layers)))
-    between = nn.BatchNorm2d(wide), nn.ReLU(), nn.Conv2d(wide, narrow, 1, bias=False), nn.AvgPool2d(2)
-    late = (*(Dense(narrow + layer * growth, growth) for layer in range(layers)), nn.BatchNorm2d(last), nn.ReLU())
-    return Mapped(nn.Sequential(*early, *between, *late), last, classes)
+    growth, stem, between = 16, 32, 64
+    early = [Dense(stem + layer * growth, growth) for layer in range(5)]
+    late = [Dense(between + layer * growth, growth) for layer in range(8)]
+    narrow = *_conv(stem + 5 * growth, between, 1), nn.AvgPool2d(2)
+    trunk = nn.Sequential(*_conv(3, stem, 3), nn.AvgPool2d(2), *early, *narrow, *late)
+    return Mapped(trunk, between + 8 * growth, classes)
 
 
 def mobile(classes: int) -> Mapped:
     """After M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018)."""
-    early = (*_conv(3, 24, 3), Inverted(24, 32, 2, 3), Inverted(32, 32, 1), Inverted(32, 64, 2))
-    late = (Inverted(64, 64, 1), Inverted(64, 64, 1), *_conv(64, 256, 1))
+    early = (*_conv(3, 32, 3, 2), Inverted(32, 48, 1, 3), Inverted(48, 64, 2, 3))
+    late = (Inverted(64, 64, 1), Inverted(64, 64, 1), Inverted(64, 64, 1), *_conv(64, 256, 1))
     return Mapped(nn.Sequential(*early, *late), 256, classes)
 
 
 def mixer(classes: int) -> Mapped:
     """After A. Trockman and J. Z. Kolter, "Patches Are All You Need?" (TMLR 2023)."""
-    patches = nn.Conv2d(3, 96, 2, stride=2), nn.GELU(), nn.BatchNorm2d(96)
-    return Mapped(nn.Sequential(*patches, *(Mixing(96, 5) for _ in range(6))), 96, classes)
+    patches = nn.Conv2d(3, 160, 4, stride=4), nn.GELU(), nn.BatchNorm2d(160)
+    return Mapped(nn.Sequential(*patches, *(Mixing(160, 5) for _ in range(6))), 160, classes)
 
 
 def plain(classes: int) -> Mapped:
@@ -146,10 +146,11 @@ def plain(classes: int) -> Mapped:
     Neither shortcuts nor normalisation nor pooling: strides make maps smaller.
     """
     shapes = ((3, 32, 1), (32, 48, 2), (48, 64, 1), (64, 96, 2), (96, 128, 1), (128, 128, 1))
-    layers = [nn.Sequential(nn.Conv2d(a, b, 3, stride, 1), nn.ELU()) for a, b, stride in shapes]
-    for (layer, _), (inputs, *_) in zip(layers, shapes, strict=True):
-        nn.init.normal_(layer.weight, std=(1.5 / (9 * inputs)) ** 0.5)  # keeps the spread from layer to layer
-        nn.init.zeros_(layer.bias)
+    convolutions = [nn.Conv2d(inputs, outputs, 3, stride, 1) for inputs, outputs, stride in shapes]
+    for convolution in convolutions:
+        # Keeps the spread from layer to layer.
+        nn.init.normal_(convolution.weight, std=(1.5 / (9 * convolution.in_channels)) ** 0.5)
+    layers = [layer for convolution in convolutions for layer in (convolution, nn.ELU())]
     return Mapped(nn.Sequential(*layers), 128, classes)
 
 
@@ -167,6 +168,6 @@ NETWORKS: dict[str, Callable[[int], Mapped]] = {
 UNSEEN = ("mobile", "mixer", "plain")
 
 
-def _conv(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...]:
-    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return conv, nn.BatchNorm2d(outputs), nn.ReLU()

@@ -95,16 +95,17 @@ def agreements(way: str, *, images: Path | None = None, seed: int = 0, jobs: int
     if images is None:
         raise UsageError(f"{DMVJND} needs small pictures", hint="name CIFAR-10's folder, with its mosaics, by --images")
     files: dict[Split, Path] = {split: images / f"{split}.webp" for split in get_args(Split)}
+    starts = {split: range(0, len(_tiles(file, COUNTS[split])), AT_ONCE) for split, file in files.items()}
     plan = [(split, level, trials) for split in files for level, trials in _plan(way, split)]
     tasks = [
         Task(way, split, level, trials, files[split], start, seed)
         for split, level, trials in plan
-        for start in range(0, COUNTS[split], AT_ONCE)
+        for start in starts[split]
     ]
     outcomes = iter(spread(measure, tasks, jobs))
     rows: list[Agreement] = []
     for split, level, trials in plan:
-        parts = [next(outcomes) for _ in range(0, COUNTS[split], AT_ONCE)]
+        parts = [next(outcomes) for _ in starts[split]]
         rows += [_together(split, level, trial, [part[trial] for part in parts]) for trial in trials]
     source = Source.of(DMVJND, way, images, [files["test"], files["train"]], seed)
     return Agreements(DMVJND, way, source, tuple(rows))

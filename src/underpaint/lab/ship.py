@@ -18,6 +18,7 @@ from underpaint.errors import UsageError
 from underpaint.lab import run as folder
 from underpaint.lab.export import Graph, export
 from underpaint.lab.fit import restore
+from underpaint.lab.nets.dmvjnd import Changing
 from underpaint.lab.nets.integer import frozen
 from underpaint.lab.nets.lapped import analyse, luma
 from underpaint.lab.papers import basn_exact, dmvjnd, robust_ours
@@ -28,6 +29,7 @@ from underpaint.methods.dmvjnd import PANELS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_SIDES = {0: "n", 2: "height", 3: "width"}
 _FREE = {
     "view": {2: "height", 3: "width"},
     "luma": {2: "height", 3: "width"},
@@ -107,31 +109,53 @@ It was taught by the classifiers that the recipe names as teachers, and by no ot
 
 def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
     """The generator of :mod:`underpaint.lab.papers.dmvjnd` that is the recipe *name*."""
-    recipe = dmvjnd.RECIPES[name].recipe
-    model = dmvjnd.Ours(cast("dmvjnd.OursRecipe", recipe))
+    model = dmvjnd.Ours(cast("dmvjnd.OursRecipe", dmvjnd.RECIPES[name].recipe))
     restore(model, run)
-    photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
-    images = torch.cat([photograph, photograph.flip(3)])
+    images = _two_photographs()
     odds, attention = model.panel(images)
     inputs = {"image": images, "attention": attention, "answers": odds, "level": torch.tensor([[10.0], [30.0]])}
-    sides = {0: "n", 2: "height", 3: "width"}
-    axes = {"image": sides, "attention": sides, "answers": {0: "n"}, "level": {0: "n"}}
-    card = zoo.Card(
+    axes = {"image": _SIDES, "attention": _SIDES, "answers": {0: "n"}, "level": {0: "n"}}
+    card = _jnd_card(PANELS[name], run, measured, _DMVJND)
+    return {"generator": Graph(model.generator, inputs, axes, ("direction",))}, card
+
+
+def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The paper's network of :mod:`underpaint.lab.papers.dmvjnd`, to be measured beside ours."""
+    recipe = cast("dmvjnd.PublishedRecipe", dmvjnd.RECIPES["dmvjnd-published"].recipe)
+    model = dmvjnd.Published(replace(recipe, width=int(folder.read_record(run)["recipe"]["width"])))
+    restore(model, run)
+    images = _two_photographs()
+    inputs = {"image": images, "attention": model.panel(images)[1]}
+    graph = Graph(Changing(model.network), inputs, dict.fromkeys(inputs, _SIDES), ("change",))
+    return {"generator": graph}, _jnd_card(recipe.classifiers, run, measured, _PUBLISHED)
+
+
+def _two_photographs() -> torch.Tensor:
+    photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
+    return torch.cat([photograph, photograph.flip(3)])
+
+
+def _jnd_card(panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> zoo.Card:
+    return zoo.Card(
         method="dmvjnd",
-        paper="Jin, Zhang, Fu, Zhang, Lin, Lou, Zhao, Just Noticeable Difference for Deep Machine Vision, "
-        "arXiv:2102.08168",
+        paper="Jin et al., Just Noticeable Difference for Deep Machine Vision, arXiv:2102.08168",
         licence="MIT",
         sha256={},
         bytes=0,
         payload="none: how far a picture may change before classifiers notice",
         **folder.provenance(run),
-        reported={"rca_train": 1.0, "rca_test": 0.9218, "psnr": 9.56} if name == "dmvjnd-cifar" else {},
+        reported={"rca_train": 1.0, "rca_test": 0.9218, "psnr": 9.56},
         measured=measured,
-        limits=f"taught by {', '.join(PANELS[name])}: other classifiers may notice more",
-        text=_DMVJND,
+        limits=f"taught by {', '.join(panel)}; other classifiers notice more",
+        text=text,
     )
-    return {"generator": Graph(model.generator, inputs, axes, ("direction",))}, card
 
+
+_PUBLISHED = """
+The network as published, trained by us. `generator.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], and where
+classifiers look on average, `(N, 1, H, W)` in [0, 1]. It returns the change, of the pictures' shape, which is neither
+clamped nor rounded. Sides are multiples of 8.
+"""
 
 _DMVJND = """
 `generator.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], where the classifiers of its panel look on average,
@@ -145,6 +169,7 @@ MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo
     "basn": basn,
     "dmvjnd": partial(jnd, "dmvjnd"),
     "dmvjnd-cifar": partial(jnd, "dmvjnd-cifar"),
+    "dmvjnd-published": published,
     "robust": robust,
 }
 

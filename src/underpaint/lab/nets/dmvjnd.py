@@ -54,6 +54,19 @@ class EncoderDecoder(nn.Module):
         return change
 
 
+class Changing(nn.Module):
+    """The published network for pictures in [0, 1], in whose units its change is."""
+
+    def __init__(self, network: EncoderDecoder) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, attention: Tensor) -> Tensor:
+        """The change, ``(B, 3, H, W)`` in [-0.5, 0.5], of *images* of that shape in [0, 1]."""
+        change: Tensor = self.network(2 * images - 1, attention)
+        return change / 2
+
+
 class Told(nn.Module):
     """Two convolutions beside a shortcut, whose channels are amplified by what is told of the whole picture."""
 

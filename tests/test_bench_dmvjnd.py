@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from underpaint import bench, image, zoo
-from underpaint.bench import dmvjnd, report
+from underpaint.bench import dmvjnd
 from underpaint.bench.agreed import PANEL, UNSEEN, Agreement, Agreements, Stated, Statements
 from underpaint.bench.changes import by_change
+from underpaint.bench.compare import side_by_side
 from underpaint.bench.result import read
 from underpaint.bench.source import Citation, Source
 from underpaint.errors import UsageError
@@ -81,7 +82,8 @@ def test_what_is_published_has_its_own_strength(mosaics: Path) -> None:
     found = bench.agreements("published", images=mosaics, jobs=1)
     assert {row.level for row in found.rows} == {None}
     first = found.rows[0]
-    assert (first.change, first.psnr_free) == ("change", pytest.approx(20, abs=1e-4))
+    assert first.change == "change"
+    assert first.psnr_free == pytest.approx(20, abs=1e-4)
     assert {row.split for row in found.rows} == {"train", "test"}
 
 
@@ -118,7 +120,7 @@ def test_the_paper_stands_beside_ours() -> None:
     assert lines[1][:4] == ["", "", "ours", "9.55 dB"]
     assert lines[1][4].startswith("97.0 (")
     assert lines[2][3:5] == ["10.10 dB (9.55)", "–"]
-    assert "RCA" in report.side_by_side([paper, ours]).caption
+    assert "RCA" in side_by_side([paper, ours]).caption
     assert len(by_change(paper, []).cells) == 2
 
 

@@ -72,11 +72,12 @@ def test_a_classifier_says_what_it_went_by(tmp_path: Path, shipped: Shipped, mon
     assert ship("classifier-mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
     graphs, card = shipped["classifier-mobile"]
     ((name, graph),) = graphs.items()
-    assert (name, graph.outputs) == ("classifier", ("features", "logits"))
+    assert (name, graph.outputs) == ("classifier", ("features", "logits", "cam"))
     with torch.inference_mode():
-        features, logits = graph.module(graph.inputs["image"])
+        features, logits, cam = graph.module(graph.inputs["image"])
     assert features.shape == (2, 48, 12, 12)
     assert logits.shape == (2, 2)
+    assert cam.shape == (2, 1, *graph.inputs["image"].shape[2:])
     assert "trained against" in card.payload
     assert card.measured["top1_low"] < card.measured["top1"] < card.measured["top1_high"]
     assert "MobileNetV2" in card.paper
@@ -100,6 +101,7 @@ def test_one_of_cifar_shows_where(tmp_path: Path, shipped: Shipped, monkeypatch:
     with torch.inference_mode():
         logits, cam = graph.module(graph.inputs["image"])
     assert logits.shape == (2, 2)
+    assert cam.shape == (2, 1, *graph.inputs["image"].shape[2:])
     assert cam.shape == (2, 1, 96, 96)
     assert 0 <= cam.min() < cam.max() <= 1
     assert read == ["test"]

@@ -44,13 +44,16 @@ WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar"}
 
 
 def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
-    return lambda change, _: change * np.float32(k / 9)
+    def shrunk(change: NDArray[np.float32], _: np.random.Generator) -> NDArray[np.float32]:
+        return np.multiply(change, k / 9, dtype=np.float32)
+
+    return shrunk
 
 
 def _noise(change: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """White noise of the same mean square in each picture, before clamping."""
     size = np.sqrt(np.square(change).mean(axis=(1, 2, 3), keepdims=True))
-    return size * rng.standard_normal(change.shape, np.float32)
+    return np.multiply(size, rng.standard_normal(change.shape, np.float32), dtype=np.float32)
 
 
 #: What is made of a change, by name.
@@ -58,7 +61,7 @@ TRIALS: dict[str, Callable[[NDArray[np.float32], np.random.Generator], NDArray[n
     "change": lambda change, _: change,
     "white noise": _noise,
     "random factors": lambda change, rng: change * rng.random((*change.shape[:3], 1), np.float32),
-    "random signs": lambda change, rng: change * rng.choice(np.float32([-1, 1]), change.shape),
+    "random signs": lambda change, rng: change * rng.choice(np.array([-1, 1], np.float32), change.shape),
     "any smaller": lambda change, rng: change * rng.uniform(-1, 1, change.shape).astype(np.float32),
     **{f"{k}/9": _ninth(k) for k in range(1, 9)},
 }

@@ -38,8 +38,9 @@ _LARGE = 4096
 
 _CLASSIFIER = """
 `classifier.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], of any size of at least 32×32, and returns
-`features`, the maps half-way, at an eighth of the size or a quarter, and `logits`, the log-odds of 50 classes of
-Tiny-ImageNet. Its larger tensors are stored in 16 bits; accuracy was measured with them.
+`features`, the maps half-way, at an eighth of the size or a quarter, `logits`, the log-odds of 50 classes of
+Tiny-ImageNet, and `cam`, the class activation map of the most likely one, `(N, 1, H, W)` from 0 to 1. Its larger
+tensors are stored in 16 bits; accuracy was measured with them.
 """
 _ATTENTION = """
 `itc.onnx` and `mfd.onnx` take pictures, `float32 (N, 3, H, W)` in [0, 1], and return the two attentions, of the same
@@ -81,22 +82,24 @@ class Halved(nn.Module):
 
 
 class Observed(nn.Module):
-    """A classifier that says what it went by: features, and log-odds."""
+    """A classifier that says what it went by: features, log-odds, and where it looks."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, maps, h, w)`` and ``(B, classes)`` of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``(B, maps, h, w)``, ``(B, classes)`` and ``(B, 1, H, W)`` of *images*, ``(B, 3, H, W)`` in [0, 1]."""
         features = self.classifier.features(images)
-        return features, self.classifier.judged(features)
+        maps, linear = self.classifier.maps(features), self.classifier.classify
+        odds: Tensor = linear(maps.mean(dim=(2, 3)))
+        return features, odds, cifar.activation(maps, odds, linear.weight, images.shape[2:])
 
 
 class _Kind(NamedTuple):
     """What classifiers of one kind have in common."""
 
-    outputs: tuple[str, str]
+    outputs: tuple[str, ...]
     #: Those that nothing is trained against, and what is said of the others.
     unseen: tuple[str, ...]
     seen: str
@@ -106,7 +109,7 @@ class _Kind(NamedTuple):
 
 _KINDS = {
     "classifier": _Kind(
-        outputs=("features", "logits"),
+        outputs=("features", "logits", "cam"),
         unseen=classifiers.UNSEEN,
         seen="which attention is trained against",
         limits="trained on 64×64; it tells how machines see a change, not what is in a photograph",

@@ -213,14 +213,14 @@ def smoothed(image: Image, threshold: Image) -> Image:
     """
     low = image.astype(np.int16) - threshold
     high = image.astype(np.int16) + threshold
-    found = image.astype(np.float32)
+    found: NDArray[np.float32] = image.astype(np.float32)
     for _ in range(_ROUNDS):
         for axis in (0, 1):
             ends = [(1, 1) if axis == other else (0, 0) for other in range(3)]
             padded = np.pad(found, ends, mode="edge")
             before, after = (padded.take(range(start, start + image.shape[axis]), axis) for start in (0, 2))
-            found = (before + 2 * found + after) / 4
-        found = found.clip(low, high)
+            found = (before + 2 * found + after) / np.float32(4)
+        found = found.clip(low, high).astype(np.float32)
     smooth: Image = np.rint(found).clip(0, 255).astype(np.uint8)
     return smooth
 

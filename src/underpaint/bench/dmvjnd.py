@@ -45,7 +45,7 @@ WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar"}
 
 def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
     def shrunk(change: NDArray[np.float32], _: np.random.Generator) -> NDArray[np.float32]:
-        return np.multiply(change, k / 9, dtype=np.float32)
+        return change * np.float32(k / 9)
 
     return shrunk
 
@@ -98,7 +98,7 @@ def agreements(way: str, *, images: Path | None = None, seed: int = 0, jobs: int
     if images is None:
         raise UsageError(f"{DMVJND} needs small pictures", hint="name CIFAR-10's folder, with its mosaics, by --images")
     files: dict[Split, Path] = {split: images / f"{split}.webp" for split in get_args(Split)}
-    starts = {split: range(0, len(_tiles(file, COUNTS[split])), AT_ONCE) for split, file in files.items()}
+    starts = {split: range(0, len(tiles(file, COUNTS[split])), AT_ONCE) for split, file in files.items()}
     plan = [(split, level, trials) for split in files for level, trials in _plan(way, split)]
     tasks = [
         Task(way, split, level, trials, files[split], start, seed)
@@ -127,8 +127,8 @@ class Outcome:
 
 def measure(task: Task) -> dict[str, Outcome]:
     """What every trial of a task came to, by its name."""
-    pictures = _tiles(task.file, COUNTS[task.split])[task.start : task.start + AT_ONCE]
-    change = _change(task, pictures)
+    pictures = tiles(task.file, COUNTS[task.split])[task.start : task.start + AT_ONCE]
+    changed = change(WAYS[task.way], task.level, pictures)
     graphs = {name: zoo.load(f"cifar-{name}").graphs["classifier"] for name in _judges()}
     asked = {
         name: graph.run({"image": machine.planes(pictures)})["logits"].argmax(axis=1) for name, graph in graphs.items()
@@ -136,7 +136,7 @@ def measure(task: Task) -> dict[str, Outcome]:
     found = {}
     for number, trial in enumerate(task.trials):
         rng = np.random.default_rng([task.seed, task.start, number])
-        tried = TRIALS[trial](change, rng)
+        tried = TRIALS[trial](changed, rng)
         seen = np.rint(pictures + tried).clip(0, 255).astype(np.uint8)
         answers = {
             name: graph.run({"image": machine.planes(seen)})["logits"].argmax(axis=1) for name, graph in graphs.items()
@@ -160,17 +160,22 @@ def _plan(way: str, split: Split) -> list[tuple[float | None, tuple[str, ...]]]:
     return [(level, everything if level in LEVELS else ("change",)) for level in CURVE]
 
 
-def _change(task: Task, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The change of *pictures* by the task's way, in levels, ``(N, H, W, 3)``."""
-    model = WAYS[task.way]
+def change(model: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The change of *pictures*, ``(N, H, W, 3)``, by a model of :data:`WAYS`, in levels and of that shape.
+
+    Args:
+        model: of the zoo.
+        level: PSNR in dB that is to be left; None for a model that has a strength of its own, and returns a change.
+        pictures: to be changed.
+    """
     answers, attention = dmvjnd.look(pictures, WAYS["ours"])
     graph = zoo.load(model).graphs["generator"]
     inputs = {"image": machine.planes(pictures), "attention": attention}
-    if task.level is None:
+    if level is None:
         return 255 * graph.run(inputs)["change"].transpose(0, 2, 3, 1)
-    level = np.full((len(pictures), 1), task.level, np.float32)
-    directions = graph.run(inputs | {"answers": answers, "level": level})["direction"].transpose(0, 2, 3, 1)
-    moved = [dmvjnd.moved(*each, task.level) for each in zip(pictures, directions, strict=True)]
+    levels = np.full((len(pictures), 1), level, np.float32)
+    directions = graph.run(inputs | {"answers": answers, "level": levels})["direction"].transpose(0, 2, 3, 1)
+    moved = [dmvjnd.moved(*each, level) for each in zip(pictures, directions, strict=True)]
     return np.stack(moved).astype(np.float32) - pictures
 
 
@@ -180,11 +185,12 @@ def _together(split: Split, level: float | None, trial: str, parts: list[Outcome
     error, free = (
         sum(getattr(part, name) * part.pictures for part in parts) / count for name in ("error", "error_free")
     )
-    stated = None if level is not None and trial == "change" else _decibels(free)
-    return Agreement(split, trial, level, count, kept, _decibels(error), stated)
+    stated = None if level is not None and trial == "change" else decibels(free)
+    return Agreement(split, trial, level, count, kept, decibels(error), stated)
 
 
-def _decibels(error: float) -> float:
+def decibels(error: float) -> float:
+    """PSNR in dB of a mean squared *error* in levels, to six decimals, as it is stored."""
     return round(20 * math.log10(255) - 10 * math.log10(error), 6)
 
 
@@ -193,7 +199,7 @@ def _judges() -> list[str]:
     return [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in zoo.names()]
 
 
-def _tiles(file: Path, count: int) -> Image:
+def tiles(file: Path, count: int) -> Image:
     """As many pictures of a mosaic, evenly spread over those that it has: ``uint8 (N, 32, 32, 3)``.
 
     Raises:

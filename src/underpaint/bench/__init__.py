@@ -85,6 +85,8 @@ class Table:
     together: bool = False
     #: What is hidden may be named.
     payload: bool = False
+    #: It takes pictures of a kind of its own, which have to be named.
+    own: bool = False
 
 
 #: Every table that can be measured.
@@ -112,7 +114,8 @@ TABLES = {
         "labels of pictures that change as far as machines let them, as published and ours",
         agreements,
         lambda: WAYS,
-        True,
+        together=True,
+        own=True,
     ),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
 }

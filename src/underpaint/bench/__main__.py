@@ -1,4 +1,4 @@
-"""``make bench``: every table of every method it is for, then the tables of README and docs, and the zoo's cards."""
+"""``make bench``: every table that any pictures serve for, then those of README and docs, and the cards."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from underpaint.bench import report
 
 
 def main() -> None:
-    """Measure everything, write the results, and fill in the tables of the checkout one is in."""
+    """Measure what any pictures serve for, write the results, and fill in the tables of the checkout one is in."""
     parser = argparse.ArgumentParser(prog="make bench", description=main.__doc__)
     parser.add_argument("--images", type=Path, help="folder of pictures; the samples by default")
     parser.add_argument("--tables-only", action="store_true", help="measure nothing, only fill in the tables")
     options = parser.parse_args()
-    for name, table in () if options.tables_only else bench.TABLES.items():
+    tables = {} if options.tables_only else {name: table for name, table in bench.TABLES.items() if not table.own}
+    for name, table in tables.items():
         for method in (None,) if table.together else table.methods():
             bench.run(name, method, images=options.images)
     pages = dict.fromkeys(report.pages(Path()), report.sync) | dict.fromkeys(report.cards(Path()), report.measured)

@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from underpaint.bench.agreed import Agreements
+from underpaint.bench.agreed import DMVJND, PANEL, Agreements
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
+from underpaint.bench.dmvjnd import WAYS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_over_psnr
@@ -65,11 +66,12 @@ def measured(card: str, results: Path) -> str:
     """Return the text of a model's *card* whose ``[measured]`` says of what its paper reports what *results* has.
 
     These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals; or, of
-    attention, how far capacities differ by the strategies.
+    attention, how far capacities differ by the strategies; or, of machines' JND, the labels kept and the PSNR of that.
     """
     method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
     name = method[1] if method else ""
-    files = results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"
+    files = [results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"]
+    files += [results / DMVJND / f"{way}.json" for way, model in WAYS.items() if model == name]
     found = next((read(file) for file in files if file.exists()), None)
     numbers: dict[str, float] = {}
     if isinstance(found, Result):
@@ -81,6 +83,11 @@ def measured(card: str, results: Path) -> str:
     elif isinstance(found, Placements):
         strategies = ((row.strategy.lower().replace("-", "_"), row.bser) for row in found.rows)
         numbers = {f"bser_{strategy}": bser for strategy, bser in strategies if bser is not None}
+    elif isinstance(found, Agreements):
+        lowest = min(row.psnr for row in found.rows if row.change == "change")
+        rows = [row for row in found.rows if row.change == "change" and row.psnr < lowest + 1]
+        rates = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
+        numbers = {name: rate for name, rate in rates.items() if rate is not None} | {"psnr": lowest}
     else:
         return card
     reported = [line for line in numbers if f'"{re.sub("_(low|high)$", "", line)}" = ' in card]

@@ -115,7 +115,7 @@ def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Gra
     odds, attention = model.panel(images)
     inputs = {"image": images, "attention": attention, "answers": odds, "level": torch.tensor([[10.0], [30.0]])}
     axes = {"image": _SIDES, "attention": _SIDES, "answers": {0: "n"}, "level": {0: "n"}}
-    card = _jnd_card(PANELS[name], run, measured, _DMVJND)
+    card = _jnd_card(name, PANELS[name], run, measured, _DMVJND)
     return {"generator": Graph(model.generator, inputs, axes, ("direction",))}, card
 
 
@@ -127,7 +127,7 @@ def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], 
     images = _two_photographs()
     inputs = {"image": images, "attention": model.panel(images)[1]}
     graph = Graph(Changing(model.network), inputs, dict.fromkeys(inputs, _SIDES), ("change",))
-    return {"generator": graph}, _jnd_card(recipe.classifiers, run, measured, _PUBLISHED)
+    return {"generator": graph}, _jnd_card("dmvjnd-published", recipe.classifiers, run, measured, _PUBLISHED)
 
 
 def _two_photographs() -> torch.Tensor:
@@ -135,9 +135,9 @@ def _two_photographs() -> torch.Tensor:
     return torch.cat([photograph, photograph.flip(3)])
 
 
-def _jnd_card(panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> zoo.Card:
+def _jnd_card(name: str, panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> zoo.Card:
     return zoo.Card(
-        method="dmvjnd",
+        method=name,
         paper="Jin et al., Just Noticeable Difference for Deep Machine Vision, arXiv:2102.08168",
         licence="MIT",
         sha256={},

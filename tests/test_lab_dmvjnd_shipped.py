@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from underpaint import image, zoo
+from underpaint.bench import dmvjnd as bench
 from underpaint.bench.agreed import PANEL
 from underpaint.bench.result import read
 from underpaint.lab import refinement, ship
@@ -19,6 +20,7 @@ from underpaint.lab.nets.cifar import NETWORKS, Mapped
 from underpaint.lab.nets.dmvjnd import Changing, Generator, Panel
 from underpaint.lab.papers import dmvjnd
 from underpaint.lab.papers.dmvjnd import Ours, OursRecipe, Published, PublishedRecipe
+from underpaint.types import Image
 
 RNG = np.random.default_rng(3)
 
@@ -75,12 +77,12 @@ def test_refinement_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(refinement, "shipped_cifar", networks.__getitem__)
     monkeypatch.setattr(zoo, "names", lambda: [f"cifar-{name}" for name in PANEL])
 
-    def change(_model: str, level: float | None, pictures: image.Picture) -> Any:
-        noise = np.random.default_rng(0).choice([-1, 1], np.shape(pictures))
+    def change(_model: str, level: float | None, pictures: Image) -> Any:
+        noise = np.random.default_rng(0).choice([-1, 1], pictures.shape)
         return np.rint(noise * 255 * 10 ** (-(level or 0) / 20)).astype(np.float32)
 
-    monkeypatch.setattr(refinement.bench, "change", lambda *given: change(*given))
-    monkeypatch.setattr(refinement.bench, "LEVELS", (20.0,))
+    monkeypatch.setattr(bench, "change", change)
+    monkeypatch.setattr(bench, "LEVELS", (20.0,))
     monkeypatch.setattr("sys.argv", ["refinement", str(folder), "--results", str(tmp_path)])
     refinement.main()
     found = read(tmp_path / "dmvjnd" / "refined.json")

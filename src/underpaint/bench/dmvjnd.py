@@ -45,7 +45,8 @@ WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar"}
 
 def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
     def shrunk(change: NDArray[np.float32], _: np.random.Generator) -> NDArray[np.float32]:
-        return change * np.float32(k / 9)
+        made: NDArray[np.float32] = change * np.float32(k / 9)
+        return made
 
     return shrunk
 

@@ -86,8 +86,8 @@ def measured(card: str, results: Path) -> str:
     elif isinstance(found, Agreements):
         lowest = min(row.psnr for row in found.rows if row.change == "change")
         rows = [row for row in found.rows if row.change == "change" and row.psnr < lowest + 1]
-        rates = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
-        numbers = {name: rate for name, rate in rates.items() if rate is not None} | {"psnr": lowest}
+        kept = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
+        numbers = {name: share for name, share in kept.items() if share is not None} | {"psnr": lowest}
     else:
         return card
     reported = [line for line in numbers if f'"{re.sub("_(low|high)$", "", line)}" = ' in card]

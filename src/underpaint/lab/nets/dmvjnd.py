@@ -109,11 +109,11 @@ class Generator(nn.Module):
         self.last = Told(width, told)
         detail = nn.Conv2d(width, 12, 3, padding=1)
         self.detail = nn.Sequential(detail, nn.PixelShuffle(2))
-        with torch.no_grad():  # at first it brightens: a direction must have some length
-            for head in (self.colours, detail):
+        offset = torch.tensor([0.0, 0.0, 0.0, 0.3, 0.3, 0.3])  # brightens: a direction must have some length
+        with torch.no_grad():
+            for head, start in ((self.colours, offset), (detail, torch.zeros(12))):
                 head.weight.mul_(0.1)
-            detail.bias.copy_(torch.zeros(12))
-            self.colours.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.3, 0.3, 0.3]))
+                head.bias = nn.Parameter(start)
 
     def forward(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> Tensor:
         """The direction, ``(B, 3, H, W)``, of *images* of that shape in [0, 1]; sides are multiples of 4.
@@ -164,7 +164,8 @@ class Panel(nn.Module):
 
     def odds(self, member: int, images: Tensor) -> Tensor:
         """Log-odds of one of them, ``(B, classes)``."""
-        return self._classifiers[member](images)
+        found: Tensor = self._classifiers[member](images)
+        return found
 
 
 def _attentive(classifier: Mapped | Classifier, images: Tensor) -> tuple[Tensor, Tensor]:

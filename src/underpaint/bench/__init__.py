@@ -5,7 +5,9 @@
     pictures ─► channels │ messages │ at_equal_psnr ─► Result ─┬► results/<table>/<method>.json ─► report
              ├► placements ─────────────────────► Placements ─┤
              ├► speed ───────────────────────────────► Speed  ─┤
-             └► searches ──────────────────────────► Searches ─┤
+             ├► searches ──────────────────────────► Searches ─┤
+             ├► agreements ──────────────────────► Agreements ─┤
+             └► savings ─────────────────────────────► Coding ─┤
                                              Paper, Published ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
@@ -13,8 +15,8 @@ PSNRs that are the same for every method, for tables that put methods beside a p
 that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes,
 ``searches`` the trellis alone, and holds what it pays against the bound. ``agreements`` counts labels that stay when a
-picture changes as far as machines are said to let it. ``report`` shows all of it: on the screen, as
-plots, in Markdown.
+picture changes as far as machines are said to let it, ``savings`` what such room is worth in bytes. ``report`` shows
+all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from typing import TYPE_CHECKING
 from underpaint.bench.agreed import DMVJND, Agreements
 from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
+from underpaint.bench.coded import CODING, JND, Coding
+from underpaint.bench.coding import savings
 from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.path import CASES, Case, messages
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BASN",
     "CASES",
+    "CODING",
     "DESIGNS",
     "DMVJND",
     "GRID",
@@ -54,6 +59,7 @@ __all__ = [
     "WAYS",
     "Agreements",
     "Case",
+    "Coding",
     "Paper",
     "Placements",
     "Result",
@@ -67,6 +73,7 @@ __all__ = [
     "messages",
     "placements",
     "run",
+    "savings",
     "searches",
     "speed",
 ]
@@ -78,7 +85,7 @@ class Table:
 
     #: One line for help and listings.
     summary: str
-    measure: Callable[..., Result | Speed | Placements | Agreements | Searches]
+    measure: Callable[..., Result | Speed | Placements | Agreements | Coding | Searches]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
@@ -117,6 +124,7 @@ TABLES = {
         together=True,
         own=True,
     ),
+    CODING: Table("bytes of pictures that only machines look at, and their labels", savings, lambda: (JND,)),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
 }
 #: Where results lie, seen from the root of a checkout.

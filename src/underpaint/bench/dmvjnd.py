@@ -54,7 +54,8 @@ def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArr
 def _noise(change: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """White noise of the same mean square in each picture, before clamping."""
     size = np.sqrt(np.square(change).mean(axis=(1, 2, 3), keepdims=True))
-    return np.multiply(size, rng.standard_normal(change.shape, np.float32), dtype=np.float32)
+    noise: NDArray[np.float32] = size * rng.standard_normal(change.shape, np.float32)
+    return noise
 
 
 #: What is made of a change, by name.

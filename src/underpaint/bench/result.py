@@ -8,6 +8,7 @@
               ├─ Searches               what the trellis pays and how fast it is
               ├─ Paper                  what somebody else has published
               ├─ Placements, Published  messages in pictures that stay as they are
+              ├─ Coding                 bytes of pictures that machines look at
               └─ Agreements, Statements labels of pictures that a machine shall not notice the change of
 """
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from underpaint.bench.agreed import DMVJND, Agreements, Statements
+from underpaint.bench.coded import CODING, Coding
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
@@ -289,6 +291,7 @@ def read(file: Path) -> Measured:
         NETWORKS: Gain,
         BASN: Placements,
         DMVJND: Agreements,
+        CODING: Coding,
         TRELLIS: Searches,
         "speed": Speed,
     }

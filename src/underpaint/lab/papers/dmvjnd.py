@@ -171,17 +171,13 @@ class Published(nn.Module):
         with torch.no_grad():
             odds, attention = panel(images)
         change = self.network(2 * images - 1, attention)
-        after = panel(images + change / 2)[0]
+        seen, parts = images + change / 2, odds.chunk(len(panel.members), dim=1)
+        surprises = [_surprise(panel.odds(member, seen), before) for member, before in enumerate(parts)]
         weights = torch.stack([weight.square().sum() for weight in self.network.parameters()])
         yield (
             "network",
             {
-                "labels": torch.stack(
-                    [
-                        _surprise(a, b)
-                        for a, b in zip(*(o.chunk(len(panel.members), 1) for o in (after, odds)), strict=True)
-                    ]
-                ).mean(),
+                "labels": torch.stack(surprises).mean(),
                 "magnitude": recipe.alpha * magnitude(change, attention, recipe.q),
                 "place": recipe.beta * place(change, attention, recipe.temperature, absolute=recipe.absolute),
                 "decay": 0.5 * recipe.weight_decay * weights.sum(),

@@ -10,6 +10,7 @@ import pytest
 from machine_models import Generator, generator
 from underpaint import bench, image
 from underpaint.bench import coding
+from underpaint.bench.coded import LOWER, PLAIN, PREPARED
 from underpaint.bench.report import markdown
 from underpaint.bench.result import read
 
@@ -30,14 +31,14 @@ def test_fewer_bytes_for_the_same_labels(generator: Generator, folder: Path, tmp
     found = bench.savings(images=folder, jobs=1)
     rows = {(row.format, row.quality, row.way): row for row in found.rows}
     for kind, quality in coding.TARGETS:
-        plain, prepared = (rows[kind, quality, way] for way in (coding.PLAIN, coding.PREPARED))
+        plain, prepared = (rows[kind, quality, way] for way in (PLAIN, PREPARED))
         assert prepared.size < plain.size
         assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "judges in the loop"
         if kind != "png":
-            lower = rows[kind, quality, coding.LOWER]
+            lower = rows[kind, quality, LOWER]
             assert lower.size <= plain.size
             assert all(lower.kept[name] >= plain.kept[name] for name in ("mobile", "resnet"))
-    assert ("png", 100, coding.LOWER) not in rows
+    assert ("png", 100, LOWER) not in rows
     assert read(found.write(tmp_path)) == found
     table = markdown(found)
     assert "| jpeg 75 | as they are |" in table

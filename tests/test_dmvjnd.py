@@ -40,6 +40,16 @@ def test_as_far_as_asked(generator: Generator, psnr: float, size: tuple[int, int
     assert found.attention.dtype == np.uint8
 
 
+def test_no_value_goes_much_further_than_others() -> None:
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    direction = np.ones((64, 64, 3), np.float32)
+    direction[:2] = 1000
+    change = np.abs(dmvjnd.moved(picture, direction, 20).astype(int) - 128)
+    assert change.max() < 128
+    even = np.abs(dmvjnd.moved(picture, np.ones_like(direction), 20).astype(int) - 128)
+    assert (even == 26).all()
+
+
 def test_what_leads_out_of_eight_bits_leads_nowhere(generator: Generator) -> None:
     white = np.full((40, 40, 3), 255, np.uint8)
     found = dmvjnd.jnd(white, 10, judges={})

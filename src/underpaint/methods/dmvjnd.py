@@ -50,7 +50,9 @@ _MULTIPLE = 4
 #: At least the radius of the network's receptive field, in pixels.
 _OVERLAP = 32
 _TILE = 512
-#: The longest way along a direction of unit mean square, in levels, and in how many halvings it is found.
+#: How far a value may go, in root mean squares of the direction; smaller ones hardly notice.
+PEAK = 2.0
+#: The longest way along such a direction, in levels, and in how many halvings it is found.
 _LONGEST, _HALVINGS = 2048.0, 24
 #: Rounds of smoothing.
 _ROUNDS = 6
@@ -139,11 +141,13 @@ def _enlarged(attention: NDArray[np.float32], image: Image) -> NDArray[np.float3
 def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
     """*image* moved along *direction*, both ``(H, W, 3)``, until it has no more than *psnr* dB.
 
-    It stays as far from that as clamping leaves it, if the direction leads straight out of what 8 bits hold.
+    No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
+    It stays as far from *psnr* as clamping leaves it, if the direction leads straight out of what 8 bits hold.
     """
     wanted = 255 * 10 ** (-psnr / 20)
-    length = math.sqrt(np.square(direction, dtype=np.float32).mean(dtype=np.float64))
-    low, high = 0.0, _LONGEST / max(length, 1e-12)
+    length = math.sqrt(_mean((_sum(np.square(direction[rows])) for rows in _stripes(image)), image.size))
+    direction = np.tanh(direction / np.float32(PEAK * max(length, 1e-12)))
+    low, high = 0.0, PEAK * _LONGEST
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if math.sqrt(_mean(_squares(image, direction, middle), image.size)) >= wanted:
@@ -187,13 +191,17 @@ def _squares(image: Image, direction: NDArray[np.float32], length: float) -> Ite
     """The sums of squared changes of *image* after so many steps along *direction*, stripe by stripe."""
     for rows in _stripes(image):
         change = _step(image[rows], direction[rows], length).astype(np.float32) - image[rows]
-        yield float(np.square(change).sum(dtype=np.float64))
+        yield _sum(np.square(change))
 
 
 def _error(image: Image, changed: Image) -> float:
     """The root mean square of a change, in levels."""
     squares = (np.square(changed[rows].astype(np.float32) - image[rows]) for rows in _stripes(image))
-    return math.sqrt(_mean((float(each.sum(dtype=np.float64)) for each in squares), image.size))
+    return math.sqrt(_mean(map(_sum, squares), image.size))
+
+
+def _sum(values: NDArray[np.float32]) -> float:
+    return float(values.sum(dtype=np.float64))
 
 
 def _mean(sums: Iterator[float], count: int) -> float:

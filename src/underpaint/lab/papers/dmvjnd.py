@@ -36,7 +36,7 @@ from underpaint.lab.model import Entry
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
 from underpaint.lab.recipe import Recipe
 from underpaint.lab.shipped import shipped, shipped_cifar
-from underpaint.methods.dmvjnd import PANELS
+from underpaint.methods.dmvjnd import PANELS, PEAK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,6 +265,7 @@ class Ours(nn.Module):
 def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     """*images* moved along *direction* until they have no more than *psnr* dB, clamped and rounded to 8 bits.
 
+    No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
     Gradients see no rounding, and how far a picture is moved as a constant, but for the direction's own length: it is
     of no account, so that a gradient along it would only let it shrink.
 
@@ -273,7 +274,8 @@ def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
         direction: of that shape.
         psnr: ``(B, 1)``, in dB. A direction that leads straight out of what 8 bits hold may not get there.
     """
-    direction = direction / direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
+    length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
+    direction = PEAK * torch.tanh(direction / (PEAK * length))
     wanted = 10 ** (-psnr.view(-1, 1, 1, 1) / 10)
     with torch.no_grad():
         low, high = torch.zeros_like(wanted), torch.full_like(wanted, _LONGEST)

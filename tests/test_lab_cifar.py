@@ -159,7 +159,7 @@ def test_three_of_them_only_judge() -> None:
 
 
 def test_pictures_grow_while_it_learns() -> None:
-    recipe = cast("ClassifierRecipe", RECIPES["cifar-resnet"].recipe)
+    recipe = cast("ClassifierRecipe", RECIPES["cifar-densenet"].recipe)
     sides = [recipe.side(step) for step in range(recipe.steps)]
     assert sides == sorted(sides)
     assert sides[0] == 20

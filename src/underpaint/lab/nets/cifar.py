@@ -114,8 +114,7 @@ def vgg(classes: int) -> Mapped:
 
 def resnet(classes: int) -> Mapped:
     """After K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016)."""
-    blocks = BasicBlock(32, 64, 2), BasicBlock(64, 128, 2), BasicBlock(128, 192, 2)
-    return Mapped(nn.Sequential(*_conv(3, 32, 3), *blocks), 192, classes)
+    return Mapped(nn.Sequential(*_conv(3, 32, 3), BasicBlock(32, 64, 2), BasicBlock(64, 128, 2)), 128, classes)
 
 
 def densenet(classes: int) -> Mapped:

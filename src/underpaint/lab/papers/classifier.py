@@ -181,13 +181,15 @@ _CIFAR = ClassifierRecipe(
 #: What some of them need otherwise; without normalisation, the highest rate does not hold.
 _OTHERWISE: dict[str, dict[str, Any]] = {
     "alexnet": {"steps": 1400},
-    "vgg": {"first": 16, "grown": 0.8},
-    "resnet": {"steps": 3000},
     "densenet": {"steps": 2200},
-    "mobile": {"steps": 1600},
-    "mixer": {"steps": 1600},
-    "plain": {"steps": 1600, "learning_rate": 1e-3},
+    "vgg": {"first": 16, "grown": 0.8},
+    "resnet": {"first": 16, "grown": 0.8},
+    "mobile": {"steps": 1000},
+    "mixer": {"steps": 1000},
+    "plain": {"steps": 1000, "learning_rate": 1e-3},
 }
+#: Those that go on from there: they came to full size too late.
+_MORE = ("vgg", "resnet")
 
 
 def _photographs(network: str) -> Entry:
@@ -203,9 +205,12 @@ def _cifar(network: str, **otherwise: Any) -> Entry:
     return Entry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
 
 
+def _more(network: str) -> Entry:
+    return _cifar(network, steps=1200, learning_rate=3e-3, warmup=80, first=0, before=f"runs/cifar-{network}")
+
+
 RECIPES = {
     **{f"classifier-{network}": _photographs(network) for network in CLASSIFIERS},
     **{f"cifar-{network}": _cifar(network, **_OTHERWISE.get(network, {})) for network in cifar.NETWORKS},
-    # The first went over to full size too late.
-    "cifar-vgg-more": _cifar("vgg", steps=1600, learning_rate=3e-3, warmup=80, first=0, before="runs/cifar-vgg"),
+    **{f"cifar-{network}-more": _more(network) for network in _MORE},
 }

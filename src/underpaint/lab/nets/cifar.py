@@ -131,12 +131,10 @@ def resnet(classes: int) -> Mapped:
 
 def densenet(classes: int) -> Mapped:
     """After G. Huang et al., "Densely Connected Convolutional Networks" (CVPR 2017)."""
-    growth, stem, between = 16, 32, 64
-    early = [Dense(stem + layer * growth, growth) for layer in range(5)]
-    late = [Dense(between + layer * growth, growth) for layer in range(8)]
-    narrow = *_conv(stem + 5 * growth, between, 1), nn.AvgPool2d(2)
-    trunk = nn.Sequential(*_conv(3, stem, 3), nn.AvgPool2d(2), *early, *narrow, *late)
-    return Mapped(trunk, between + 8 * growth, classes)
+    early = [Dense(32 + layer * 16, 16) for layer in range(5)]
+    late = [Dense(64 + layer * 32, 32) for layer in range(6)]
+    between = *_conv(112, 64, 1), nn.AvgPool2d(2)
+    return Mapped(nn.Sequential(*_conv(3, 32, 3), nn.AvgPool2d(2), *early, *between, *late), 256, classes)
 
 
 def mobile(classes: int) -> Mapped:

@@ -17,7 +17,8 @@ CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
+from underpaint.lab import run as folder
 from underpaint.lab.cifar import Cifar
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.model import Entry
@@ -44,8 +46,8 @@ NETWORKS: dict[str, Callable[[int], AnyClassifier]] = {
     **{f"classifier-{name}": build for name, build in CLASSIFIERS.items()},
     **{f"cifar-{name}": build for name, build in cifar.NETWORKS.items()},
 }
-#: Share of the steps after which pictures are no longer reduced, and what their sides are multiples of until then.
-_GROWN, _BY = 0.8, 4
+#: What the sides of reduced pictures are multiples of.
+_BY = 4
 #: Pictures that are classified at once where nothing is trained.
 _AT_ONCE = 100
 
@@ -63,6 +65,10 @@ class ClassifierRecipe(Recipe):
     classes: int = 50
     #: Side in pixels, at most the crop's, that pictures are reduced to at first; 0 leaves them as they are.
     first: int = 0
+    #: Share of the steps after which they no longer are.
+    grown: float = 0.5
+    #: Run whose network training begins with; nothing if it begins anew.
+    before: str = ""
     #: Share of the batches in which parts are pasted over.
     pasted: float = 0.7
     #: Share of the answer that is spread over all classes.
@@ -77,16 +83,16 @@ class ClassifierRecipe(Recipe):
             raise UsageError(f"classes must be at least 2, not {self.classes}")
         if self.first and not _BY <= self.first <= self.crop:
             raise UsageError(f"first must be 0, or {_BY}–{self.crop}, not {self.first}")
-        for name in ("pasted", "smoothing"):
+        for name in ("grown", "pasted", "smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be 0–1, not {getattr(self, name)}")
 
     def side(self, step: int) -> int:
         """Return the side in pixels of pictures in *step*: small ones teach the first things at less cost."""
-        if not self.first or step >= _GROWN * self.steps:
+        if not self.first or step >= self.grown * self.steps:
             return self.crop
-        grown = step / (_GROWN * self.steps) * (self.crop - self.first)
-        return self.first + int(grown) // _BY * _BY
+        larger = step / (self.grown * self.steps) * (self.crop - self.first)
+        return self.first + int(larger) // _BY * _BY
 
 
 class Trained(nn.Module):
@@ -100,6 +106,16 @@ class Trained(nn.Module):
         for weight in self.parameters():
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+    def inherit(self) -> None:
+        """Take over what the recipe's run before learned, if it names one.
+
+        Raises:
+            ModelError: it has not.
+        """
+        if self.recipe.before:
+            run = Path(self.recipe.before)
+            folder.load_weights(self.network, folder.learned(run, "network"), run)
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield the cross-entropy of labelled *images*, ``(B, 4, H, W)``: colour, and the class of each pixel.
@@ -159,23 +175,42 @@ _CIFAR = ClassifierRecipe(
     clip=1.0,
     ema=0.995,
     classes=10,
-    first=16,
+    first=20,
     pasted=0.0,
 )
-#: Without normalisation, the highest rate does not hold.
-_SLOWER = {"cifar-plain": 1e-3}
+#: What some of them need otherwise; without normalisation, the highest rate does not hold.
+_OTHERWISE: dict[str, dict[str, Any]] = {
+    "alexnet": {"steps": 1400},
+    "densenet": {"steps": 2200},
+    "vgg": {"first": 16, "grown": 0.8},
+    "resnet": {"first": 16, "grown": 0.8},
+    "mobile": {"steps": 1000},
+    "mixer": {"steps": 1000},
+    "plain": {"steps": 1000, "learning_rate": 1e-3},
+}
+#: Those that go on from there: they came to full size too late.
+_MORE = ("vgg", "resnet")
 
 
-def _entry(name: str) -> Entry:
-    kind, _, network = name.partition("-")
-    if kind == "cifar":
-        role = "which only judges" if network in cifar.UNSEEN else "whose just noticeable difference is asked"
-        summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
-        recipe = replace(_CIFAR, network=name, learning_rate=_SLOWER.get(name, _CIFAR.learning_rate))
-        return Entry(Trained, recipe, summary, read=Cifar.of)
+def _photographs(network: str) -> Entry:
     role = "which only judges" if network in UNSEEN else "which attention is trained against"
     summary = f"the classifier '{network}', {role}; --data has labels.csv"
-    return Entry(Trained, replace(_PHOTOGRAPHS, network=name), summary, read=Labelled.of)
+    return Entry(Trained, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
 
 
-RECIPES = {name: _entry(name) for name in NETWORKS}
+def _cifar(network: str, **otherwise: Any) -> Entry:
+    role = "which only judges" if network in cifar.UNSEEN else "whose just noticeable difference is asked"
+    summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
+    recipe = replace(_CIFAR, network=f"cifar-{network}", **otherwise)
+    return Entry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
+
+
+def _more(network: str) -> Entry:
+    return _cifar(network, steps=1200, learning_rate=3e-3, warmup=80, first=0, before=f"runs/cifar-{network}")
+
+
+RECIPES = {
+    **{f"classifier-{network}": _photographs(network) for network in CLASSIFIERS},
+    **{f"cifar-{network}": _cifar(network, **_OTHERWISE.get(network, {})) for network in cifar.NETWORKS},
+    **{f"cifar-{network}-more": _more(network) for network in _MORE},
+}

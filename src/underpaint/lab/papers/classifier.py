@@ -189,7 +189,7 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "plain": {"steps": 1000, "learning_rate": 1e-3},
 }
 #: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 1600, "alexnet": 700}
+_MORE = {"resnet": 2000, "vgg": 1000, "alexnet": 400}
 
 
 def _photographs(network: str) -> Entry:

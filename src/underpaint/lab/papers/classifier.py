@@ -188,8 +188,8 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "mixer": {"steps": 1000},
     "plain": {"steps": 1000, "learning_rate": 1e-3},
 }
-#: Those that go on from there: they came to full size too late.
-_MORE = ("vgg", "resnet")
+#: Steps of those that go on from there, at full size.
+_MORE = {"resnet": 2000, "vgg": 1000, "alexnet": 400}
 
 
 def _photographs(network: str) -> Entry:
@@ -205,12 +205,13 @@ def _cifar(network: str, **otherwise: Any) -> Entry:
     return Entry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
 
 
-def _more(network: str) -> Entry:
-    return _cifar(network, steps=1200, learning_rate=3e-3, warmup=80, first=0, before=f"runs/cifar-{network}")
+def _more(network: str, steps: int) -> Entry:
+    entry = _cifar(network, steps=steps, learning_rate=3e-3, warmup=80, first=0, before=f"runs/cifar-{network}")
+    return replace(entry, summary=f"{entry.summary}; goes on from cifar-{network}")
 
 
 RECIPES = {
     **{f"classifier-{network}": _photographs(network) for network in CLASSIFIERS},
     **{f"cifar-{network}": _cifar(network, **_OTHERWISE.get(network, {})) for network in cifar.NETWORKS},
-    **{f"cifar-{network}-more": _more(network) for network in _MORE},
+    **{f"cifar-{network}-more": _more(network, steps) for network, steps in _MORE.items()},
 }

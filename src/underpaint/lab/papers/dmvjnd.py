@@ -115,7 +115,7 @@ class OursRecipe(PanelRecipe):
     scaled: float = 0.15
     scattered: float = 0.15
     #: Classifiers, drawn anew in each step, whose answers count.
-    asked: int = 2
+    asked: int = 1
     #: Weights of divergence and cross-entropy.
     answers: float = 1.0
     labels: float = 0.5
@@ -215,6 +215,9 @@ class Ours(nn.Module):
         self.recipe = recipe
         self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
         self.generator = Generator(self.panel.answers)
+        # In this order of the numbers in memory, layers are a quarter faster on a processor.
+        for network in (self.generator, self.panel):
+            network.to(memory_format=torch.channels_last)
 
     @property
     def panel(self) -> Panel:
@@ -233,7 +236,7 @@ class Ours(nn.Module):
 
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """
-        recipe, images = self.recipe, images[:, :3]
+        recipe, images = self.recipe, images[:, :3].contiguous(memory_format=torch.channels_last)
         panel = self.panel.to(images.device)
         with torch.no_grad():
             odds, attention = panel(images)

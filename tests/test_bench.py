@@ -254,6 +254,7 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
     assert "stdm" in carry
     assert "lsb" not in carry
     others = {"speed": list(METHODS), bench.BASN: [bench.PUBLISHED, *bench.DESIGNS], bench.TRELLIS: ["basn-stc"]}
+    others |= {bench.DMVJND: list(bench.WAYS), bench.CODING: ["jnd"]}
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES
     }

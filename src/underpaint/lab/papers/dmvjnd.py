@@ -216,8 +216,9 @@ class Ours(nn.Module):
         self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
         self.generator = Generator(self.panel.answers)
         # In this order of the numbers in memory, layers are a quarter faster on a processor.
-        for network in (self.generator, self.panel):
-            network.to(memory_format=torch.channels_last)
+        for weight in (*self.generator.parameters(), *self.panel.parameters()):
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
     @property
     def panel(self) -> Panel:

@@ -184,12 +184,12 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "densenet": {"steps": 2200},
     "vgg": {"first": 16, "grown": 0.8},
     "resnet": {"first": 16, "grown": 0.8},
-    "mobile": {"steps": 600, "warmup": 100, "first": 16, "grown": 0.8},
-    "mixer": {"steps": 600, "warmup": 100, "first": 16, "grown": 0.8},
-    "plain": {"steps": 600, "warmup": 100, "learning_rate": 1e-3, "first": 16, "grown": 0.8},
+    "mobile": {"steps": 1200, "warmup": 200},
+    "mixer": {"steps": 1200, "warmup": 200},
+    "plain": {"steps": 1500, "warmup": 200, "learning_rate": 1.5e-3},
 }
 #: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 1000, "alexnet": 250}
+_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250}
 
 
 def _photographs(network: str) -> Entry:

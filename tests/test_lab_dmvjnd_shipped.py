@@ -54,7 +54,7 @@ def test_our_generator_is_shipped(name: str, tmp_path: Path) -> None:
         assert graph.module.eval()(*graph.inputs.values()).shape == graph.inputs["image"].shape
     assert card.method == name
     assert "steps=1" in card.recipe
-    assert card.reported["rca_test"] == 0.9218
+    assert card.reported.get("rca_test") == (0.9218 if name == "dmvjnd-cifar" else None), "the paper knows CIFAR-10"
 
 
 def test_the_published_network_is_shipped_at_its_width(tmp_path: Path) -> None:

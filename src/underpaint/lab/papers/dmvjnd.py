@@ -364,6 +364,7 @@ _OURS = OursRecipe(steps=3000, batch=64, crop=32, learning_rate=2e-3, warmup=100
 _PHOTO = replace(
     _OURS,
     classifiers=PANELS["dmvjnd"],
+    asked=2,
     crop=64,
     batch=16,
     steps=1500,

@@ -37,6 +37,7 @@ def main() -> None:
             arrays[f"{feature}_sizes"] = np.array([found[name].size for name in sorted(found)])
         arrays[f"s-uniward_{number}"] = conseal.suniward._costmap.compute_cost(x0=piece.astype(float))
         arrays[f"wow_{number}"] = conseal.wow._costmap.compute_cost(x0=piece)
+        arrays[f"hugo_{number}"] = np.stack(conseal.hugo._costmap.compute_cost_adjusted(piece, wet_cost=np.inf))
     arrays = {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()}
     np.savez_compressed(FILE, **arrays)
 

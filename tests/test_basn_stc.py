@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli import CHEAP_COSTS
-from underpaint import image, metrics, samples, sealed
+from underpaint import image, metrics, samples, sealed, trellis
+from underpaint.attention import attention
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError
 from underpaint.methods import basn_stc
 from underpaint.methods.basn import BASN
@@ -115,7 +116,7 @@ def test_the_quality_of_a_payload_is_known_beforehand(psnr: float, layers: int) 
     pixels = cover(150, 200)
     length = METHOD.payload_at(pixels, psnr)
     body = noise(length + sealed.OVERHEAD)
-    _, header = METHOD.write(pixels, body, KEY)
+    header = METHOD.write(pixels, body, KEY).header
     assert header.parameter == layers
     container = hide(pixels, Payload(noise(length), "file", "n" * frame.LONGEST_NAME))
     assert metrics.psnr(pixels, container) == pytest.approx(psnr, abs=0.2)
@@ -154,10 +155,21 @@ def test_what_is_not_a_container_any_more() -> None:
     with pytest.raises(PayloadError):
         METHOD.reveal(np.ascontiguousarray(container[1:]), "drawing")
     spoilt = container ^ np.uint8(1)
-    head = sealed.places(container, METHOD.details)
+    head = METHOD.head.places(container.size)
     spoilt.reshape(-1)[head] = container.reshape(-1)[head]
     with pytest.raises(DamagedError):
         METHOD.reveal(spoilt, "drawing")
+
+
+def test_the_head_takes_few_changes_where_attention_is() -> None:
+    pixels = cover(200, 240)
+    changed = np.flatnonzero(hide(pixels, Payload(b"")) != pixels)
+    at = METHOD.head.places(pixels.size)
+    assert np.unique(at).size == at.size == pixels.size // 16
+    heads = changed[np.isin(changed, at)]
+    assert heads.size < METHOD.head.bits / 4
+    attended = attention(pixels, whole=True).reshape(-1)
+    assert np.median(attended[heads]) > np.quantile(attended[at], 0.8)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,7 @@ def test_what_is_not_a_container_any_more() -> None:
 def test_unknown_header_is_a_newer_version(header: frame.Header) -> None:
     salt, container = bytes(16), cover() & np.uint8(254)
     head = frame.seal_head(header, Key.derive(None, salt), salt, METHOD.name)
-    container.reshape(-1)[sealed.places(container, METHOD.details)] |= np.unpackbits(np.frombuffer(head, np.uint8))
+    at, bits = METHOD.head.places(container.size), np.unpackbits(np.frombuffer(head, np.uint8))
+    container.reshape(-1)[at] |= trellis.code(np.zeros_like(at, np.uint8), np.ones(at.shape), bits)
     with pytest.raises(DamagedError, match="newer"):
         METHOD.reveal(container, None)

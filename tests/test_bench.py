@@ -15,6 +15,7 @@ from rich.console import Console
 from underpaint import bench, image, samples
 from underpaint.bench import Case, Result, process, report, trellis
 from underpaint.bench.__main__ import main
+from underpaint.bench.analyst import JUDGED
 from underpaint.bench.pictures import crops, pictures_in, spread
 from underpaint.bench.result import Timing, read
 from underpaint.bench.watch import watch
@@ -221,7 +222,9 @@ def test_cards_say_what_was_measured_of_what_is_reported(result: Result, tmp_pat
     assert report.measured(other, tmp_path) == other
 
 
-def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_bench(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = tmp_path / "docs" / "some.md"
     asked: list[str] = []
 
@@ -234,11 +237,15 @@ def test_make_bench(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     measured = replace(result, table="messages")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["make bench"])
-    tables = {"messages": bench.Table("", measure, lambda: ["low", "high"])}
+    tables = {
+        "messages": bench.Table("", measure, lambda: ["low", "high"]),
+        "rare": bench.Table("", measure, lambda: ["of", "many"], fewest=3),
+    }
     monkeypatch.setattr(bench, "TABLES", tables)
     page.write_text("<!-- results: messages/low -->\n<!-- end of results -->\n")
     main()
     assert asked == ["low", "high"]
+    assert "left out rare, which takes 3 pictures" in capsys.readouterr().out
     assert Result.read(tmp_path / "results" / "messages" / "low.json") == measured
     assert "| none | 3 bytes | ≥ 68.9 dB |" in page.read_text()
 
@@ -253,8 +260,15 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
     carry = list(bench.carriers())
     assert "stdm" in carry
     assert "lsb" not in carry
-    others = {"speed": list(METHODS), bench.BASN: [bench.PUBLISHED, *bench.DESIGNS], bench.TRELLIS: ["basn-stc"]}
-    others |= {bench.DMVJND: list(bench.WAYS), bench.CODING: ["jnd"]}
+    others = {
+        "speed": list(METHODS),
+        bench.BASN: [bench.PUBLISHED, *bench.DESIGNS],
+        bench.TRELLIS: ["basn-stc"],
+        bench.ANALYST: list(JUDGED),
+        bench.STATISTICS: ["replacement", "clean"],
+        bench.DMVJND: list(bench.WAYS),
+        bench.CODING: ["jnd"],
+    }
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES
     }

@@ -40,7 +40,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basn, "PAYLOADS", (0.5,))
     noticed = {"old": machine.Seen(0.5, True), "vgg": machine.Seen(0.25, False)}
     monkeypatch.setattr(machine, "observe", lambda before, after: noticed)
-    monkeypatch.setattr(basn, "_attentions", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
+    monkeypatch.setattr(basn, "attentions", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
 
 
 @pytest.fixture
@@ -115,10 +115,10 @@ def test_payloads_are_equal(few: None, folder: Path) -> None:
 
 
 def test_attention_is_that_of_the_zoo(cover: Image) -> None:
-    pair = basn._attentions(cover)
+    pair = basn.attentions(cover)
     assert [found.shape for found in pair] == [cover.shape] * 2
     assert all(0 <= found.min() < found.max() <= 1 for found in pair)
-    moved = basn._attentions(cover[8:])
+    moved = basn.attentions(cover[8:])
     np.testing.assert_allclose(moved[0][8:-8], pair[0][16:-8], atol=1e-4, err_msg="a network of small reach")
 
 

@@ -264,8 +264,8 @@ def test_run_measures_all_who_carry_bits_and_shows_them_together(
 
     table = bench.Table("", measure, lambda: ["stdm", "grain"], together=True)
     monkeypatch.setitem(bench.TABLES, "robust-jpeg", table)
-    for name, method in (("one", "stdm"), ("all", None)):
-        bench.run("robust-jpeg", method, results=tmp_path / name)
+    for name, methods in (("one", ["stdm"]), ("all", [])):
+        bench.run("robust-jpeg", *methods, results=tmp_path / name)
     found = {name: {file.name for file in (tmp_path / name / "robust-jpeg").iterdir()} for name in ("one", "all")}
     assert found["one"] == {"stdm.json", "over-psnr.svg"}
     assert found["all"] == found["one"] | {"grain.json"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from underpaint import samples
-from underpaint.bench import wavelets
+from underpaint.bench import hugo, wavelets
 from underpaint.bench.simulated import COSTS, changed
 from underpaint.errors import UsageError
 from underpaint.image import read
@@ -26,6 +26,10 @@ def test_costs_are_conseals(number: int) -> None:
     for ours, name in ((wavelets.uniward(image), "s-uniward"), (wavelets.wow(image), "wow")):
         for channel in (0, 2):
             np.testing.assert_allclose(ours[..., channel], VECTORS[f"{name}_{number}"], rtol=1e-4)
+    up, down = hugo.costs(image)[..., 0]
+    wanted_up, wanted_down = VECTORS[f"hugo_{number}"]
+    np.testing.assert_allclose(up[plane < 255], wanted_up[plane < 255], rtol=1e-5)
+    np.testing.assert_allclose(down[plane > 0], wanted_down[plane > 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", [name for name in COSTS if name != "matching"])
@@ -34,7 +38,7 @@ def test_flat_places_cost_most(name: str) -> None:
     half[:, 30:] = np.random.default_rng(0).integers(0, 256, (60, 30, 3))
     costs = COSTS[name](half)
     assert costs.dtype == np.float32
-    assert costs[:, :10].min() > 5 * costs[:, 45:].max()
+    assert costs[..., :10, :].min() > 5 * costs[..., 45:, :].max()
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -46,14 +50,21 @@ def test_changes_carry_the_rate(name: str, rate: float) -> None:
     assert set(np.unique(change)) <= {-1, 0, 1}
     assert abs(change.mean()) < 0.01
     # Of all ways to carry so much, equal chances of change are the one with the fewest changes.
-    fewest = (changed(PHOTO, np.ones_like(costs), rate, 1) != PHOTO).mean()
+    fewest = (changed(PHOTO, np.ones(PHOTO.shape, np.float32), rate, 1) != PHOTO).mean()
     assert (change != 0).mean() >= fewest - 0.005
-    assert costs[change != 0].mean() <= costs.mean() * 1.01
+    up, down = np.broadcast_to(costs, (2, *PHOTO.shape))
+    assert np.where(change > 0, up, down)[change != 0].mean() <= costs.mean() * 1.01
 
 
 def test_equal_costs_have_the_entropy_of_three_choices() -> None:
     share = (changed(PHOTO, np.ones(PHOTO.shape, np.float32), 0.4, 0) != PHOTO).mean()
     assert -share * np.log2(share / 2) - (1 - share) * np.log2(1 - share) == pytest.approx(0.4, abs=0.01)
+
+
+def test_the_cheaper_direction_is_taken_more_often() -> None:
+    costs = np.stack([np.ones(PHOTO.shape, np.float32), np.full(PHOTO.shape, 3, np.float32)])
+    change = changed(PHOTO, costs, 0.4, 0).astype(int) - PHOTO
+    assert (change == 1).sum() > 3 * (change == -1).sum() > 0
 
 
 @pytest.mark.parametrize(("value", "neighbour"), [(0, 1), (255, 254)])

@@ -24,6 +24,7 @@ from underpaint.lab.papers.dmvjnd import (
     OursRecipe,
     Published,
     PublishedRecipe,
+    lacking,
     magnitude,
     moved,
     place,
@@ -187,6 +188,19 @@ def test_a_direction_that_leads_nowhere_does_no_harm() -> None:
     white = torch.ones(2, 3, 8, 8)
     assert torch.equal(moved(white, white, torch.full((2, 1), 10.0)), white)
     assert torch.equal(moved(white, torch.zeros_like(white), torch.full((2, 1), 10.0)), white)
+
+
+def test_a_direction_that_leads_nowhere_is_no_solution() -> None:
+    images, levels = 0.9 * torch.ones(2, 3, 8, 8), torch.full((2, 1), 10.0)
+    assert lacking(images, -torch.ones_like(images), levels) == 0
+    up = torch.ones_like(images, requires_grad=True)
+    lack = lacking(images, up, levels)
+    assert lack.detach() == pytest.approx(0.12 - 0.01, abs=0.02)
+    mixed = torch.ones_like(images)
+    mixed[:, 0] = 0.2
+    mixed.requires_grad_()
+    (gradient,) = torch.autograd.grad(lacking(images, mixed, levels), mixed)
+    assert (gradient[:, 0] > 0).all(), "down is where there is room"
 
 
 def test_gradients_pass_rounding_but_not_the_border() -> None:

@@ -14,6 +14,7 @@ from underpaint.bench import GRIDS, PUBLISHED, RESULTS, TABLES, Paper, Placement
 from underpaint.bench.agreed import Agreements, Statements
 from underpaint.bench.carrier import PSNRS
 from underpaint.bench.coded import Coding
+from underpaint.bench.detected import Detections, Figures
 from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.placed import Published
 from underpaint.bench.process import RUNS
@@ -68,7 +69,7 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
     assert result.table in (*TABLES, ABLATION, NETWORKS)
     assert result.write(tmp_path).read_bytes() == file.read_bytes(), "what is derived follows from what was measured"
     assert result.lists()["rows"]
-    if isinstance(result, Published | Statements):
+    if isinstance(result, Published | Figures | Statements):
         return
     if isinstance(result, Paper):
         ours = {name for chain in GRIDS[result.table].chains for name in (chain, chain.partition(":")[0])}
@@ -86,6 +87,11 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
         return
     if isinstance(result, Searches):
         assert all(row.excess > 0 and min(row.runs) > 0 for row in result.rows)
+        return
+    if isinstance(result, Detections):
+        for found in result.rows:
+            assert found.auc_interval[0] <= found.auc <= found.auc_interval[1]
+            assert 0 <= found.p_e <= 0.5
         return
     if isinstance(result, Placements):
         for placed in result.rows:

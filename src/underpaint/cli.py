@@ -297,12 +297,15 @@ def demo(
 @commands.command()
 def bench(
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Without one, all are listed.")] = None,
-    method: Annotated[
-        str | None, typer.Argument(metavar="METHOD", help="Of a table that compares methods, all by default.")
+    methods: Annotated[
+        list[str] | None, typer.Argument(metavar="METHOD…", help="Of a table that compares methods, all by default.")
     ] = None,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
     payload: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What basn is to hide, random bytes by default.")
+    ] = None,
+    bpp: Annotated[
+        list[float] | None, typer.Option(min=0.01, max=8, metavar="X", help="Bits per pixel for analyst, repeatable.")
     ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
@@ -314,7 +317,9 @@ def bench(
         for name, each in bench.TABLES.items():
             print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
         return
-    bench.run(table, method, images=images, payload=payload, results=Path(output), seed=seed)
+    bench.run(
+        table, *methods or (), images=images, payload=payload, payloads=bpp or (), results=Path(output), seed=seed
+    )
 
 
 @commands.command()

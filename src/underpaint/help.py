@@ -16,7 +16,7 @@ survives.
   jnd      IMAGE -o MAP                  how far it may change for machines
 
   demo                                   the whole round on a photograph
-  bench    [TABLE [METHOD]]              measure what a method survives
+  bench    [TABLE [METHOD …]]            measure what a method survives
   zoo      [NAME]                        the models that are installed
   train    [RECIPE] --data DIR           train one, or see what can be trained
 

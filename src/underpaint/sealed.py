@@ -2,25 +2,29 @@
 
 ::
 
-    head (salt and sealed header)  ──► the lowest bit of 344 values or more at public, evenly spaced places
+    head (salt and sealed header)  ──► lowest bits at public, evenly spaced places: as they are, or their syndrome
     sealed body                    ──► wherever the method puts it, in keyed order, but for those places
 
 The head's places are public because the key that could hide them needs the salt in it; what lies there looks like the
-lowest bits of any photograph, though not of a picture that is flat or clipped there.
+lowest bits of any photograph, though not of a picture that is flat or clipped there. As a syndrome it takes more places
+and fewer changes, where they cost least: in a small picture with a small body, 344 values that anything may happen to
+would be what an analyst sees first.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from underpaint import embed
+from underpaint import embed, trellis
 from underpaint.errors import CapacityError, NotFoundError, PayloadError, UsageError
 from underpaint.secret import frame
-from underpaint.secret.keys import Key
+from underpaint.secret.keys import KEY_SIZE, Key
+from underpaint.trellis import gibbs
 from underpaint.types import SMALLEST_SIDE, as_cover
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     from underpaint.embed import Mode
     from underpaint.secret.frame import Header
-    from underpaint.types import Image, Passage, Payload
+    from underpaint.types import Bits, Image, Passage, Payload
 
 #: Bytes of a body that may not be data.
 OVERHEAD = frame.BODY_OVERHEAD + frame.LONGEST_NAME
@@ -38,21 +42,67 @@ OVERHEAD = frame.BODY_OVERHEAD + frame.LONGEST_NAME
 #: Values that are counted at a time.
 _STRIP = 1 << 20
 
+#: Coded it takes one value in so many, and at least and at most so many for each of its bits.
+_EVERY, _LEAST, _MOST = 16, 2, 64
+#: What puts its places in order then. Known to all: the secret key is not known before the salt is read.
+_PUBLIC = Key(bytes(KEY_SIZE))
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a head lies, and how: in lowest bits as they are, or coded, as their syndrome."""
+
+    coded: bool = False
+    #: Bytes of its header's details.
+    details: int = 0
+
+    @property
+    def bits(self) -> int:
+        """How many it has."""
+        return 8 * (frame.HEAD_SIZE + self.details)
+
+    @property
+    def change(self) -> float:
+        """The sum of squared changes to expect: of a coded one as measured, 0.16 to 0.25 for a bit."""
+        return self.bits * (0.2 if self.coded else embed.squared_change(1))
+
+    def places(self, size: int) -> NDArray[np.intp]:
+        """Where it lies among the *size* values of a picture, ``(n,)``.
+
+        Those as they are all have their salt in the same places: to ask for each of them, a key is derived once.
+        """
+        if not self.coded:
+            return np.arange(self.bits) * size // self.bits
+        count = min(max(size // _EVERY, _LEAST * self.bits), _MOST * self.bits)
+        return _PUBLIC.permutation("head places", count) * size // count
+
+    def read(self, image: Image) -> bytes:
+        """Return what lies there."""
+        low = image.reshape(-1)[self.places(image.size)] & np.uint8(1)
+        return np.packbits(trellis.syndrome(low, self.bits) if self.coded else low).tobytes()
+
+
+class Written(NamedTuple):
+    """A body in a picture."""
+
+    #: What it did to the places of the head is written over.
+    container: Image
+    #: What has to be known to read it.
+    header: Header
+    #: What the square of a change costs in each of the places of a coded head, ``(n,)``.
+    weights: NDArray[np.float32] | None = None
+
 
 class Carrier(Protocol):
     """How a method carries a body beside the head; by it the method has what every method owes."""
 
     name: str
+    head: Head
     #: How the places of the head take their bits.
     mode: Mode
-    #: Bytes of its header's details.
-    details: int
 
-    def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
-        """Return a copy of *cover* that carries *body*, and what has to be known to read it.
-
-        What it does to the :func:`places` of the head is written over. Raises CapacityError if *body* does not fit.
-        """
+    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+        """Put *body* into a copy of *cover*. Raises CapacityError if it does not fit."""
         ...
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
@@ -77,11 +127,14 @@ class Carrier(Protocol):
         cover = as_cover(cover)
         salt = frame.new_salt()
         key = Key.derive(passphrase, salt)
-        container, header = self.write(cover, frame.seal_body(payload, key), key)
+        container, header, weights = self.write(cover, frame.seal_body(payload, key), key)
         bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, self.name), np.uint8))
-        coins = np.unpackbits(key.stream("head coins", bits.size // 8))
-        at = places(cover, self.details)
-        container.reshape(-1)[at] = embed.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins, self.mode)
+        at = self.head.places(cover.size)
+        values = cover.reshape(-1)[at]
+        if weights is not None:
+            bits = _coded(values, bits, weights)
+        coins = np.unpackbits(key.stream("head coins", -(-bits.size // 8)))[: bits.size]
+        container.reshape(-1)[at] = embed.place(values, bits, np.ones_like(bits), coins, self.mode)
         return container
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
@@ -104,29 +157,18 @@ class Carrier(Protocol):
         return frame.open_body(self.read(container, header, key), key)
 
 
-def places(image: Image, details: int = 0) -> NDArray[np.intp]:
-    """Where a head with so many bytes of *details* lies among the values of *image*; the details half way between.
-
-    All heads have their salt in the same places: to ask for each of them, a key is derived once.
-    """
-    count = 8 * frame.HEAD_SIZE
-    head = np.arange(count, dtype=np.int64) * image.size // count
-    return np.concatenate([head, head[: 8 * details] + image.size // (2 * count)])
-
-
-def tally(values: NDArray[np.uint8], details: int = 0) -> NDArray[np.int64]:
-    """How many *values*, of the shape of an image, are 0 … 255, ``(256,)``, the :func:`places` of a head left out."""
+def tally(values: NDArray[np.uint8], head: Head) -> NDArray[np.int64]:
+    """How many *values*, of the shape of an image, are 0 … 255, ``(256,)``, the places of a *head* left out."""
     flat = values.reshape(-1)
-    counts = -np.bincount(flat[places(values, details)], minlength=256)
+    counts = -np.bincount(flat[head.places(flat.size)], minlength=256)
     for start in range(0, flat.size, _STRIP):
         counts += np.bincount(flat[start : start + _STRIP], minlength=256)
     return counts
 
 
-def expected_psnr(change: float, values: int) -> float:
+def expected_psnr(change: float, head: Head, values: int) -> float:
     """PSNR in dB to expect where a body adds *change* to the sum of squared changes of so many *values*."""
-    head = 8 * frame.HEAD_SIZE * embed.squared_change(1)
-    return 10 * math.log10(255**2 * values / (change + head))
+    return 10 * math.log10(255**2 * values / (change + head.change))
 
 
 def largest(longest: int, expected: Callable[[int], float], psnr: float) -> int:
@@ -146,5 +188,11 @@ def too_long(length: int, free: int) -> CapacityError:
 def _open_head(carrier: Carrier, image: Image, passphrase: str | None) -> tuple[Header, Key]:
     if min(image.shape[:2]) < SMALLEST_SIDE:
         raise frame.not_found()
-    head = np.packbits(image.reshape(-1)[places(image, carrier.details)] & 1).tobytes()
-    return frame.open_head(head, passphrase, carrier.name)
+    return frame.open_head(carrier.head.read(image), passphrase, carrier.name)
+
+
+def _coded(values: NDArray[np.uint8], bits: Bits, weights: NDArray[np.float32]) -> Bits:
+    """The lowest bits of *values*, changed at the least cost so that their syndrome is *bits*."""
+    costs = np.stack([np.zeros_like(weights), weights])
+    log_odds = weights * gibbs.multiplier(costs, bits.size / values.size)
+    return trellis.code(values & np.uint8(1), log_odds, bits)

@@ -4,19 +4,20 @@
 
     pictures ─► channels │ messages │ at_equal_psnr ─► Result ─┬► results/<table>/<method>.json ─► report
              ├► placements ─────────────────────► Placements ─┤
+             ├► detections ─────────────────────► Detections ─┤
              ├► speed ───────────────────────────────► Speed  ─┤
              ├► searches ──────────────────────────► Searches ─┤
              ├► agreements ──────────────────────► Agreements ─┤
              └► savings ─────────────────────────────► Coding ─┤
-                                             Paper, Published ─┘
+                         Paper, Published, Figures, Statements ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
 PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
 that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
-a byte per pixel, in pictures that stay as they are, and says what classifiers notice. ``speed`` times whole processes,
-``searches`` the trellis alone, and holds what it pays against the bound. ``agreements`` counts labels that stay when a
-picture changes as far as machines are said to let it, ``savings`` what such room is worth in bytes. ``report`` shows
-all of it: on the screen, as plots, in Markdown.
+a byte per pixel, in pictures that stay as they are, and says what classifiers notice, ``detections`` what an analyst
+does. ``speed`` times whole processes, ``searches`` the trellis alone, and holds what it pays against the bound.
+``agreements`` counts labels that stay when a picture changes as far as machines are said to let it, ``savings`` what
+such room is worth in bytes. ``report`` shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -27,25 +28,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from underpaint.bench.agreed import DMVJND, Agreements
+from underpaint.bench.analyst import CLEAN, FEWEST, JUDGED, detections
 from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
 from underpaint.bench.coded import CODING, JND, Coding
 from underpaint.bench.coding import savings
+from underpaint.bench.detected import ANALYST, STATISTICS, Detections
 from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
+from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
+from underpaint.bench.statistics import FEWEST as PHOTOGRAPHS
+from underpaint.bench.statistics import REPLACEMENT, estimated
 from underpaint.bench.sweep import carriers
 from underpaint.bench.trellis import METHOD, TRELLIS, Searches, searches
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
+    "ANALYST",
     "BASN",
     "CASES",
     "CODING",
@@ -54,12 +61,14 @@ __all__ = [
     "GRID",
     "GRIDS",
     "PUBLISHED",
+    "STATISTICS",
     "TABLES",
     "TRELLIS",
     "WAYS",
     "Agreements",
     "Case",
     "Coding",
+    "Detections",
     "Paper",
     "Placements",
     "Result",
@@ -70,6 +79,8 @@ __all__ = [
     "at_equal_psnr",
     "carriers",
     "channels",
+    "detections",
+    "estimated",
     "messages",
     "placements",
     "run",
@@ -85,13 +96,19 @@ class Table:
 
     #: One line for help and listings.
     summary: str
-    measure: Callable[..., Result | Speed | Placements | Agreements | Coding | Searches]
+    #: Of one method, or where :attr:`at_once` says so, of all that are asked for.
+    measure: Callable[..., Measured | Sequence[Measured]]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
     together: bool = False
-    #: What is hidden may be named.
+    #: What is hidden may be named, or how much.
     payload: bool = False
+    payloads: bool = False
+    #: Methods are measured on the same covers, of which much is computed: all in one go.
+    at_once: bool = False
+    #: How many pictures it takes to say anything.
+    fewest: int = 1
     #: It takes pictures of a kind of its own, which have to be named.
     own: bool = False
 
@@ -126,6 +143,22 @@ TABLES = {
     ),
     CODING: Table("bytes of pictures that only machines look at, and their labels", savings, lambda: (JND,)),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
+    ANALYST: Table(
+        "what every detector makes of containers, beside the figures of the paper on attention",
+        detections,
+        lambda: JUDGED,
+        together=True,
+        payloads=True,
+        at_once=True,
+        fewest=FEWEST,
+    ),
+    STATISTICS: Table(
+        "how well estimators find LSB replacement in crops of lossless photographs",
+        estimated,
+        lambda: (REPLACEMENT, CLEAN),
+        together=True,
+        fewest=PHOTOGRAPHS,
+    ),
 }
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")
@@ -133,10 +166,10 @@ RESULTS = Path("results")
 
 def run(
     table: str,
-    method: str | None = None,
-    *,
+    *methods: str,
     images: Path | None = None,
     payload: Path | None = None,
+    payloads: Sequence[float] = (),
     results: Path = RESULTS,
     seed: int = 0,
     jobs: int | None = None,
@@ -145,9 +178,10 @@ def run(
 
     Args:
         table: key of :data:`TABLES`.
-        method: one of those that the table is for; where they are compared, or where there is one, None measures all.
+        methods: some of those that the table is for; where they are compared, or where there is one, none means all.
         images: folder of pictures; the samples by default.
         payload: file to hide, where the table takes one; random bytes by default.
+        payloads: bits per pixel to hide, where the table leaves that open; its own by default.
         results: folder to write to. A paper's numbers are shown beside ours if they lie in it.
         seed: of everything random.
         jobs: processes, one per core by default; the result does not depend on them.
@@ -162,13 +196,19 @@ def run(
     if table not in TABLES:
         raise UsageError(f"no table is called '{table}'", hint=f"the tables are {', '.join(TABLES)}")
     asked = TABLES[table]
-    if method is None and not asked.together and len(list(asked.methods())) > 1:
-        raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(asked.methods())}")
+    chosen = methods or tuple(asked.methods())
+    if not methods and not asked.together and len(chosen) > 1:
+        raise UsageError(f"{table} is measured for one method", hint=f"name one of {', '.join(chosen)}")
     if payload is not None and not asked.payload:
         raise UsageError(f"{table} takes no payload", hint="leave --payload out")
-    given = {} if payload is None else {"payload": payload}
+    if payloads and not asked.payloads:
+        raise UsageError(f"{table} has payloads of its own", hint="leave --bpp out")
+    given = {"payload": payload, "payloads": payloads}
+    options = {"images": images, "seed": seed, "jobs": jobs} | {name: each for name, each in given.items() if each}
     console = Console()
-    for name in asked.methods() if method is None else (method,):
-        publish(asked.measure(name, images=images, seed=seed, jobs=jobs, **given), results, console)
+    for each in [chosen] if asked.at_once else chosen:
+        found = asked.measure(each, **options)
+        for result in [found] if isinstance(found, Measured) else found:
+            publish(result, results, console)
     if asked.together:
         publish_together(table, results, console)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from underpaint import bench
 from underpaint.bench import report
+from underpaint.bench.pictures import pictures_in
 
 
 def main() -> None:
@@ -15,10 +16,15 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder of pictures; the samples by default")
     parser.add_argument("--tables-only", action="store_true", help="measure nothing, only fill in the tables")
     options = parser.parse_args()
-    tables = {} if options.tables_only else {name: table for name, table in bench.TABLES.items() if not table.own}
-    for name, table in tables.items():
-        for method in (None,) if table.together else table.methods():
-            bench.run(name, method, images=options.images)
+    for name, table in () if options.tables_only else bench.TABLES.items():
+        if table.own:
+            print(f"left out {name}, which takes pictures of a kind of its own")
+            continue
+        if len(pictures_in(options.images)) < table.fewest:
+            print(f"left out {name}, which takes {table.fewest} pictures or more")
+            continue
+        for methods in ((),) if table.together else ((method,) for method in table.methods()):
+            bench.run(name, *methods, images=options.images)
     pages = dict.fromkeys(report.pages(Path()), report.sync) | dict.fromkeys(report.cards(Path()), report.measured)
     for page, fill in pages.items():
         text = page.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ import numpy as np
 
 from underpaint import embed, image, machine, trellis, zoo
 from underpaint.bench import hill, straddling
-from underpaint.bench.pictures import pictures_in, spread
+from underpaint.bench.pictures import middle, pictures_in, spread
 from underpaint.bench.placed import BASN, Fate, Placed, Placements
 from underpaint.bench.source import Source
 from underpaint.bench.straddling import FUSIONS, STRATEGIES
@@ -187,8 +187,8 @@ def placements(
 def measure(task: Task) -> list[Fate | None]:
     """What becomes of the messages of one picture: a fate per strategy, then one per payload; None where none fits."""
     whole = image.read(task.picture).pixels
-    cover = _middle(whole)
-    attended = _attentions(cover)
+    cover = middle(whole, CROP)
+    attended = attentions(cover)
     fates: list[Fate | None] = []
     for strategy in STRATEGIES.values():
         k = straddling.allowed(FUSIONS[strategy.fusion](*attended))
@@ -218,7 +218,7 @@ def _straddled(cover: Image, k: NDArray[np.uint8], strategy: Strategy, task: Tas
     bits = np.unpackbits(np.frombuffer(task.message(count), np.uint8))
     key = task.key if strategy.payload else None
     container = straddling.embed(cover, k, strategy.masked, bits, key)
-    again = straddling.allowed(FUSIONS[strategy.fusion](*_attentions(container)))
+    again = straddling.allowed(FUSIONS[strategy.fusion](*attentions(container)))
     read = straddling.extract(container, again, strategy.masked, bits.size if key else None, key)
     outcome = straddling.outcome(bits, read, k, again, strategy.masked)
     return Sent(container, round(outcome.ber * bits.size), round(outcome.bser * bits.size))
@@ -245,23 +245,11 @@ def _fate(cover: Image, sent: Sent, count: int) -> Fate:
     )
 
 
-def _attentions(cover: Image) -> list[NDArray[np.float32]]:
+def attentions(cover: Image) -> list[NDArray[np.float32]]:
     """Both attentions as published, ``(H, W, 3)`` in (0, 1)."""
     graphs = zoo.load("basn-published").graphs
     planes = np.ascontiguousarray(cover.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
     return [graphs[name].run({"image": planes})["output"][0].transpose(1, 2, 0) for name in ("itc", "mfd")]
-
-
-def _middle(picture: Image) -> Image:
-    """The middle square of *picture*.
-
-    Raises:
-        UsageError: it is too small.
-    """
-    top, left = ((side - CROP) // 2 for side in picture.shape[:2])
-    if min(top, left) < 0:
-        raise UsageError(f"a picture is too small for a crop of {CROP}×{CROP}")
-    return picture[top : top + CROP, left : left + CROP].copy()
 
 
 def _wrong(sent: bytes, read: bytes) -> int:

@@ -74,8 +74,8 @@ def single(result: Measured) -> Shown:
 
 
 def measured(source: Source, *others: Source) -> str:
-    """Say where measured numbers come from; *others* differ by their commands alone."""
-    commands = " and ".join(f"`{each.command}`" for each in (source, *others))
+    """Say where measured numbers come from; *others* differ at most by their commands."""
+    commands = " and ".join(dict.fromkeys(f"`{each.command}`" for each in (source, *others)))
     pictures = f"{source.pictures} picture{'s' * (source.pictures != 1)} of {source.data}"
     return f"{commands} on {pictures}, commit {source.commit}, {source.device}."
 

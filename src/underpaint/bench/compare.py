@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from underpaint.bench.agreed import DMVJND, Agreements, Statements
+from underpaint.bench.analyst_table import by_estimator, by_method
 from underpaint.bench.cells import Shown, channel, cited, measured, number, origins, rate, single
 from underpaint.bench.changes import by_change
+from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
@@ -69,6 +71,11 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
     if any(isinstance(each, Agreements | Statements) for each in results):
         stated = next((each for each in results if isinstance(each, Statements)), None)
         return by_change(stated, [each for each in results if isinstance(each, Agreements)])
+    if any(isinstance(each, Detections | Figures) for each in results):
+        figures = next((each for each in results if isinstance(each, Figures)), None)
+        judged = [each for each in results if isinstance(each, Detections)]
+        alone = judged and judged[0].table == STATISTICS
+        return by_estimator(judged) if alone else by_method(figures, judged)
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
@@ -78,7 +85,7 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 

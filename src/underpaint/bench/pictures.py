@@ -39,9 +39,26 @@ def pictures_in(folder: Path | None) -> list[Path]:
 
 def crops(image: Image, side: int) -> list[Image]:
     """Cut *image* into all its squares of *side* pixels that do not overlap, row by row from the top left."""
-    height, width = image.shape[:2]
-    starts = [(y, x) for y in range(0, height - side + 1, side) for x in range(0, width - side + 1, side)]
-    return [image[y : y + side, x : x + side].copy() for y, x in starts]
+    return list(tiles(image, side, side).values())
+
+
+def tiles(image: Image, height: int, width: int) -> dict[tuple[int, int], Image]:
+    """All pieces of that size that do not overlap, by row and column, row by row from the top left."""
+    rows, columns = image.shape[0] // height, image.shape[1] // width
+    pieces = image[: rows * height, : columns * width].reshape(rows, height, columns, width, 3).swapaxes(1, 2)
+    return {(y, x): pieces[y, x].copy() for y in range(rows) for x in range(columns)}
+
+
+def middle(image: Image, side: int) -> Image:
+    """The middle square of *image*, of *side* pixels.
+
+    Raises:
+        UsageError: it is too small.
+    """
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    if min(top, left) < 0:
+        raise UsageError(f"a picture is too small for a crop of {side}×{side}")
+    return image[top : top + side, left : left + side].copy()
 
 
 def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | None) -> list[Outcome]:

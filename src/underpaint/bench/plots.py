@@ -1,20 +1,23 @@
-"""Plots of bit error rates, as SVG: by channel, and over PSNR. The same numbers draw the same file."""
+"""Plots, as SVG: of bit error rates by channel and over PSNR, of what detectors find. Same numbers, same file."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from underpaint.bench.analyst_table import NAMES, SHOWN
 from underpaint.bench.cells import channel
 from underpaint.bench.compare import in_order, reported
+from underpaint.bench.detected import FALSE_ALARMS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.result import Paper
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from underpaint.bench.detected import Detections
     from underpaint.bench.measured import Measured
     from underpaint.bench.result import Result, Row
 
@@ -87,9 +90,50 @@ def plot_over_psnr(results: Sequence[Measured], target: Path) -> None:
             axes.grid(linewidth=0.4)
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("wrong bits in %")
-        shown = (zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels)
-        legend = {label: handle for pairs in shown for handle, label in pairs}
-        figure.legend(legend.values(), legend.keys(), frameon=False, loc="outside upper center", ncols=len(legend))
+        _legend(figure, panels)
+
+
+def plot_curves(results: Sequence[Detections], target: Path) -> None:
+    """Draw containers found over false alarms, a panel per detector, one colour per method and strategy, as SVG.
+
+    At the least payload; detectors that are trained are those trained on what they judge. Where scores are alike, such
+    as those of covers that an estimator finds nothing in, a curve is flat.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    least = min((row.asked for result in results for row in result.rows if row.asked), default=None)
+    drawn = [
+        (f"{result.method}, {row.variant}" if row.variant else result.method, row)
+        for result in results
+        for row in result.rows
+        if row.asked == least and row.trained in (None, result.method)
+    ]
+    names = [name for name in SHOWN if name in {row.detector for _, row in drawn}]
+    colours = {label: f"C{number}" for number, label in enumerate(dict.fromkeys(label for label, _ in drawn))}
+    with _figure(target, 2.6 * len(names) + 0.4, 3.8) as figure:
+        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names, strict=True):
+            for label, row in drawn:
+                if row.detector == name:
+                    shares = [0, *row.curve, 1]
+                    axes.plot([0, *FALSE_ALARMS, 1], shares, linewidth=1, label=label, color=colours[label])
+            axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=0.6)
+            axes.set_title(NAMES.get(name, name))
+            axes.set_xlabel("false alarms")
+            axes.set_aspect("equal")
+            axes.grid(linewidth=0.4)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("containers found")
+        _legend(figure, panels, 4)
+
+
+def _legend(figure: Any, panels: Iterable[Any], columns: int | None = None) -> None:
+    """One legend for all *panels*, above them; in one row unless there are so many *columns*."""
+    shown = (zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels)
+    legend = {label: handle for pairs in shown for handle, label in pairs}
+    place = "outside upper center"
+    figure.legend(legend.values(), legend.keys(), frameon=False, loc=place, ncols=columns or len(legend))
 
 
 @contextmanager

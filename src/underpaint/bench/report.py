@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from underpaint.bench.agreed import DMVJND, PANEL, Agreements
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
+from underpaint.bench.detected import ANALYST, Detections
 from underpaint.bench.dmvjnd import WAYS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
-from underpaint.bench.plots import plot, plot_over_psnr
+from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
 from underpaint.bench.result import Result, read
 from underpaint.errors import MissingExtraError
 
@@ -120,7 +121,7 @@ def publish(result: Measured, results: Path, console: Console) -> None:
     What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS and not isinstance(result, Placements | Agreements):
+    if result.table not in GRIDS and not isinstance(result, Placements | Agreements | Detections):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":
@@ -128,7 +129,7 @@ def publish(result: Measured, results: Path, console: Console) -> None:
 
 
 def publish_together(table: str, results: Path, console: Console) -> None:
-    """Show all results of *table* below the folder *results* side by side; plot bit error rates over PSNR.
+    """Show all results of *table* below *results* side by side; plot errors over PSNR, or detections.
 
     Raises:
         UsageError: one is no result file.
@@ -137,6 +138,9 @@ def publish_together(table: str, results: Path, console: Console) -> None:
     console.print(_screen(side_by_side(found)))
     if any(result.rows for result in in_order(found)):
         _draw(lambda target: plot_over_psnr(found, target), results / table / "over-psnr.svg", console)
+    judged = [result for result in found if isinstance(result, Detections)]
+    if judged and table == ANALYST:
+        _draw(lambda target: plot_curves(judged, target), results / table / "roc.svg", console)
 
 
 def _draw(draw: Callable[[Path], None], target: Path, console: Console) -> None:

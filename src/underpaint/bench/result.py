@@ -1,4 +1,4 @@
-"""What is measured and what papers publish, but for ``placed``, ``agreed`` and ``trellis``: its origin, the numbers.
+"""What is measured, what papers publish and its origin; partly in ``placed``, ``agreed``, ``detected``, ``trellis``.
 
 ::
 
@@ -9,7 +9,8 @@
               ├─ Paper                  what somebody else has published
               ├─ Placements, Published  messages in pictures that stay as they are
               ├─ Coding                 bytes of pictures that machines look at
-              └─ Agreements, Statements labels of pictures that a machine shall not notice the change of
+              ├─ Agreements, Statements labels of pictures that a machine shall not notice the change of
+              └─ Detections, Figures    what detectors make of pictures
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.coded import CODING, Coding
+from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
@@ -284,7 +286,7 @@ def read(file: Path) -> Measured:
     """
     table = file.parent.name
     if file.stem == PAPER:
-        papers: dict[str, type[Measured]] = {BASN: Published, DMVJND: Statements}
+        papers: dict[str, type[Measured]] = {BASN: Published, DMVJND: Statements, ANALYST: Figures}
         return papers.get(table, Paper).read(file)
     kinds: dict[str, type[Measured]] = {
         ABLATION: Ablation,
@@ -293,6 +295,8 @@ def read(file: Path) -> Measured:
         DMVJND: Agreements,
         CODING: Coding,
         TRELLIS: Searches,
+        ANALYST: Detections,
+        STATISTICS: Detections,
         "speed": Speed,
     }
     return kinds.get(table, Result).read(file)

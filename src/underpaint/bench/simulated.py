@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.bench import hill, wavelets
+from underpaint.bench import hill, hugo, wavelets
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: What a change costs by each published measure, and by none: LSB matching.
+#: What a change costs by each published measure, and by none: LSB matching. As :func:`changed` takes it.
 COSTS: dict[str, Callable[[Image], NDArray[np.float32]]] = {
     "matching": lambda image: np.ones(image.shape, np.float32),
     "hill": hill.costs,
+    "hugo": hugo.costs,
     "s-uniward": wavelets.uniward,
     "wow": wavelets.wow,
 }
@@ -31,22 +32,28 @@ def changed(image: Image, costs: NDArray[np.float32], rate: float, seed: int) ->
     Independent draws by the Gibbs distribution: a change of cost ρ has the chance exp(-λρ) relative to none, and λ is
     such that the draws have an entropy of *rate* bits per value. None leaves 0 … 255.
 
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        costs: of any change, ``(H, W, 3)``, or of +1 and of -1, ``(2, H, W, 3)``.
+        rate: in bits per value.
+        seed: of the draws.
+
     Raises:
         UsageError: changes of ±1 cannot carry so much.
     """
-    ways = 2.0 - ((image == 0) | (image == 255))
-    if not 0 <= rate <= np.log2(1 + ways).mean():
+    legal = np.stack([image < 255, image > 0])
+    if not 0 <= rate <= np.log2(1 + legal.sum(0)).mean():
         raise UsageError(f"changes of ±1 cannot carry {rate} bits per value")
-    costs = costs.astype(np.float64)
+    exponents = np.broadcast_to(costs, legal.shape).astype(np.float64)
     low, high = -40.0, 40.0
     while high - low > 1e-6:
         middle = (low + high) / 2
-        exponents = 2**middle * costs
-        chances = ways / (ways + np.exp(np.minimum(exponents, 700)))
-        entropy = np.mean(exponents * chances / np.log(2) - np.log2(1 - chances))
+        odds = np.exp(-np.minimum(2**middle * exponents, 700)) * legal
+        total = 1 + odds.sum(0)
+        entropy = np.mean(np.log(total) + 2**middle * (exponents * odds).sum(0) / total) / np.log(2)
         low, high = (middle, high) if entropy > rate else (low, middle)
-    rng = np.random.default_rng(seed)
-    up = np.where(ways == 2, rng.random(image.shape) < 0.5, image == 0)
-    step = np.where(up, 1, -1) * (rng.random(image.shape) < chances)
+    drawn = np.random.default_rng(seed).random(image.shape) * total
+    up = drawn < odds[0]
+    step = up.astype(np.int16) - (~up & (drawn < total - 1))
     container: Image = (image + step).astype(np.uint8)
     return container

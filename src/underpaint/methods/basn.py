@@ -23,6 +23,7 @@ import numpy as np
 
 from underpaint import embed, sealed
 from underpaint.attention import attention
+from underpaint.sealed import Head, Written
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
 from underpaint.types import Capacity
@@ -59,7 +60,7 @@ class _Room:
     @classmethod
     def of(cls, attended: NDArray[np.uint8]) -> _Room:
         """What a picture of that attention takes, its head's places left out."""
-        counts = sealed.tally(attended)
+        counts = sealed.tally(attended, BASN.head)
         planes = np.stack([(plane < _PLANES) @ counts for plane in range(PLANES)], axis=-1)
         bodies = np.minimum(embed.surely(planes, attended.size), attended.size // 3)
         return cls(planes, bodies, attended.size)
@@ -81,7 +82,9 @@ class _Room:
 
     def psnr(self, length: int) -> float:
         """PSNR in dB to expect of a container with a body of *length* bytes."""
-        return sealed.expected_psnr(embed.total_change(self.planes[self.row(length)], length, BASN.mode), self.values)
+        return sealed.expected_psnr(
+            embed.total_change(self.planes[self.row(length)], length, BASN.mode), BASN.head, self.values
+        )
 
 
 class BASN(sealed.Carrier):
@@ -92,7 +95,7 @@ class BASN(sealed.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "confined"
-    details = 0
+    head = Head()
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about a byte per pixel.
@@ -123,11 +126,12 @@ class BASN(sealed.Carrier):
         attended = attention(image)
         return _map(attended, _Room.of(attended).row(payload_bytes + sealed.OVERHEAD))
 
-    def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
-        """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""
+    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+        """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover)
         row = _Room.of(attended).row(len(body))
-        return embed.embed(cover, body, _map(attended, row), key, self.mode), Header(row, len(body))
+        container = embed.embed(cover, body, _map(attended, row), key, self.mode)
+        return Written(container, Header(row, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""
@@ -142,5 +146,5 @@ class BASN(sealed.Carrier):
 def _map(attended: NDArray[np.uint8], row: int) -> CapacityMap:
     """The planes that values of that attention take at a place in _OFFSETS, none where the head lies."""
     capacity: CapacityMap = _PLANES[row][attended]
-    capacity.reshape(-1)[sealed.places(attended)] = 0
+    capacity.reshape(-1)[BASN.head.places(capacity.size)] = 0
     return capacity

@@ -22,6 +22,7 @@ import numpy as np
 from underpaint import sealed, trellis
 from underpaint.attention import OCTAVE, attention
 from underpaint.errors import CapacityError
+from underpaint.sealed import Head, Written
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
 from underpaint.trellis import gibbs
@@ -113,13 +114,13 @@ class _Room:
     def psnr(self, length: int) -> float:
         """PSNR in dB to expect of a container with a body of *length* bytes: that of the best code, less its loss."""
         loss = float(np.interp(8 * length / self.values, _RATES, _LOSSES))
-        return sealed.expected_psnr(loss * self.best(length).change, self.values)
+        return sealed.expected_psnr(loss * self.best(length).change, BASNSTC.head, self.values)
 
 
 def _free(image: Image) -> NDArray[np.bool_]:
     """Which of the values of *image* in reading order are not of the head."""
     free = np.ones(image.size, bool)
-    free[sealed.places(image, _HIGHER.size)] = False
+    free[BASNSTC.head.places(image.size)] = False
     return free
 
 
@@ -131,7 +132,7 @@ class BASNSTC(sealed.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
-    details = _HIGHER.size
+    head = Head(coded=True, details=_HIGHER.size)
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name and the picture; 1.2 bytes per pixel, less the head.
@@ -152,13 +153,14 @@ class BASNSTC(sealed.Carrier):
         room = _Room.of(cover, attention(cover, whole=True))
         return sealed.largest(room.longest, room.psnr, psnr)
 
-    def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
-        """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""
+    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+        """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover, whole=True)
         room = _Room.of(cover, attended)
         if len(body) > room.longest:
             raise sealed.too_long(len(body), room.longest)
         layers = room.best(len(body)).layers
+        head = WEIGHTS[attended.reshape(-1)[self.head.places(cover.size)]]
         values, attended = (each.reshape(-1)[_free(cover)] for each in (cover, attended))
         bits = np.unpackbits(np.frombuffer(body, np.uint8))
         try:
@@ -169,7 +171,7 @@ class BASNSTC(sealed.Carrier):
         container = cover.copy()
         container.reshape(-1)[_free(cover)] = carrying
         higher = (0,) * (_MOST - layers) + counts[:-1]
-        return container, Header(layers, len(body), _HIGHER.pack(*higher))
+        return Written(container, Header(layers, len(body), _HIGHER.pack(*higher)), head)
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import embed, sealed
+from underpaint.sealed import Head, Written
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
 from underpaint.types import Capacity, as_cover
@@ -34,7 +35,7 @@ class LSB(sealed.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
-    details = 0
+    head = Head()
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about 1.5 bytes per pixel.
@@ -51,26 +52,26 @@ class LSB(sealed.Carrier):
         Raises:
             UsageError: a side of the cover is below 32 pixels.
         """
-        planes = np.full(_PLANES, cover.size - len(sealed.places(as_cover(cover))), np.int64)
+        planes = np.full(_PLANES, cover.size - len(self.head.places(as_cover(cover).size)), np.int64)
 
         def expected(length: int) -> float:
-            return sealed.expected_psnr(embed.total_change(planes, length, self.mode), cover.size)
+            return sealed.expected_psnr(embed.total_change(planes, length, self.mode), self.head, cover.size)
 
         return sealed.largest(int(embed.surely(planes, cover.size)), expected, psnr)
 
     def capacity_map(self, image: Image) -> CapacityMap:
         """How many low bits of each value a body may take: the same for a cover and for its container."""
         capacity = np.full(image.shape, _PLANES, np.uint8)
-        capacity.reshape(-1)[sealed.places(image)] = 0
+        capacity.reshape(-1)[self.head.places(capacity.size)] = 0
         return capacity
 
-    def write(self, cover: Image, body: bytes, key: Key) -> tuple[Image, Header]:
-        """Return a copy of *cover* that carries *body*, and its header; as :class:`sealed.Carrier` says."""
+    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+        """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         capacity = self.capacity_map(cover)
         free = embed.room(capacity)
         if len(body) > free:
             raise sealed.too_long(len(body), free)
-        return embed.embed(cover, body, capacity, key, self.mode), Header(0, len(body))
+        return Written(embed.embed(cover, body, capacity, key, self.mode), Header(0, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""

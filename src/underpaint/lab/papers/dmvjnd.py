@@ -119,6 +119,8 @@ class OursRecipe(PanelRecipe):
     #: Weights of divergence and cross-entropy.
     answers: float = 1.0
     labels: float = 0.5
+    #: Weight of what is missing in a direction that leads out of what 8 bits hold before it gets far enough.
+    room: float = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -233,7 +235,7 @@ class Ours(nn.Module):
         return moved(images, self.generator(images, attention, odds, levels), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``generator``: ``answers``, the divergence of what classifiers say, and ``labels``, cross-entropy.
+        """Yield part ``generator``: ``answers``, the divergence of what classifiers say, ``labels``, and ``room``.
 
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """
@@ -254,6 +256,7 @@ class Ours(nn.Module):
             {
                 "answers": recipe.answers * torch.stack([_divergence(after, before) for after, before in found]).mean(),
                 "labels": recipe.labels * torch.stack([_surprise(after, before) for after, before in found]).mean(),
+                "room": recipe.room * lacking(images, direction, levels),
             },
         )
 
@@ -289,6 +292,17 @@ def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
             enough = error.square().mean(dim=(1, 2, 3), keepdim=True) >= wanted
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
     return rounded(images + high * direction)
+
+
+def lacking(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
+    """How much of the mean square of *psnr*, and a fifth more, is beyond what 8 bits hold along *direction*; the mean.
+
+    Else a direction would be the better the less it gets anywhere. Signs are softened, that there be a gradient.
+    """
+    length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
+    up = torch.sigmoid(4 * direction / length)
+    room = up * (1 - images).square() + (1 - up) * images.square()
+    return (1.2 * 10 ** (-psnr[:, 0] / 10) - room.mean(dim=(1, 2, 3))).clamp(min=0).mean()
 
 
 def rounded(images: Tensor) -> Tensor:

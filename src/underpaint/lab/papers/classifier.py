@@ -185,11 +185,11 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "vgg": {"first": 16, "grown": 0.8},
     "resnet": {"first": 16, "grown": 0.8},
     "mobile": {"steps": 1200, "warmup": 200},
-    "mixer": {"steps": 1200, "warmup": 200},
-    "plain": {"steps": 1500, "warmup": 200, "learning_rate": 1.5e-3},
+    "mixer": {"steps": 450, "warmup": 80, "first": 16, "grown": 0.8},
+    "plain": {"steps": 500, "warmup": 80, "learning_rate": 1.5e-3, "first": 16, "grown": 0.8},
 }
 #: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250}
+_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600}
 
 
 def _photographs(network: str) -> Entry:

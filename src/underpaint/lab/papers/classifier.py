@@ -185,11 +185,11 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "vgg": {"first": 16, "grown": 0.8},
     "resnet": {"first": 16, "grown": 0.8},
     "mobile": {"steps": 1200, "warmup": 200},
-    "mixer": {"steps": 1200, "warmup": 200},
-    "plain": {"steps": 1500, "warmup": 200, "learning_rate": 1.5e-3},
+    "mixer": {"steps": 450, "warmup": 80, "first": 16, "grown": 0.8},
+    "plain": {"steps": 500, "warmup": 80, "learning_rate": 1.5e-3, "first": 16, "grown": 0.8},
 }
 #: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250}
+_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "plain": 500}
 
 
 def _photographs(network: str) -> Entry:
@@ -206,7 +206,8 @@ def _cifar(network: str, **otherwise: Any) -> Entry:
 
 
 def _more(network: str, steps: int) -> Entry:
-    entry = _cifar(network, steps=steps, learning_rate=3e-3, warmup=80, first=0, before=f"runs/cifar-{network}")
+    rate = 0.75 * _OTHERWISE.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
+    entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, before=f"runs/cifar-{network}")
     return replace(entry, summary=f"{entry.summary}; goes on from cifar-{network}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,16 @@ def test_shipped_generators_need_no_more_overlap_than_they_get(model: str) -> No
     assert before.shape == (1, 3, 96, 96)
     assert np.abs(after - before)[..., :16].max() > 1e-3
     assert np.abs(after - before)[..., 16 + 32 :].max() == 0, "tiles overlap by that much"
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_take_less_than_a_gigabyte(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    image.write(image.Picture(np.kron(noise(75, 100), np.ones((40, 40, 1), np.uint8))), tmp_path / "large.png")
+    code = "import sys; from underpaint.cli import main; sys.exit(main(['jnd', 'large.png', '-o', 'map.png']))"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert image.read(tmp_path / "map.png").pixels.shape == (3000, 4000, 3)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 1e9
 
 
 # ── few bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -189,7 +189,7 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "plain": {"steps": 500, "warmup": 80, "learning_rate": 1.5e-3, "first": 16, "grown": 0.8},
 }
 #: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "plain": 500}
+_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "mixer": 200, "plain": 250}
 
 
 def _photographs(network: str) -> Entry:

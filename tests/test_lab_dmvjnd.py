@@ -184,6 +184,13 @@ def test_pictures_move_as_far_as_asked(psnr: float) -> None:
     assert torch.equal(changed, twice), "its length is of no account"
 
 
+def test_small_parts_of_a_direction_count_where_large_ones_are_spent() -> None:
+    images, direction = torch.full((1, 3, 8, 8), 0.2), torch.full((1, 3, 8, 8), 0.003)
+    direction[:, :, :4] = -1
+    changed = moved(images, direction, torch.full((1, 1), 6.0))
+    assert decibels(images, changed) <= 6.001
+
+
 def test_a_direction_that_leads_nowhere_does_no_harm() -> None:
     white = torch.ones(2, 3, 8, 8)
     assert torch.equal(moved(white, white, torch.full((2, 1), 10.0)), white)

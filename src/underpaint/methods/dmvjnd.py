@@ -52,8 +52,9 @@ _OVERLAP = 32
 _TILE = 512
 #: How far a value may go, in root mean squares of the direction; smaller ones hardly notice.
 PEAK = 2.0
-#: The longest way along such a direction, in levels, and in how many halvings it is found.
-_LONGEST, _HALVINGS = 2048.0, 24
+#: Logarithms of the ways along such a direction, in levels: the longest makes the least that is not 0 count. In how
+#: many halvings one is found in between.
+_SHORTEST, _LONGEST, _HALVINGS = -3.0, 16.0, 22
 #: Rounds of smoothing.
 _ROUNDS = 6
 #: Rows that are worked on at once where a picture is large.
@@ -147,16 +148,16 @@ def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
     wanted = 255 * 10 ** (-psnr / 20)
     length = math.sqrt(_mean((_sum(np.square(direction[rows])) for rows in _stripes(image)), image.size))
     direction = np.tanh(direction / np.float32(PEAK * max(length, 1e-12)))
-    low, high = 0.0, PEAK * _LONGEST
+    low, high = _SHORTEST, _LONGEST
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if math.sqrt(_mean(_squares(image, direction, middle), image.size)) >= wanted:
+        if math.sqrt(_mean(_squares(image, direction, math.exp(middle)), image.size)) >= wanted:
             high = middle
         else:
             low = middle
     changed = np.empty_like(image)
     for rows in _stripes(image):
-        changed[rows] = _step(image[rows], direction[rows], high)
+        changed[rows] = _step(image[rows], direction[rows], math.exp(high))
     return changed
 
 

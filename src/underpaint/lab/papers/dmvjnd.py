@@ -45,10 +45,9 @@ if TYPE_CHECKING:
 
 #: PSNR that the paper reports, in dB.
 PUBLISHED_PSNR = 9.56
-#: Steps of the search for the length of a direction.
-_HALVINGS = 20
-#: The longest a direction of unit mean square may become.
-_LONGEST = 8.0
+#: Logarithms of how long a direction of unit mean square may become, so long that the least that is not 0 counts, and
+#: steps of the search in between.
+_SHORTEST, _LONGEST, _HALVINGS = -8.0, 10.0, 20
 _SMALLEST = 1e-6
 #: Of refinement: by how much log-odds shall be ahead, and the root mean square of a step.
 _MARGIN, _STRIDE = 1.0, 0.02
@@ -285,13 +284,13 @@ def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     direction = PEAK * torch.tanh(direction / (PEAK * length))
     wanted = 10 ** (-psnr.view(-1, 1, 1, 1) / 10)
     with torch.no_grad():
-        low, high = torch.zeros_like(wanted), torch.full_like(wanted, _LONGEST)
+        low, high = torch.full_like(wanted, _SHORTEST), torch.full_like(wanted, _LONGEST)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            error = rounded(images + middle * direction) - images
+            error = rounded(images + middle.exp() * direction) - images
             enough = error.square().mean(dim=(1, 2, 3), keepdim=True) >= wanted
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-    return rounded(images + high * direction)
+    return rounded(images + high.exp() * direction)
 
 
 def lacking(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:

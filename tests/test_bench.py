@@ -266,6 +266,8 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         bench.TRELLIS: ["basn-stc"],
         bench.ANALYST: list(JUDGED),
         bench.STATISTICS: ["replacement", "clean"],
+        bench.DMVJND: list(bench.WAYS),
+        bench.CODING: ["jnd"],
     }
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES

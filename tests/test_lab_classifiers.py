@@ -205,7 +205,7 @@ def test_recipes_say_what_is_wrong(wrong: dict[str, object]) -> None:
 
 
 def test_more_classes_than_expected_are_refused() -> None:
-    model = Trained(ClassifierRecipe(steps=1, batch=4, crop=32, network="mobile", classes=2))
+    model = Trained(ClassifierRecipe(steps=1, batch=4, crop=32, network="classifier-mobile", classes=2))
     batch = Labelled("three", stripes(3).pictures, [0, 1, 2]).batch(0, size=12, crop=32, seed=0)
     with pytest.raises(UsageError, match="more than 2 classes") as raised:
         next(model.losses(batch, 0, np.random.default_rng(0)))
@@ -213,7 +213,9 @@ def test_more_classes_than_expected_are_refused() -> None:
 
 
 def test_a_classifier_learns(tmp_path: Path) -> None:
-    recipe = ClassifierRecipe(steps=25, batch=16, crop=32, learning_rate=3e-3, network="resnet", classes=2, pasted=0.3)
+    recipe = ClassifierRecipe(
+        steps=25, batch=16, crop=32, learning_rate=3e-3, network="classifier-resnet", classes=2, pasted=0.3
+    )
     torch.manual_seed(0)
     model = Trained(recipe)
     fit(model, stripes(40), tmp_path, accelerator="cpu", progress=False)

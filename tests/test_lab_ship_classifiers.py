@@ -14,6 +14,7 @@ from torch import nn
 from underpaint import zoo
 from underpaint.errors import ModelError, UsageError
 from underpaint.lab import ship_classifiers
+from underpaint.lab.cifar import Cifar
 from underpaint.lab.data import Photographs
 from underpaint.lab.export import Graph
 from underpaint.lab.fit import fit
@@ -47,28 +48,64 @@ def test_large_weights_are_rounded_and_others_are_not() -> None:
     assert torch.equal(last.weight, small)
 
 
-def test_a_classifier_says_what_it_went_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="mobile", classes=2)
-    pictures = Labelled("noise", PICTURES, [0, 1] * 3)
-    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
-    shipped: dict[str, tuple[Mapping[str, Graph], zoo.Card]] = {}
+Shipped = dict[str, tuple[Mapping[str, Graph], zoo.Card]]
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Shipped:
+    """What would have been exported, by folder."""
+    found: Shipped = {}
 
     def export(graphs: Mapping[str, Graph], folder: Path, card: zoo.Card) -> float:
-        shipped[folder.name] = graphs, card
+        found[folder.name] = graphs, card
         return 0.0
 
     monkeypatch.setattr(ship_classifiers, "export", export)
+    return found
+
+
+def test_a_classifier_says_what_it_went_by(tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="classifier-mobile", classes=2)
+    pictures = Labelled("noise", PICTURES, [0, 1] * 3)
+    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
     monkeypatch.setattr(Labelled, "of", lambda folder, split: pictures)
-    assert ship("mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
+    assert ship("classifier-mobile", tmp_path, tmp_path, tmp_path / "classifier-mobile") == 0
     graphs, card = shipped["classifier-mobile"]
     ((name, graph),) = graphs.items()
-    assert (name, graph.outputs) == ("classifier", ("features", "logits"))
+    assert (name, graph.outputs) == ("classifier", ("features", "logits", "cam"))
     with torch.inference_mode():
-        features, logits = graph.module(graph.inputs["image"])
+        features, logits, cam = graph.module(graph.inputs["image"])
     assert features.shape == (2, 48, 12, 12)
     assert logits.shape == (2, 2)
+    assert cam.shape == (2, 1, *graph.inputs["image"].shape[2:])
     assert "trained against" in card.payload
     assert card.measured["top1_low"] < card.measured["top1"] < card.measured["top1_high"]
+    assert "MobileNetV2" in card.paper
+
+
+def test_one_of_cifar_shows_where(tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="cifar-mobile", classes=2)
+    pictures = Cifar("noise", [picture[:32, :32] for picture in PICTURES], [0, 1] * 3)
+    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
+    read: list[str] = []
+
+    def of(folder: Path, split: str) -> Cifar:
+        read.append(split)
+        return pictures
+
+    monkeypatch.setattr(Cifar, "of", of)
+    assert ship("cifar-mobile", tmp_path, tmp_path, tmp_path / "cifar-mobile") == 0
+    graphs, card = shipped["cifar-mobile"]
+    graph = graphs["classifier"]
+    assert graph.outputs == ("logits", "cam")
+    with torch.inference_mode():
+        logits, cam = graph.module(graph.inputs["image"])
+    assert logits.shape == (2, 2)
+    assert cam.shape == (2, 1, *graph.inputs["image"].shape[2:])
+    assert cam.shape == (2, 1, 96, 96)
+    assert 0 <= cam.min() < cam.max() <= 1
+    assert read == ["test"]
+    assert "nothing is trained against" in card.payload
     assert "MobileNetV2" in card.paper
 
 
@@ -95,4 +132,4 @@ def test_nothing_else_is_shipped(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model is called 'inception'"):
         ship("inception", tmp_path, tmp_path, tmp_path)
     with pytest.raises(UsageError, match="has no labelled pictures"):
-        ship("vgg", tmp_path, tmp_path, tmp_path)
+        ship("classifier-vgg", tmp_path, tmp_path, tmp_path)

@@ -8,8 +8,9 @@ import torch
 
 from underpaint import machine, zoo
 from underpaint.errors import ModelError
+from underpaint.lab.nets.cifar import NETWORKS, cam
 from underpaint.lab.nets.classifiers import CLASSIFIERS
-from underpaint.lab.shipped import shipped
+from underpaint.lab.shipped import shipped, shipped_cifar
 
 
 @pytest.mark.parametrize("name", machine.observers())
@@ -24,9 +25,22 @@ def test_it_answers_as_its_graph_does(name: str) -> None:
     assert not network.training
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_of_cifar_does_too(name: str) -> None:
+    images = np.random.default_rng(0).random((2, 3, 32, 40), np.float32)
+    wanted = zoo.load(f"cifar-{name}").graphs["classifier"].run({"image": images})
+    network = shipped_cifar(name)
+    with torch.inference_mode():
+        assert network(torch.from_numpy(images)).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
+        assert cam(network, torch.from_numpy(images)).numpy() == pytest.approx(wanted["cam"], abs=1e-3)
+    assert not network.training
+
+
 def test_a_graph_of_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CLASSIFIERS, "resnet", CLASSIFIERS["vgg"])
     with pytest.raises(ModelError, match="of another network"):
         shipped("resnet")
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):
         shipped("nobody")
+    with pytest.raises(ModelError, match="no model is called cifar-nobody"):
+        shipped_cifar("nobody")

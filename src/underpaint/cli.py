@@ -16,6 +16,7 @@ from warnings import simplefilter
 import typer
 
 from underpaint import __version__
+from underpaint.cli_machine import jnd
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.help import HELP
 from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
@@ -278,6 +279,9 @@ def inspect(
         print(app.BLIND)
     if failed:
         raise typer.Exit(1)
+
+
+commands.command()(jnd)
 
 
 @commands.command()

@@ -13,6 +13,7 @@ survives.
   attack   IMAGE CHAIN -o OUT            what may happen to a picture on its way
   compare  COVER CONTAINER               what the eye could notice, in numbers
   inspect  PICTURE…                      what detectors of hidden data notice
+  jnd      IMAGE -o MAP                  how far it may change for machines
 
   demo                                   the whole round on a photograph
   bench    [TABLE [METHOD …]]            measure what a method survives

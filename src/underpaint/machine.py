@@ -11,23 +11,27 @@ have little left of what was hidden in single pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image as Pillow
 
 from underpaint import zoo
-from underpaint.errors import UsageError
-from underpaint.types import as_cover
+from underpaint.errors import ModelError, UsageError
+from underpaint.types import Image, as_cover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from underpaint.types import Image
     from underpaint.zoo import Session
 
+#: Says what class a picture is of, by number.
+Judge = Callable[[Image], int]
 #: Classifiers that only judge.
 UNSEEN = ("vgg", "mixer")
 
@@ -62,10 +66,10 @@ def observe(cover: Image, container: Image) -> dict[str, Seen]:
     if as_cover(cover).shape != as_cover(container).shape:
         raise UsageError(f"cannot compare pictures of different shapes, {cover.shape} and {container.shape}")
     pair = np.stack([cover, container])
-    tiles, whole = list(_tiles(pair)), np.stack([_reduced(picture) for picture in pair])
+    tiles, whole = list(_tiles(pair)), np.stack([reduced(picture) for picture in pair])
     found = {}
     for name in observers():
-        classifier = zoo.load(_PREFIX + name).graphs["classifier"]
+        classifier = _classifier(name)
         change = energy = 0.0
         for tile in tiles:
             before, after = _asked(classifier, tile)["features"].astype(np.float64)
@@ -76,10 +80,63 @@ def observe(cover: Image, container: Image) -> dict[str, Seen]:
     return found
 
 
+def judges() -> dict[str, Judge]:
+    """What each of :func:`observers` takes a picture for, by its name: functions of a picture that return its label.
+
+    Raises:
+        ModelError: a classifier is altered.
+    """
+    return {name: partial(_label, _classifier(name)) for name in observers()}
+
+
+def judge(file: Path) -> Judge:
+    """Return what a classifier of the user's own takes a picture for.
+
+    Its graph takes pictures, ``float32 (N, 3, H, W)`` in [0, 1], and returns log-odds or shares of classes, ``(N,
+    classes)``: the first output of that shape. A picture is brought to the size that it wants; if it takes any, to 128
+    pixels at the shorter side.
+
+    Raises:
+        ModelError: the file is missing, or no such graph.
+    """
+    try:
+        session = zoo.Session(file.read_bytes())
+    except OSError as error:
+        raise ModelError(f"cannot read the classifier {file}") from error
+    shapes = list(session.inputs.values())
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] in range(3) or shapes[0][1] == 4:
+        raise ModelError(f"{file} is no classifier of pictures", hint="it takes one input, float32 (N, 3, H, W)")
+    return partial(_own_label, session, str(file))
+
+
+def _own_label(session: Session, file: str, picture: Image) -> int:
+    ((name, shape),) = session.inputs.items()
+    height, width = shape[2:]
+    seen = reduced(picture)
+    if isinstance(height, int) and isinstance(width, int):
+        seen = np.asarray(Pillow.fromarray(picture).resize((width, height), Pillow.Resampling.LANCZOS))
+    odds = next((each for each in session.run({name: planes(seen[None])}).values() if each.ndim == 2), None)
+    if odds is None:
+        raise ModelError(f"{file} is no classifier of pictures", hint="it returns log-odds, (N, classes)")
+    return int(odds[0].argmax())
+
+
+def _label(classifier: Session, picture: Image) -> int:
+    return int(_asked(classifier, reduced(picture)[None])["logits"][0].argmax())
+
+
+def _classifier(name: str) -> Session:
+    return zoo.load(_PREFIX + name).graphs["classifier"]
+
+
 def _asked(classifier: Session, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """What *classifier* says of *pictures*, ``(N, H, W, 3)``."""
-    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-    return classifier.run({"image": planes})
+    return classifier.run({"image": planes(pictures)})
+
+
+def planes(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """*pictures*, ``(N, H, W, 3)``, as networks take them: ``float32 (N, 3, H, W)`` in [0, 1]."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
 
 def _tiles(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -91,8 +148,8 @@ def _tiles(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         yield pictures[:, rows[y] : rows[y + 1], columns[x] : columns[x + 1]]
 
 
-def _reduced(picture: Image) -> Image:
-    """*picture* with a shorter side of at most 128 pixels."""
+def reduced(picture: Image) -> Image:
+    """*picture* with a shorter side of at most 128 pixels: how classifiers see it."""
     height, width = picture.shape[:2]
     scale = _LABELLED / min(height, width)
     if scale >= 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.app import Finding
+    from underpaint.app import Finding, Saving, ToleranceReport
     from underpaint.types import Payload
 
 
@@ -26,6 +26,24 @@ def noticed(machine: dict[str, dict[str, float]]) -> str:
     changes = [seen["change"] for seen in machine.values()]
     kept = sum(seen["kept"] for seen in machine.values())
     return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
+
+
+def tolerated(report: ToleranceReport) -> Iterator[str]:
+    """What ``jnd`` found out."""
+    kept = [name for name, (before, after) in report.labels.items() if before == after]
+    if report.psnr == float("inf"):
+        yield "nothing may change: a classifier notices the least"
+    else:
+        room = f"by {report.mean:.1f} levels in the mean, {report.largest} at most"
+        yield f"values may change {room}: {report.psnr:.1f} dB"
+    yield f"label kept by {len(kept)} of {len(report.labels)} classifiers: {', '.join(kept)}"
+
+
+def saved(savings: Mapping[str, Saving]) -> Iterator[str]:
+    """What ``jnd --compress`` saved, a line for each format."""
+    for kind, each in savings.items():
+        kept = f"label kept by {each.kept_after} of {each.judges}, before by {each.kept_before}"
+        yield f"{kind:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
 
 
 def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:

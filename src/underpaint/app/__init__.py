@@ -1,4 +1,4 @@
-"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare, inspect.
+"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare, inspect, jnd.
 
 Each comes twice: on pictures in memory, and on files, where ``-`` is a standard stream::
 
@@ -13,6 +13,7 @@ from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide,
 from underpaint.app.inspecting import Finding, Inspection, inspect, inspect_file, inspect_files
 from underpaint.app.pictures import DEFAULT_PSNR, Compression, Secret, picture_as, revealed_name
 from underpaint.app.revealing import reveal, reveal_file
+from underpaint.app.tolerating import Saving, ToleranceReport, jnd, jnd_file
 from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Finding",
     "HideReport",
     "Inspection",
+    "Saving",
     "Secret",
+    "ToleranceReport",
     "attack",
     "attack_file",
     "candidates",
@@ -37,6 +40,8 @@ __all__ = [
     "inspect",
     "inspect_file",
     "inspect_files",
+    "jnd",
+    "jnd_file",
     "picture_as",
     "reveal",
     "reveal_file",

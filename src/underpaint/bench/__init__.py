@@ -6,15 +6,18 @@
              ├► placements ─────────────────────► Placements ─┤
              ├► detections ─────────────────────► Detections ─┤
              ├► speed ───────────────────────────────► Speed  ─┤
-             └► searches ──────────────────────────► Searches ─┤
-                                    Paper, Published, Figures ─┘
+             ├► searches ──────────────────────────► Searches ─┤
+             ├► agreements ──────────────────────► Agreements ─┤
+             └► savings ─────────────────────────────► Coding ─┤
+                         Paper, Published, Figures, Statements ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
 PSNRs that are the same for every method, for tables that put methods beside a paper. ``messages`` counts whole messages
 that came back exactly, by the path of the command line, on whole pictures. ``placements`` does so for payloads of up to
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice, ``detections`` what an analyst
 does. ``speed`` times whole processes, ``searches`` the trellis alone, and holds what it pays against the bound.
-``report`` shows all of it: on the screen, as plots, in Markdown.
+``agreements`` counts labels that stay when a picture changes as far as machines are said to let it, ``savings`` what
+such room is worth in bytes. ``report`` shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -24,10 +27,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import DMVJND, Agreements
 from underpaint.bench.analyst import CLEAN, FEWEST, JUDGED, detections
 from underpaint.bench.basn import DESIGNS, PUBLISHED, placements
 from underpaint.bench.carrier import GRID, channels
+from underpaint.bench.coded import CODING, JND, Coding
+from underpaint.bench.coding import savings
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections
+from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
@@ -48,14 +55,19 @@ __all__ = [
     "ANALYST",
     "BASN",
     "CASES",
+    "CODING",
     "DESIGNS",
+    "DMVJND",
     "GRID",
     "GRIDS",
     "PUBLISHED",
     "STATISTICS",
     "TABLES",
     "TRELLIS",
+    "WAYS",
+    "Agreements",
     "Case",
+    "Coding",
     "Detections",
     "Paper",
     "Placements",
@@ -63,6 +75,7 @@ __all__ = [
     "Searches",
     "Speed",
     "Table",
+    "agreements",
     "at_equal_psnr",
     "carriers",
     "channels",
@@ -71,6 +84,7 @@ __all__ = [
     "messages",
     "placements",
     "run",
+    "savings",
     "searches",
     "speed",
 ]
@@ -95,6 +109,8 @@ class Table:
     at_once: bool = False
     #: How many pictures it takes to say anything.
     fewest: int = 1
+    #: It takes pictures of a kind of its own, which have to be named.
+    own: bool = False
 
 
 #: Every table that can be measured.
@@ -118,6 +134,14 @@ TABLES = {
         together=True,
         payload=True,
     ),
+    DMVJND: Table(
+        "labels of pictures that change as far as machines let them, as published and ours",
+        agreements,
+        lambda: WAYS,
+        together=True,
+        own=True,
+    ),
+    CODING: Table("bytes of pictures that only machines look at, and their labels", savings, lambda: (JND,)),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
     ANALYST: Table(
         "what every detector makes of containers, beside the figures of the paper on attention",

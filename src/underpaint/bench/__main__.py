@@ -1,4 +1,4 @@
-"""``make bench``: every table of every method it is for, then the tables of README and docs, and the zoo's cards."""
+"""``make bench``: every table that any pictures serve for, then those of README and docs, and the cards."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from underpaint.bench.pictures import pictures_in
 
 
 def main() -> None:
-    """Measure everything, write the results, and fill in the tables of the checkout one is in."""
+    """Measure what any pictures serve for, write the results, and fill in the tables of the checkout one is in."""
     parser = argparse.ArgumentParser(prog="make bench", description=main.__doc__)
     parser.add_argument("--images", type=Path, help="folder of pictures; the samples by default")
     parser.add_argument("--tables-only", action="store_true", help="measure nothing, only fill in the tables")
     options = parser.parse_args()
     for name, table in () if options.tables_only else bench.TABLES.items():
+        if table.own:
+            print(f"left out {name}, which takes pictures of a kind of its own")
+            continue
         if len(pictures_in(options.images)) < table.fewest:
             print(f"left out {name}, which takes {table.fewest} pictures or more")
             continue

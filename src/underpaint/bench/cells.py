@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from underpaint.bench.coded import CODING, PLAIN, PSNR, Coding
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.trellis import TRELLIS, Searches
 from underpaint.errors import UsageError
+from underpaint.methods.dmvjnd import MODEL, PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 Cells = list[list[str]]
 
+#: Classifiers that the JND of photographs is taught by.
+PANEL = [name.removeprefix("classifier-") for name in PANELS[MODEL]]
+
 #: How the columns are to be read.
 _READ_AS = {
     "channels": "Wrong bits before error correction; in brackets the 95 % interval, as if bits were independent (those "
@@ -32,6 +37,9 @@ _READ_AS = {
     TRELLIS: "In two layers, at 2 bits per value in three. What is paid is the sum of squared changes, each times its "
     "value's cost; the bound is what the best of all codes pays. Speed is that of embedding with all cores, everything "
     "included but the costs: the median of three runs.",
+    CODING: f"All bytes of all files. Prepared are pictures within their JND of {PSNR:g} dB, at the same quality; "
+    "lower quality is the lowest at which no judge in the loop minds what it did not mind at the quality named. In the "
+    f"loop are {', '.join(PANEL)}; the others only judge. Labels kept, in %, are those before compression.",
     "speed": "Whole processes, one at a time, with a passphrase: median time of three runs, most memory of any.",
 }
 
@@ -54,6 +62,8 @@ def single(result: Measured) -> Shown:
         return Shown(_paper(result), cited(result.source))
     if isinstance(result, Speed):
         cells = _speed(result)
+    elif isinstance(result, Coding):
+        cells = _coding(result)
     elif isinstance(result, Searches):
         cells = _searches(result)
     elif isinstance(result, Result):
@@ -154,6 +164,19 @@ def _searches(result: Searches) -> Cells:
         for row in result.rows
     ]
     return [["costs", "bits per value", "paid above the bound", "values per second"], *lines]
+
+
+def _coding(result: Coding) -> Cells:
+    """A line for each format, quality and way."""
+    names = list(result.rows[0].kept)
+    cells = [["format", "pictures", "bytes", "less", *names]]
+    for row in result.rows:
+        plain = next(r.size for r in result.rows if (r.format, r.quality, r.way) == (row.format, row.quality, PLAIN))
+        label = row.format if row.format == "png" else f"{row.format} {row.quality}"
+        kept = (number(row.kept[name] / row.pictures) for name in names)
+        first, less = (label, "–") if row.way == PLAIN else ("", f"{100 * (1 - row.size / plain):.1f} %")
+        cells.append([first, row.way, f"{row.size:,}", less, *kept])
+    return cells
 
 
 def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str, list[Row]]]:

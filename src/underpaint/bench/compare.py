@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.analyst_table import by_estimator, by_method
 from underpaint.bench.cells import Shown, channel, cited, measured, number, origins, rate, single
+from underpaint.bench.changes import by_change
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements, Published
@@ -66,6 +68,9 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
     if any(isinstance(each, Placements | Published) for each in results):
         published = next((each for each in results if isinstance(each, Published)), None)
         return by_strategy(published, [each for each in results if isinstance(each, Placements)])
+    if any(isinstance(each, Agreements | Statements) for each in results):
+        stated = next((each for each in results if isinstance(each, Statements)), None)
+        return by_change(stated, [each for each in results if isinstance(each, Agreements)])
     if any(isinstance(each, Detections | Figures) for each in results):
         figures = next((each for each in results if isinstance(each, Figures)), None)
         judged = [each for each in results if isinstance(each, Detections)]
@@ -80,7 +85,7 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, ANALYST, STATISTICS))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 

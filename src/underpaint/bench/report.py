@@ -14,9 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from underpaint.bench.agreed import DMVJND, PANEL, Agreements
 from underpaint.bench.cells import Shown, single
 from underpaint.bench.compare import in_order, side_by_side
 from underpaint.bench.detected import ANALYST, Detections
+from underpaint.bench.dmvjnd import WAYS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
@@ -65,11 +67,12 @@ def measured(card: str, results: Path) -> str:
     """Return the text of a model's *card* whose ``[measured]`` says of what its paper reports what *results* has.
 
     These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals; or, of
-    attention, how far capacities differ by the strategies.
+    attention, how far capacities differ by the strategies; or, of machines' JND, the labels kept and the PSNR of that.
     """
     method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
     name = method[1] if method else ""
-    files = results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"
+    files = [results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"]
+    files += [results / DMVJND / f"{way}.json" for way, model in WAYS.items() if model == name]
     found = next((read(file) for file in files if file.exists()), None)
     numbers: dict[str, float] = {}
     if isinstance(found, Result):
@@ -81,6 +84,11 @@ def measured(card: str, results: Path) -> str:
     elif isinstance(found, Placements):
         strategies = ((row.strategy.lower().replace("-", "_"), row.bser) for row in found.rows)
         numbers = {f"bser_{strategy}": bser for strategy, bser in strategies if bser is not None}
+    elif isinstance(found, Agreements):
+        lowest = min(row.psnr for row in found.rows if row.change == "change")
+        rows = [row for row in found.rows if row.change == "change" and row.psnr < lowest + 1]
+        kept = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
+        numbers = {name: share for name, share in kept.items() if share is not None} | {"psnr": lowest}
     else:
         return card
     reported = [line for line in numbers if f'"{re.sub("_(low|high)$", "", line)}" = ' in card]
@@ -113,7 +121,7 @@ def publish(result: Measured, results: Path, console: Console) -> None:
     What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS and not isinstance(result, Placements | Detections):
+    if result.table not in GRIDS and not isinstance(result, Placements | Agreements | Detections):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":

@@ -1,4 +1,4 @@
-"""What is measured, what papers publish, where it comes from; partly in ``placed``, ``detected`` and ``trellis``.
+"""What is measured, what papers publish and its origin; partly in ``placed``, ``agreed``, ``detected``, ``trellis``.
 
 ::
 
@@ -8,6 +8,8 @@
               ├─ Searches               what the trellis pays and how fast it is
               ├─ Paper                  what somebody else has published
               ├─ Placements, Published  messages in pictures that stay as they are
+              ├─ Coding                 bytes of pictures that machines look at
+              ├─ Agreements, Statements labels of pictures that a machine shall not notice the change of
               └─ Detections, Figures    what detectors make of pictures
 """
 
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from underpaint.bench.agreed import DMVJND, Agreements, Statements
+from underpaint.bench.coded import CODING, Coding
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
@@ -282,12 +286,14 @@ def read(file: Path) -> Measured:
     """
     table = file.parent.name
     if file.stem == PAPER:
-        papers: dict[str, type[Measured]] = {BASN: Published, ANALYST: Figures}
+        papers: dict[str, type[Measured]] = {BASN: Published, DMVJND: Statements, ANALYST: Figures}
         return papers.get(table, Paper).read(file)
     kinds: dict[str, type[Measured]] = {
         ABLATION: Ablation,
         NETWORKS: Gain,
         BASN: Placements,
+        DMVJND: Agreements,
+        CODING: Coding,
         TRELLIS: Searches,
         ANALYST: Detections,
         STATISTICS: Detections,

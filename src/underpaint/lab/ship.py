@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,15 +18,18 @@ from underpaint.errors import UsageError
 from underpaint.lab import run as folder
 from underpaint.lab.export import Graph, export
 from underpaint.lab.fit import restore
+from underpaint.lab.nets.dmvjnd import Changing
 from underpaint.lab.nets.integer import frozen
 from underpaint.lab.nets.lapped import analyse, luma
-from underpaint.lab.papers import basn_exact, robust_ours
+from underpaint.lab.papers import basn_exact, dmvjnd, robust_ours
 from underpaint.lab.papers.basn_exact import Exact, ExactRecipe
 from underpaint.lab.papers.robust_ours import Ours, OursRecipe
+from underpaint.methods.dmvjnd import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_SIDES = {0: "n", 2: "height", 3: "width"}
 _FREE = {
     "view": {2: "height", 3: "width"},
     "luma": {2: "height", 3: "width"},
@@ -102,9 +106,70 @@ the graph was made: the result is the same to the byte whatever computes it, who
 It was taught by the classifiers that the recipe names as teachers, and by no others.
 """
 
+
+def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The generator of :mod:`underpaint.lab.papers.dmvjnd` that is the recipe *name*."""
+    model = dmvjnd.Ours(cast("dmvjnd.OursRecipe", dmvjnd.RECIPES[name].recipe))
+    restore(model, run)
+    images = _two_photographs()
+    odds, attention = model.panel(images)
+    inputs = {"image": images, "attention": attention, "answers": odds, "level": torch.tensor([[10.0], [30.0]])}
+    axes = {"image": _SIDES, "attention": _SIDES, "answers": {0: "n"}, "level": {0: "n"}}
+    card = _jnd_card(name, PANELS[name], run, measured, _DMVJND)
+    return {"generator": Graph(model.generator, inputs, axes, ("direction",))}, card
+
+
+def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The paper's network of :mod:`underpaint.lab.papers.dmvjnd`, to be measured beside ours."""
+    recipe = cast("dmvjnd.PublishedRecipe", dmvjnd.RECIPES["dmvjnd-published"].recipe)
+    model = dmvjnd.Published(replace(recipe, width=int(folder.read_record(run)["recipe"]["width"])))
+    restore(model, run)
+    images = _two_photographs()
+    inputs = {"image": images, "attention": model.panel(images)[1]}
+    graph = Graph(Changing(model.network), inputs, dict.fromkeys(inputs, _SIDES), ("change",))
+    return {"generator": graph}, _jnd_card("dmvjnd-published", recipe.classifiers, run, measured, _PUBLISHED)
+
+
+def _two_photographs() -> torch.Tensor:
+    photograph = torch.from_numpy(image.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
+    return torch.cat([photograph, photograph.flip(3)])
+
+
+def _jnd_card(name: str, panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> zoo.Card:
+    return zoo.Card(
+        method=name,
+        paper="Jin et al., Just Noticeable Difference for Deep Machine Vision, arXiv:2102.08168",
+        licence="MIT",
+        sha256={},
+        bytes=0,
+        payload="none: how far a picture may change before classifiers notice",
+        **folder.provenance(run),
+        reported={"rca_train": 1.0, "rca_test": 0.9218, "psnr": 9.56} if "cifar" in panel[0] else {},
+        measured=measured,
+        limits=f"taught by {', '.join(panel)}; other classifiers notice more",
+        text=text,
+    )
+
+
+_PUBLISHED = """
+The network as published, trained by us. `generator.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], and where
+classifiers look on average, `(N, 1, H, W)` in [0, 1]. It returns the change, of the pictures' shape, which is neither
+clamped nor rounded. Sides are multiples of 8.
+"""
+
+_DMVJND = """
+`generator.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], where the classifiers of its panel look on average,
+`(N, 1, H, W)` in [0, 1], their log-odds one after the other, `(N, answers)`, and the PSNR in dB that is to be left,
+`(N, 1)`. It returns the direction in which pictures may go, `(N, 3, H, W)`; its length is of no account. Sides are
+multiples of 4, and no output depends on values more than 32 pixels away. docs/methods/dmvjnd.md has the figures.
+"""
+
 #: What can be shipped.
 MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo.Card]]] = {
     "basn": basn,
+    "dmvjnd": partial(jnd, "dmvjnd"),
+    "dmvjnd-cifar": partial(jnd, "dmvjnd-cifar"),
+    "dmvjnd-published": published,
     "robust": robust,
 }
 

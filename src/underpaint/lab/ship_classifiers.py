@@ -1,15 +1,16 @@
 """What judges, and what is judged beside ours, goes to the zoo: classifiers, and the attention of BASN as published.
 
-``python -m underpaint.lab.ship_classifiers resnet runs/classifier-resnet LABELLED`` writes
-``src/underpaint/zoo/classifier-resnet``; ``… published runs/basn-tune-itc runs/basn-mfd`` writes
-``zoo/basn-published``. A run need not be finished: its card says how far it went.
+``python -m underpaint.lab.ship_classifiers classifier-resnet runs/classifier-resnet LABELLED`` writes
+``src/underpaint/zoo/classifier-resnet``; ``… cifar-resnet runs/cifar-resnet CIFAR`` writes ``zoo/cifar-resnet``;
+``… basn-published runs/basn-tune-itc runs/basn-mfd`` writes ``zoo/basn-published``. A run need not be finished: its
+card says how far it went.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,32 +19,41 @@ from torch.func import functional_call
 from underpaint import image, samples, zoo
 from underpaint.errors import UsageError
 from underpaint.lab import run as folder
+from underpaint.lab.cifar import Cifar
 from underpaint.lab.export import Graph, export
 from underpaint.lab.labelled import Labelled
+from underpaint.lab.nets import cifar, classifiers
 from underpaint.lab.nets.basn import ItcNet, MfdNet
-from underpaint.lab.nets.classifiers import CLASSIFIERS, UNSEEN
-from underpaint.lab.papers.classifier import accuracy
+from underpaint.lab.papers.classifier import NETWORKS, accuracy
 from underpaint.metrics import wilson
 
 if TYPE_CHECKING:
     from underpaint.lab.nets.classifiers import Classifier
 
-#: Name of the attention as published, here and behind ``basn-`` in the zoo.
-PUBLISHED = "published"
+#: Name of the attention as published.
+PUBLISHED = "basn-published"
 _FREE = {"image": {0: "n", 2: "height", 3: "width"}}
 #: Tensors of so many weights are worth storing in 16 bits.
 _LARGE = 4096
 
 _CLASSIFIER = """
 `classifier.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], of any size of at least 32×32, and returns
-`features`, the maps half-way, at an eighth of the size or a quarter, and `logits`, the log-odds of 50 classes of
-Tiny-ImageNet. Its larger tensors are stored in 16 bits; accuracy was measured with them.
+`features`, the maps half-way, at an eighth of the size or a quarter, `logits`, the log-odds of 50 classes of
+Tiny-ImageNet, and `cam`, the class activation map of the most likely one, `(N, 1, H, W)` from 0 to 1. Its larger
+tensors are stored in 16 bits; accuracy was measured with them.
 """
 _ATTENTION = """
 `itc.onnx` and `mfd.onnx` take pictures, `float32 (N, 3, H, W)` in [0, 1], and return the two attentions, of the same
 shape in (0, 1), as the paper's networks do: in floating point, and of all bits of a picture. So whoever reveals comes
 to other attentions than whoever hides; `underpaint bench basn` counts what that costs. Of `mfd.onnx` a side is a
 multiple of 8. Their larger tensors are stored in 16 bits.
+"""
+_RESNET = "K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition (CVPR 2016), half as wide."
+_CIFAR = """
+`classifier.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], of any size of at least 32×32, and returns
+`logits`, the log-odds of the ten classes of CIFAR-10, and `cam`, the class activation map of the most likely one,
+`(N, 1, H, W)` from 0 to 1. Its larger tensors are stored in 16 bits; accuracy was measured with them, on all 10,000
+pictures of the test set as they are, not mirrored.
 """
 
 
@@ -72,16 +82,47 @@ class Halved(nn.Module):
 
 
 class Observed(nn.Module):
-    """A classifier that says what it went by: features, and log-odds."""
+    """A classifier that says what it went by: features, log-odds, and where it looks."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, maps, h, w)`` and ``(B, classes)`` of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``(B, maps, h, w)``, ``(B, classes)`` and ``(B, 1, H, W)`` of *images*, ``(B, 3, H, W)`` in [0, 1]."""
         features = self.classifier.features(images)
-        return features, self.classifier.judged(features)
+        maps, linear = self.classifier.maps(features), self.classifier.classify
+        odds: Tensor = linear(maps.mean(dim=(2, 3)))
+        return features, odds, cifar.activation(maps, odds, linear.weight, images.shape[2:])
+
+
+class _Kind(NamedTuple):
+    """What classifiers of one kind have in common."""
+
+    outputs: tuple[str, ...]
+    #: Those that nothing is trained against, and what is said of the others.
+    unseen: tuple[str, ...]
+    seen: str
+    limits: str
+    text: str
+
+
+_KINDS = {
+    "classifier": _Kind(
+        outputs=("features", "logits", "cam"),
+        unseen=classifiers.UNSEEN,
+        seen="which attention is trained against",
+        limits="trained on 64×64; it tells how machines see a change, not what is in a photograph",
+        text=_CLASSIFIER,
+    ),
+    "cifar": _Kind(
+        outputs=("logits", "cam"),
+        unseen=cifar.UNSEEN,
+        seen="whose just noticeable difference is asked",
+        limits="trained on half of CIFAR-10, 32×32, in minutes on a processor; it knows ten classes of small pictures",
+        text=_CIFAR,
+    ),
+}
 
 
 def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Graph], zoo.Card]:
@@ -90,15 +131,18 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
     Raises:
         ModelError: *run* has no checkpoint of it.
     """
-    network = CLASSIFIERS[name](int(folder.read_record(run)["recipe"]["classes"]))
+    network = NETWORKS[name](int(folder.read_record(run)["recipe"]["classes"]))
     folder.load_weights(network, folder.learned(run, "network"), run)
-    halved = Halved(Observed(network.eval()))
+    shown = cifar.Attentive(network) if isinstance(network, cifar.Mapped) else Observed(network)
+    halved = Halved(shown.eval())
     right = accuracy(network, pictures)  # of the rounded weights, which are the network's own by now
     low, high = wilson(round(right * len(pictures)), len(pictures))
-    role = "which nothing is trained against" if name in UNSEEN else "which attention is trained against"
+    prefix, _, short = name.partition("-")
+    kind = _KINDS[prefix]
+    role = "which nothing is trained against" if short in kind.unseen else kind.seen
     card = zoo.Card(
         method="machine",
-        paper=str(CLASSIFIERS[name].__doc__).partition("\n")[0] if name != "resnet" else _RESNET,
+        paper=_RESNET if name == "classifier-resnet" else str(NETWORKS[name].__doc__).partition("\n")[0],
         licence="MIT",
         sha256={},
         bytes=0,
@@ -106,13 +150,10 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
         **folder.provenance(run),
         reported={},
         measured={"top1": round(right, 4), "top1_low": round(low, 4), "top1_high": round(high, 4)},
-        limits="trained on 64×64; it tells how machines see a change, not what is in a photograph",
-        text=_CLASSIFIER,
+        limits=kind.limits,
+        text=kind.text,
     )
-    return {"classifier": Graph(halved, {"image": _photograph()}, _FREE, ("features", "logits"))}, card
-
-
-_RESNET = "K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition (CVPR 2016), half as wide."
+    return {"classifier": Graph(halved, {"image": _photograph()}, _FREE, kind.outputs)}, card
 
 
 def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], zoo.Card]:
@@ -156,7 +197,7 @@ def ship(name: str, run: Path, beside: Path, target: Path) -> float:
     Args:
         name: of a classifier, or :data:`PUBLISHED`.
         run: that trained it; of the published attention, the run of ITC.
-        beside: labelled pictures, whose split ``val`` a classifier is judged by; or the run of MFD.
+        beside: labelled pictures, whose split ``val``, of CIFAR ``test``, judges a classifier; or the run of MFD.
         target: folder.
 
     Raises:
@@ -165,22 +206,22 @@ def ship(name: str, run: Path, beside: Path, target: Path) -> float:
     """
     if name == PUBLISHED:
         graphs, card = published(run, beside)
-    elif name in CLASSIFIERS:
-        graphs, card = classifier(name, run, Labelled.of(beside, "val"))
+    elif name in NETWORKS:
+        judged = Cifar.of(beside, "test") if name.startswith("cifar-") else Labelled.of(beside, "val")
+        graphs, card = classifier(name, run, judged)
     else:
-        raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join((*CLASSIFIERS, PUBLISHED))}")
+        raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join((*NETWORKS, PUBLISHED))}")
     return export(graphs, target, card)
 
 
 def main() -> None:
     """Ship what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m underpaint.lab.ship_classifiers", description=__doc__)
-    parser.add_argument("name", choices=(*CLASSIFIERS, PUBLISHED))
+    parser.add_argument("name", choices=(*NETWORKS, PUBLISHED))
     parser.add_argument("run", type=Path)
     parser.add_argument("beside", type=Path, help="labelled pictures to judge a classifier by, or the run of MFD")
     arguments = parser.parse_args()
-    kind = "basn" if arguments.name == PUBLISHED else "classifier"
-    target = Path(zoo.__file__).parent / f"{kind}-{arguments.name}"
+    target = Path(zoo.__file__).parent / arguments.name
     worst = ship(arguments.name, arguments.run, arguments.beside, target)
     print(f"wrote {target.name}; ONNX Runtime is within {worst:.1e} of PyTorch")
 

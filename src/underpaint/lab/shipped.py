@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import onnx
@@ -13,12 +13,17 @@ from torch import nn
 
 from underpaint import zoo
 from underpaint.errors import ModelError
+from underpaint.lab.nets import cifar
 from underpaint.lab.nets.classifiers import CLASSIFIERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from torch import Tensor
 
     from underpaint.lab.nets.classifiers import Classifier
+
+Network = TypeVar("Network", bound=nn.Module)
 
 #: What has weights, by the operator that it becomes, and what they are called.
 _NAMES = {
@@ -32,17 +37,33 @@ _LAYERS = nn.Conv2d, nn.BatchNorm2d, nn.Linear
 def shipped(name: str) -> Classifier:
     """Return the classifier *name* of the zoo, set to evaluate.
 
-    Layers and operators are matched in the order in which they run. A normalisation that the export took into the
-    convolution before it is left with nothing to do but add.
+    Raises:
+        ModelError: the zoo has no such classifier, or its graph is of another network.
+    """
+    return _filled("classifier", name, CLASSIFIERS)
+
+
+def shipped_cifar(name: str) -> cifar.Mapped:
+    """Return the zoo's classifier *name* of CIFAR-10, set to evaluate.
 
     Raises:
         ModelError: the zoo has no such classifier, or its graph is of another network.
     """
-    zoo.load(f"classifier-{name}")  # refuses a graph whose bytes are not those of its card
-    graph = onnx.load(Path(zoo.__file__).parent / f"classifier-{name}" / "classifier.onnx").graph
+    return _filled("cifar", name, cifar.NETWORKS)
+
+
+def _filled(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]) -> Network:
+    """Build the network *name* with the weights of its graph.
+
+    Layers and operators are matched in the order in which they run. A normalisation that the export took into the
+    convolution before it is left with nothing to do but add.
+    """
+    zoo.load(f"{kind}-{name}")  # refuses a graph whose bytes are not those of its card
+    graph = onnx.load(Path(zoo.__file__).parent / f"{kind}-{name}" / "classifier.onnx").graph
     stored = {each.name: torch.from_numpy(numpy_helper.to_array(each).astype(np.float32)) for each in graph.initializer}
     stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast"}
-    network = CLASSIFIERS[name](len(stored[graph.node[-1].input[-1]])).eval()
+    linear = [node for node in graph.node if node.op_type == "Gemm"][-1]
+    network = builders[name](len(stored[linear.input[-1]])).eval()
     layers = iter(_in_order(network))
     try:
         for node in graph.node:
@@ -53,7 +74,7 @@ def shipped(name: str) -> Classifier:
                 if node.op_type == "Conv" and len(weights) == 2 and layer.bias is None:
                     _only_add(next(layers), weights[1])
     except (StopIteration, RuntimeError) as error:
-        raise ModelError(f"the graph of classifier-{name} is of another network") from error
+        raise ModelError(f"the graph of {kind}-{name} is of another network") from error
     return network
 
 
@@ -63,7 +84,7 @@ def _only_add(layer: nn.Module, bias: Tensor) -> None:
     layer.load_state_dict({"bias": bias, "running_var": no_spread}, strict=False)
 
 
-def _in_order(network: Classifier) -> list[nn.Module]:
+def _in_order(network: nn.Module) -> list[nn.Module]:
     """The layers of *network* that have weights, as they run."""
     ran: list[nn.Module] = []
     hooks = [

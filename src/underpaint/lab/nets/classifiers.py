@@ -76,8 +76,13 @@ class Stack(nn.Module):
 
     def judged(self, features: Tensor) -> Tensor:
         """The log-odds of what :meth:`features` returned."""
-        odds: Tensor = self.classify(self.late(features).mean(dim=(2, 3)))
+        odds: Tensor = self.classify(self.maps(features).mean(dim=(2, 3)))
         return odds
+
+    def maps(self, features: Tensor) -> Tensor:
+        """The last maps, of what :meth:`features` returned."""
+        found: Tensor = self.late(features)
+        return found
 
 
 def mobile(classes: int) -> Stack:

@@ -93,8 +93,18 @@ class ResNet18(Trunk):
 
     def judged(self, features: Tensor) -> Tensor:
         """The log-odds of what :meth:`features` returned."""
-        odds: Tensor = self.fc(self.layer4(self.layer3(features)).mean(dim=(2, 3)))
+        odds: Tensor = self.fc(self.maps(features).mean(dim=(2, 3)))
         return odds
+
+    def maps(self, features: Tensor) -> Tensor:
+        """The last maps, of what :meth:`features` returned."""
+        found: Tensor = self.layer4(self.layer3(features))
+        return found
+
+    @property
+    def classify(self) -> nn.Linear:
+        """What classifies the maps' means."""
+        return self.fc
 
 
 def _layer(inputs: int, outputs: int, stride: int) -> nn.Sequential:

@@ -1,0 +1,86 @@
+"""What a few steps of descent add to the generator of machines' just noticeable difference: rows of the table `dmvjnd`.
+
+``python -m underpaint.lab.refinement CIFAR10`` changes pictures of the test split to the paper's PSNR and to 14 and
+20 dB, and refines those of which a classifier has changed its mind. Descent needs gradients, which only the lab has.
+Classifiers that the generator was not trained against judge too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from underpaint import machine, zoo
+from underpaint.bench import dmvjnd as bench
+from underpaint.bench.agreed import DMVJND, PANEL, UNSEEN, Agreement, Agreements
+from underpaint.bench.source import Source
+from underpaint.lab.papers.dmvjnd import members, refined
+from underpaint.lab.shipped import shipped_cifar
+from underpaint.methods import dmvjnd
+
+if TYPE_CHECKING:
+    from underpaint.lab.nets.dmvjnd import Panel
+    from underpaint.types import Image
+
+#: Steps that are tried, and test pictures that are asked.
+STEPS, COUNT = (1, 2, 5), 1000
+_MODEL = "dmvjnd-cifar"
+
+
+def measure(file: Path, count: int = COUNT) -> list[Agreement]:
+    """Rows for each level and number of steps, of *count* pictures of a mosaic.
+
+    Raises:
+        UsageError: there is no such mosaic.
+        ModelError: a network is missing.
+    """
+    panel = members(dmvjnd.PANELS[_MODEL])
+    judges = [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in zoo.names()]
+    networks = {name: shipped_cifar(name) for name in judges}
+    pictures = bench.tiles(file, count)
+    rows = []
+    for level in bench.LEVELS:
+        for steps in STEPS:
+            kept, error = dict.fromkeys(judges, 0), 0.0
+            for start in range(0, len(pictures), bench.AT_ONCE):
+                before = _tensor(pictures[start : start + bench.AT_ONCE])
+                after = _refined(panel, pictures[start : start + bench.AT_ONCE], level, steps)
+                error += float((255 * (after - before)).double().square().sum())
+                with torch.inference_mode():
+                    for name, network in networks.items():
+                        kept[name] += int((network(before).argmax(dim=1) == network(after).argmax(dim=1)).sum())
+            psnr = bench.decibels(error / pictures.size)
+            change = f"{steps} step{'s' * (steps > 1)} of refinement"
+            rows.append(Agreement("test", change, level, len(pictures), kept, psnr))
+    return rows
+
+
+def _refined(panel: Panel, pictures: Image, level: float, steps: int) -> torch.Tensor:
+    """*pictures*, ``(N, H, W, 3)``, changed by the shipped generator and refined, ``(N, 3, H, W)`` in [0, 1]."""
+    changed = pictures + bench.change(_MODEL, level, pictures)
+    return refined(panel, _tensor(pictures), _tensor(changed.astype(np.uint8)), level, steps)
+
+
+def _tensor(pictures: Image) -> torch.Tensor:
+    return torch.from_numpy(machine.planes(pictures))
+
+
+def main() -> None:
+    """Measure on the mosaics of a folder, and write the result."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.refinement", description=__doc__)
+    parser.add_argument("images", type=Path, help="folder with CIFAR-10's test.webp")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    arguments = parser.parse_args()
+    file = arguments.images / "test.webp"
+    source = Source.of(DMVJND, "refined", arguments.images, [file], 0)
+    command = f"python -m underpaint.lab.refinement {arguments.images.name}"
+    here = Source.here(command, 0, source.data, source.pictures, source.sha256)
+    print(Agreements(DMVJND, "refined", here, tuple(measure(file))).write(arguments.results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """How often the network of ``zoo/detector`` is right, beside statistics, about covers that it was not trained on.
 
 ``python -m underpaint.lab.judge_detector clean train.zip`` prints what the score of clean covers exceeds in one of a
-hundred, of those that :mod:`underpaint.lab.pairs` holds out: the detector's threshold follows from it.
+hundred, of those that :mod:`underpaint.lab.pairs` holds out.
 ``… pairs val.zip kodak/`` prints how well each detector tells containers from covers.
 """
 
@@ -104,11 +104,16 @@ def lines(name: str, pixels: int, rows: Sequence[Row]) -> list[str]:
         cells = []
         for detector in ASKED:
             covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
-            seen = np.mean(np.array(containers) > limits[detector])
-            cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen:.2f}")
+            seen = _above(containers, limits[detector])
+            cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen}")
         found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
-    false = [np.mean([(row[0] or {})[detector] > limits[detector] for row in rows]) for detector in ASKED]
-    return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share:.3f}' for share in false)} |"]
+    false = [_above([(row[0] or {})[detector] for row in rows], limits[detector]) for detector in ASKED]
+    return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share}' for share in false)} |"]
+
+
+def _above(scores: Sequence[float], limit: float | None) -> str:
+    """The share of *scores* above a *limit*; a dash where there is none."""
+    return "–" if limit is None else f"{np.mean(np.array(scores) > limit):.2f}"
 
 
 def main() -> None:

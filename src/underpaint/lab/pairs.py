@@ -125,7 +125,8 @@ def _as_luma_and_chroma(cover: NDArray[np.float64], *, halved: bool) -> NDArray[
             small = chroma.resize((chroma.width // 2, chroma.height // 2), PIL.Image.Resampling.BOX)
             rounded = PIL.Image.fromarray(np.rint(np.asarray(small)))
             planes[..., plane] = np.rint(np.asarray(rounded.resize(chroma.size, PIL.Image.Resampling.BILINEAR)))
-    return planes @ np.linalg.inv(_TO_LUMA).T
+    back: NDArray[np.float64] = planes @ np.linalg.inv(_TO_LUMA).T
+    return back
 
 
 def _blurred(planes: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:

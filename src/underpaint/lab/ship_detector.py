@@ -48,7 +48,7 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], z
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="trained on pictures of 128×128; knows the kinds of containers that it was shown, and few others",
+        limits="takes the grain of other sources for a message: that of every clean Kodak crop",
         text=_TEXT,
     )
     return {"detector": Graph(network.eval(), {"image": _photograph()}, _FREE, ("odds",))}, card

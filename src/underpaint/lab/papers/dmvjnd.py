@@ -134,7 +134,20 @@ class OursRecipe(PanelRecipe):
             raise UsageError(f"asked must be 1–{len(self.classifiers)}, not {self.asked}")
 
 
-class Published(nn.Module):
+class Taught(nn.Module):
+    """What is taught by a panel of frozen classifiers: that of *recipe*, out of the zoo, unless *panel* is given."""
+
+    def __init__(self, recipe: PanelRecipe, panel: Panel | None) -> None:
+        super().__init__()
+        self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
+
+    @property
+    def panel(self) -> Panel:
+        """Its classifiers."""
+        return self._panel[0]
+
+
+class Published(Taught):
     """The paper's network and losses.
 
     Args:
@@ -146,15 +159,9 @@ class Published(nn.Module):
     """
 
     def __init__(self, recipe: PublishedRecipe, panel: Panel | None = None) -> None:
-        super().__init__()
+        super().__init__(recipe, panel)
         self.recipe = recipe
         self.network = EncoderDecoder(recipe.width)
-        self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
-
-    @property
-    def panel(self) -> Panel:
-        """Its classifiers."""
-        return self._panel[0]
 
     def change(self, images: Tensor) -> Tensor:
         """The change e of *images*, ``(B, 3, H, W)`` in [0, 1]; it is in [-1, 1], in units of half the full scale."""
@@ -200,7 +207,7 @@ def place(change: Tensor, attention: Tensor, temperature: float, *, absolute: bo
     return (weights * size).sum(dim=1).mean()
 
 
-class Ours(nn.Module):
+class Ours(Taught):
     """Our generator, and how it is taught to keep answers.
 
     Args:
@@ -212,19 +219,13 @@ class Ours(nn.Module):
     """
 
     def __init__(self, recipe: OursRecipe, panel: Panel | None = None) -> None:
-        super().__init__()
+        super().__init__(recipe, panel)
         self.recipe = recipe
-        self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
         self.generator = Generator(self.panel.answers)
         # In this order of the numbers in memory, layers are a quarter faster on a processor.
         for weight in (*self.generator.parameters(), *self.panel.parameters()):
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-    @property
-    def panel(self) -> Panel:
-        """Its classifiers."""
-        return self._panel[0]
 
     def changed(self, images: Tensor, psnr: float) -> Tensor:
         """*images*, ``(B, 3, H, W)`` in [0, 1], each as far as *psnr* dB leaves it; whole levels of 8 bits."""

@@ -63,7 +63,7 @@ class Head:
 
     @property
     def change(self) -> float:
-        """The sum of squared changes to expect: of a coded one as measured, 0.16 to 0.25 for a bit."""
+        """The sum of squared changes to expect: of a coded one as measured, mostly 0.16 to 0.25 for a bit."""
         return self.bits * (0.2 if self.coded else embed.squared_change(1))
 
     def places(self, size: int) -> NDArray[np.intp]:

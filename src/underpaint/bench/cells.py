@@ -38,8 +38,9 @@ _READ_AS = {
     "value's cost; the bound is what the best of all codes pays. Speed is that of embedding with all cores, everything "
     "included but the costs: the median of three runs.",
     CODING: f"All bytes of all files. Prepared are pictures within their JND of {PSNR:g} dB, at the same quality; "
-    "lower quality is the lowest at which no judge in the loop minds what it did not mind at the quality named; both is "
-    f"what `jnd --compress` writes. In the loop are {', '.join(PANEL)}; the others only judge. Labels kept, in %, are those before compression.",
+    "lower quality is the lowest at which no judge in the loop minds what it did not mind at the quality named; both "
+    f"is what `jnd --compress` writes. In the loop are {', '.join(PANEL)}; the others only judge. Labels kept, "
+    "in %, are those before compression.",
     "speed": "Whole processes, one at a time, with a passphrase: median time of three runs, most memory of any.",
 }
 

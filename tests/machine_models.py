@@ -29,10 +29,11 @@ class Classifier:
 
 
 class Generator:
-    """Brightens, more so where pixels are bright, and says how large the pictures were."""
+    """Brightens by its first way, more where pixels are bright, darkens by its second; says how large pictures were."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
+        self.inputs = {"way": ("n", 2)}
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         image = inputs["image"]
@@ -42,7 +43,9 @@ class Generator:
         assert all(array.dtype == np.float32 for array in inputs.values())
         assert not any(side % 4 for side in image.shape[2:])
         self.asked.append(image.shape)
-        return {"direction": np.float32(0.5) + image + inputs["attention"]}
+        sign = (inputs["way"] @ np.array([1, -1], np.float32)).reshape(-1, 1, 1, 1)
+        promises = np.tile(np.array([2, 1], np.float32), (len(image), 1))
+        return {"direction": sign * (np.float32(0.5) + image + inputs["attention"]), "promises": promises}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from underpaint.bench.agreed import PANEL, UNSEEN, Agreement, Agreements, Stated
 from underpaint.bench.changes import by_change
 from underpaint.bench.compare import side_by_side
 from underpaint.bench.result import read
+from underpaint.bench.sheet import sheet
 from underpaint.bench.source import Citation, Source
 from underpaint.errors import UsageError
 
@@ -31,12 +32,20 @@ class Classifier:
 
 
 class Generator:
-    """Away from mid-grey, as published by a tenth, or in that direction."""
+    """Away from mid-grey, as published by a tenth, or in that direction; the other way is towards it, and beyond."""
+
+    promises = (2, 1)
+
+    def __init__(self) -> None:
+        self.inputs = {"way": ("n", 2)}
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         sign = np.sign(inputs["image"].mean(axis=(1, 2, 3), keepdims=True) - 0.5)
-        way = np.broadcast_to(sign, inputs["image"].shape).astype(np.float32)
-        return {"direction": way} if "level" in inputs else {"change": way / 10}
+        away = np.broadcast_to(sign, inputs["image"].shape).astype(np.float32)
+        if "level" not in inputs:
+            return {"change": away / 10}
+        way = (inputs["way"] @ np.array([1, -1], np.float32)).reshape(-1, 1, 1, 1)
+        return {"direction": way * away, "promises": np.tile(np.array(self.promises, np.float32), (len(away), 1))}
 
 
 @pytest.fixture
@@ -76,6 +85,25 @@ def test_labels_are_counted(mosaics: Path, tmp_path: Path) -> None:
     assert tried["random signs"].psnr == pytest.approx(20, abs=0.2)
     assert [row.change for row in found.rows if row.split == "train"] == ["change", "white noise"]
     assert read(found.write(tmp_path)) == found
+
+
+def test_the_panel_chooses_what_the_network_would_not(mosaics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Generator, "promises", (1, 2))
+    pictures = dmvjnd.tiles(mosaics / "test.webp", 5)
+    light = [(pictures + dmvjnd.change(way, 9.56, pictures)).mean(axis=(1, 2, 3)) > 127.5 for way in ("ours", "chosen")]
+    before = pictures.mean(axis=(1, 2, 3)) > 127.5
+    assert (light[0] != before).all()
+    assert (light[1] == before).all()
+
+
+def test_a_sheet_has_a_row_for_each_picture(mosaics: Path) -> None:
+    pictures = dmvjnd.tiles(mosaics / "test.webp", 5)
+    drawn = sheet(pictures)
+    assert drawn.shape == (5 * 34 * 3, 8 * 34 * 3, 3)
+    assert np.array_equal(drawn[:96:3, :96:3], pictures[0])
+    change = drawn[: 32 * 3, 2 * 34 * 3 : (2 * 34 + 32) * 3].astype(float)
+    assert abs(change - 128).mean() > 20
+    assert sheet(pictures, "published").shape[1] == 4 * 34 * 3
 
 
 def test_what_is_published_has_its_own_strength(mosaics: Path) -> None:

@@ -59,14 +59,22 @@ def test_what_leads_out_of_eight_bits_leads_nowhere(generator: Generator) -> Non
     assert not found.change.any()
 
 
-def test_judges_have_the_last_word(generator: Generator) -> None:
-    picture = noise(64, 64, 60, 120)  # brightening by 25 levels takes it beyond the border at 0.4
+def test_judges_choose_the_way(generator: Generator) -> None:
+    picture = noise(64, 64, 60, 120)  # 25 levels up take it beyond the border at 0.4; down is none
     free, held = dmvjnd.jnd(picture, 20, judges={}), dmvjnd.jnd(picture, 20)
+    assert free.change.mean() > 0 > held.change.mean()
+    assert held.psnr == pytest.approx(20, abs=0.1)
+
+
+def test_judges_have_the_last_word(generator: Generator) -> None:
+    picture = noise(64, 64, 85, 115)  # 25 levels up take it beyond the border at 0.4, and so they do down
+    judges: dict[str, machine.Judge] = machine.judges() | {"dark": lambda seen: int(seen.mean() < 80)}
+    free, held = dmvjnd.jnd(picture, 20, judges={}), dmvjnd.jnd(picture, 20, judges=judges)
     assert free.psnr == pytest.approx(20, abs=0.1)
     assert held.psnr > 21
-    for judge in machine.judges().values():
+    for judge in judges.values():
         assert judge(picture) == judge(held.applied(picture))
-    assert machine.judges()["mobile"](picture) != machine.judges()["mobile"](free.applied(picture))
+    assert judges["mobile"](picture) != judges["mobile"](free.applied(picture))
     stubborn = dmvjnd.jnd(picture, 20, judges={"me": lambda seen: int(not np.array_equal(seen, picture))})
     assert stubborn.psnr == math.inf, "nothing may change"
     assert not stubborn.change.any()
@@ -100,7 +108,7 @@ def test_tiles_make_no_difference(generator: Generator, size: tuple[int, int], m
 
 def test_a_large_picture_is_seen_in_small_parts(generator: Generator) -> None:
     dmvjnd.jnd(noise(1100, 1500), 20, judges={})
-    assert len(generator.asked) == 9
+    assert len(generator.asked) == 9 + 2, "once for the promises and once for the way, of the reduced picture"
     assert max(height * width for *_, height, width in generator.asked) <= 576**2
 
 
@@ -113,6 +121,7 @@ def test_shipped_generators_need_no_more_overlap_than_they_get(model: str) -> No
         "attention": rng.random((1, 1, 96, 96), np.float32),
         "answers": rng.standard_normal((1, int(graph.inputs["answers"][1] or 0)), np.float32),
         "level": np.full((1, 1), 20, np.float32),
+        "way": np.eye(dmvjnd.ways(model), dtype=np.float32)[3:4],
     }
     before = graph.run(inputs)["direction"]
     inputs["image"][:, :, :, :16] = 0.5

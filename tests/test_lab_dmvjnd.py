@@ -92,17 +92,33 @@ def test_ours_takes_any_size_and_listens() -> None:
     torch.manual_seed(0)
     network = Generator(8).eval()
     images, attention, answers = torch.rand(2, 3, 36, 48), torch.rand(2, 1, 36, 48), torch.randn(2, 8)
-    levels = torch.full((2, 1), 10.0)
+    levels, first, second = torch.full((2, 1), 10.0), *torch.eye(8)[:2, None].expand(2, 2, 8)
     with torch.inference_mode():
-        direction = network(images, attention, answers, levels)
+        direction, promises = network(images, attention, answers, levels, first)
         assert direction.shape == images.shape
+        assert promises.shape == (2, 8)
         others = [
-            network(1 - images, attention, answers, levels),
-            network(images, 1 - attention, answers, levels),
-            network(images, attention, -answers, levels),
-            network(images, attention, answers, 2 * levels),
+            network(1 - images, attention, answers, levels, first)[0],
+            network(images, 1 - attention, answers, levels, first)[0],
+            network(images, attention, -answers, levels, first)[0],
+            network(images, attention, answers, 2 * levels, first)[0],
         ]
+        down, same = network(images, attention, answers, levels, second)
     assert all((direction - other).abs().max() > 1e-4 for other in others)
+    assert down.mean() < 0 < direction.mean(), "each begins another way"
+    assert torch.equal(promises, same), "what is promised is known before a way is taken"
+
+
+def test_ways_that_promise_more_are_taken_more_often() -> None:
+    model = Ours(OURS, panel())
+    torch.manual_seed(0)
+    promises = torch.zeros(4000, 8)
+    promises[:, 3] = 1
+    taken = model._way(promises).mean(dim=0)
+    assert taken.sum() == pytest.approx(1)
+    wanted = 0.9 * math.exp(2) / (math.exp(2) + 7) + 0.1 / 8
+    assert taken[3] == pytest.approx(wanted, abs=0.03)
+    assert taken.min() > 0.04
 
 
 def test_a_panel_is_its_members() -> None:
@@ -310,6 +326,7 @@ def test_refinement_brings_labels_back() -> None:
         (OURS, {"lowest_psnr": 30.0}),
         (OURS, {"scaled": 0.6, "scattered": 0.6}),
         (OURS, {"asked": 5}),
+        (OURS, {"explored": 1.1}),
     ],
 )
 def test_recipes_are_checked(kind: PublishedRecipe | OursRecipe, changes: dict[str, Any]) -> None:

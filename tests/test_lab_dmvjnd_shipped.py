@@ -48,10 +48,12 @@ def run(folder: Path, kind: type[Ours] | type[Published]) -> Path:
 def test_our_generator_is_shipped(name: str, tmp_path: Path) -> None:
     graphs, card = ship.MODELS[name](run(tmp_path, Ours), {})
     ((key, graph),) = graphs.items()
-    assert (key, graph.outputs) == ("generator", ("direction",))
+    assert (key, graph.outputs) == ("generator", ("direction", "promises"))
     assert isinstance(graph.module, Generator)
     with torch.inference_mode():
-        assert graph.module.eval()(*graph.inputs.values()).shape == graph.inputs["image"].shape
+        direction, promises = graph.module.eval()(*graph.inputs.values())
+    assert direction.shape == graph.inputs["image"].shape
+    assert promises.shape == graph.inputs["way"].shape
     assert card.method == name
     assert "steps=1" in card.recipe
     assert card.reported.get("rca_test") == (0.9218 if name == "dmvjnd-cifar" else None), "the paper knows CIFAR-10"

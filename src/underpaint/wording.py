@@ -52,15 +52,13 @@ def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
     if all(finding.score is None for finding in findings.values()):
         yield f"{picture}: no detector can judge it"
         return
-    judging = [each for each in findings.values() if each.score is not None and each.threshold is not None]
-    alarmed = sum(finding.suspicious for finding in judging)
-    yield f"{picture}: " + (f"suspicious to {alarmed} of {len(judging)} detectors" if alarmed else "nothing suspicious")
+    judging = sum(finding.score is not None for finding in findings.values())
+    alarmed = sum(finding.suspicious for finding in findings.values())
+    yield f"{picture}: " + (f"suspicious to {alarmed} of {judging} detectors" if alarmed else "nothing suspicious")
     for name, finding in findings.items():
         score = "none" if finding.score is None else f"{finding.score:.3f}"
         mark = "suspicious" if finding.suspicious else ""
-        clean = "an opinion, without a verdict"
-        if finding.threshold is not None:
-            clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
+        clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
         yield f"  {name:14} {score:5}  {mark:10}  {clean}; {finding.meaning}"
 
 

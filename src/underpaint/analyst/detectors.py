@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 
 #: The sides of the pictures that thresholds were chosen by.
 _SIDE, _SMALL_SIDE = 256, 128
+#: No threshold is above it.
+_HIGHEST = 0.99
 
 
 @dataclass(frozen=True)
 class Detector:
     """A detector: what is known of it."""
 
-    #: Scores above it, 0–1, are suspicious in pictures of 256×256 pixels and more. None: it has an opinion, no verdict.
-    threshold: float | None
-    #: The share of clean pictures that are so, 0–1, in that of all four sets that has most of them; None without any.
-    false_alarms: float | None
+    #: Scores above it, 0–1, are suspicious in pictures of 256×256 pixels and more.
+    threshold: float
+    #: The share of clean pictures that are so, 0–1, in that of all sets that has most of them.
+    false_alarms: float
     #: What it looks at.
     meaning: str
     #: The fewest pixels it can judge.
     smallest: int = _SMALL_SIDE**2
 
-    def threshold_at(self, pixels: int) -> float | None:
+    def threshold_at(self, pixels: int) -> float:
         """The threshold for a picture of so many *pixels*: in small ones an estimate varies as 1 / √pixels."""
-        return self.threshold and self.threshold * max(1.0, _SIDE / math.sqrt(pixels))
+        return min(self.threshold * max(1.0, _SIDE / math.sqrt(pixels)), _HIGHEST)
 
 
 #: What a score says, and what none can.
 BLIND = """\
 A score is the share of values, 0 to 1, that seem to carry a bit in place of their
 lowest. That of the network is none: it says how sure it is that something is hidden.
-It alone was shown changes of ±1, as of lsb and basn-stc, and takes grain for them.
+It alone was shown changes of ±1, as of lsb and basn-stc.
 Nothing suspicious does not mean that nothing is hidden."""
 
 DETECTORS: dict[str, Detector] = {
@@ -53,7 +55,7 @@ DETECTORS: dict[str, Detector] = {
     "rs": Detector(0.16, 0.007, "how rough small squares are"),
     "stegexpose": Detector(0.22, 0.01, "the mean of the four above"),
     "weighted-stego": Detector(0.07, 0.008, "values beside what their neighbours foretell"),
-    "network": Detector(None, None, "what it was shown of covers and containers"),
+    "network": Detector(0.95, 0.007, "what it was shown of covers and containers"),
 }
 
 

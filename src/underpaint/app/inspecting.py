@@ -25,10 +25,10 @@ class Finding:
     score: float | None
     #: The score exceeds the threshold.
     suspicious: bool
-    #: For a picture of this size, 0 or more; None of a detector that has an opinion, but gives no verdict.
-    threshold: float | None
-    #: The share of clean pictures that are suspicious too, 0–1; None where none can be.
-    false_alarms: float | None
+    #: For a picture of this size, 0 or more.
+    threshold: float
+    #: The share of clean pictures that are suspicious too, 0–1.
+    false_alarms: float
     #: What the detector looks at.
     meaning: str
 
@@ -104,6 +104,6 @@ def _findings(scores: Mapping[str, float | None], pixels: int) -> dict[str, Find
     for name, score in scores.items():
         by = detectors.DETECTORS[name]
         threshold = by.threshold_at(pixels)
-        suspicious = score is not None and threshold is not None and score > threshold
+        suspicious = score is not None and score > threshold
         found[name] = Finding(score, suspicious, threshold, by.false_alarms, by.meaning)
     return found

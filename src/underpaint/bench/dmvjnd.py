@@ -40,7 +40,7 @@ COUNTS: dict[Split, int] = {"train": 1000, "test": 2000}
 LEVELS = (9.56, 14.0, 20.0)
 CURVE = (9.56, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0, 24.0, 30.0)
 #: Ways to change pictures, by the model that does it.
-WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar"}
+WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar", "chosen": "dmvjnd-cifar"}
 
 
 def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
@@ -130,7 +130,7 @@ class Outcome:
 def measure(task: Task) -> dict[str, Outcome]:
     """What every trial of a task came to, by its name."""
     pictures = tiles(task.file, COUNTS[task.split])[task.start : task.start + AT_ONCE]
-    changed = change(WAYS[task.way], task.level, pictures)
+    changed = change(task.way, task.level, pictures)
     graphs = {name: zoo.load(f"cifar-{name}").graphs["classifier"] for name in _judges()}
     asked = {
         name: graph.run({"image": machine.planes(pictures)})["logits"].argmax(axis=1) for name, graph in graphs.items()
@@ -162,23 +162,36 @@ def _plan(way: str, split: Split) -> list[tuple[float | None, tuple[str, ...]]]:
     return [(level, everything if level in LEVELS else ("change",)) for level in CURVE]
 
 
-def change(model: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The change of *pictures*, ``(N, H, W, 3)``, by a model of :data:`WAYS`, in levels and of that shape.
+def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The change of *pictures*, ``(N, H, W, 3)``, by one of :data:`WAYS`, in levels and of that shape.
 
     Args:
-        model: of the zoo.
+        way: ``ours`` takes what its network expects most of; ``chosen`` tries all, and asks the panel.
         level: PSNR in dB that is to be left; None for a model that has a strength of its own, and returns a change.
         pictures: to be changed.
     """
+    model, count = WAYS[way], len(pictures)
     answers, attention = dmvjnd.look(pictures, WAYS["ours"])
-    graph = zoo.load(model).graphs["generator"]
-    inputs = {"image": machine.planes(pictures), "attention": attention}
     if level is None:
-        return 255 * graph.run(inputs)["change"].transpose(0, 2, 3, 1)
-    levels = np.full((len(pictures), 1), level, np.float32)
-    directions = graph.run(inputs | {"answers": answers, "level": levels})["direction"].transpose(0, 2, 3, 1)
-    moved = [dmvjnd.moved(*each, level) for each in zip(pictures, directions, strict=True)]
-    return np.stack(moved).astype(np.float32) - pictures
+        inputs = {"image": machine.planes(pictures), "attention": attention}
+        return 255 * zoo.load(model).graphs["generator"].run(inputs)["change"].transpose(0, 2, 3, 1)
+    promised = dmvjnd.promises(pictures, answers, attention, level, model)
+    order = np.argsort(-promised, axis=1)
+    best, most = np.empty(pictures.shape, np.float32), np.full(count, -1)
+    for rank in range(order.shape[1] if way == "chosen" else 1):
+        directions = dmvjnd.directions(pictures, answers, attention, level, order[:, rank], model)
+        moved = np.stack([dmvjnd.moved(*each, level) for each in zip(pictures, directions, strict=True)])
+        kept = _kept(answers, dmvjnd.look(moved, model)[0], len(dmvjnd.PANELS[model])) if way == "chosen" else most + 1
+        better = kept > most
+        best[better], most[better] = moved[better].astype(np.float32) - pictures[better], kept[better]
+    return best
+
+
+def _kept(before: NDArray[np.float32], after: NDArray[np.float32], members: int) -> NDArray[np.int64]:
+    """How many members of a panel keep their answer of each picture, ``(N,)``, from all their log-odds."""
+    answers = [odds.reshape(len(odds), members, -1).argmax(axis=2) for odds in (before, after)]
+    kept: NDArray[np.int64] = (answers[0] == answers[1]).sum(axis=1)
+    return kept
 
 
 def _together(split: Split, level: float | None, trial: str, parts: list[Outcome]) -> Agreement:

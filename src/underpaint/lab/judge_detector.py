@@ -2,7 +2,8 @@
 
 ``python -m underpaint.lab.judge_detector clean train.zip`` prints what the score of clean covers exceeds in one of a
 hundred, of those that :mod:`underpaint.lab.pairs` holds out.
-``… pairs val.zip kodak/`` prints how well each detector tells containers from covers.
+``… pairs val.zip kodak/`` prints how well each detector tells containers from covers; ``--run runs/steganalysis-ye``
+asks a network too that is not shipped.
 """
 
 from __future__ import annotations
@@ -10,26 +11,35 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from underpaint.analyst.detectors import DETECTORS
 from underpaint.analyst.networks import learned
 from underpaint.analyst.statistics import stegexpose, weighted_stego
 from underpaint.bench.pictures import crops, spread
 from underpaint.errors import UnderpaintError
+from underpaint.lab import run as folder
 from underpaint.lab.data import Photographs
+from underpaint.lab.nets.steganalysers import STEGANALYSERS
 from underpaint.lab.pairs import HELD_OUT, contained, developed, halved
 from underpaint.methods import METHODS
 from underpaint.metrics import auc, p_e
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from torch import nn
 
     from underpaint.types import Image
+
+    #: From a picture to a score; None where it has none.
+    Detector = Callable[[Image], float | None]
 
     #: The scores of one cover and of its containers, by kind, each by its detector; None where nothing fits.
     Row = list[dict[str, float] | None]
@@ -46,8 +56,8 @@ CASES: dict[str, tuple[str, float]] = {
     "robust": ("robust", 0),
     "stdm": ("stdm", 0),
 }
-#: What is asked, of one picture.
-ASKED: dict[str, Callable[[Image], float | None]] = {
+#: What is asked of one picture, beside networks of runs.
+ASKED: dict[str, Detector] = {
     "network": learned,
     "weighted-stego": weighted_stego,
     "stegexpose": lambda picture: stegexpose(picture).mean,
@@ -70,24 +80,40 @@ def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     }
 
 
-def judged(task: tuple[Image, int]) -> Row:
-    """What each of :data:`ASKED` says of a cover, and of a container of it for each of :data:`CASES`, by a seed."""
+def judged(task: tuple[Image, int], asked: Mapping[str, Detector] = ASKED) -> Row:
+    """What each of *asked* says of a cover, and of a container of it for each of :data:`CASES`, by a seed."""
     cover, seed = np.ascontiguousarray(task[0]), task[1]
-    return [_asked(cover), *(_of(cover, case, seed) for case in CASES)]
+    seen = [cover, *(_container(cover, case, seed) for case in CASES)]
+    return [None if each is None else {name: ask(each) or 0.0 for name, ask in asked.items()} for each in seen]
 
 
-def _of(cover: Image, case: str, seed: int) -> dict[str, float] | None:
+def _container(cover: Image, case: str, seed: int) -> Image | None:
     kind, rate = CASES[case]
     try:
         if rate:
-            return _asked(contained(cover, kind, rate, seed))
-        return _asked(METHODS[kind].hide(cover, _MESSAGE, None, psnr=None, survive=None))
+            return contained(cover, kind, rate, seed)
+        return METHODS[kind].hide(cover, _MESSAGE, None, psnr=None, survive=None)
     except UnderpaintError:
         return None
 
 
-def _asked(picture: Image) -> dict[str, float]:
-    return {name: ask(picture) or 0.0 for name, ask in ASKED.items()}
+def trained(picture: Image, run: Path) -> float:
+    """The log-odds that *picture* is a container, by the network that *run* trains.
+
+    Raises:
+        ModelError: *run* has no checkpoint of one.
+    """
+    with torch.inference_mode():
+        planes = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32))
+        return float(_loaded(run)(planes)[0])
+
+
+@cache
+def _loaded(run: Path) -> nn.Module:
+    torch.set_num_threads(1)
+    network = STEGANALYSERS[folder.read_record(run)["recipe"]["network"]]()
+    folder.load_weights(network, folder.learned(run, "network"), run)
+    return network.eval()
 
 
 def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -95,19 +121,19 @@ def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64
     return np.array([learned(np.ascontiguousarray(cover)) for cover in covers])
 
 
-def lines(name: str, pixels: int, rows: Sequence[Row]) -> list[str]:
+def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = ASKED) -> list[str]:
     """Rows of a table of one set, of so many *pixels* each: area, best accuracy, share found at the threshold."""
-    limits = {detector: DETECTORS[detector].threshold_at(pixels) for detector in ASKED}
+    limits = {each: DETECTORS[each].threshold_at(pixels) if each in DETECTORS else None for each in asked}
     found = []
     for number, case in enumerate(CASES, start=1):
         pairs = [(row[0], row[number]) for row in rows if row[0] and row[number]]
         cells = []
-        for detector in ASKED:
+        for detector in limits:
             covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
             seen = _above(containers, limits[detector])
             cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen}")
         found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
-    false = [_above([(row[0] or {})[detector] for row in rows], limits[detector]) for detector in ASKED]
+    false = [_above([(row[0] or {})[detector] for row in rows], limits[detector]) for detector in limits]
     return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share}' for share in false)} |"]
 
 
@@ -123,12 +149,14 @@ def main() -> None:
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--count", type=int, help="covers of each set; more are evenly thinned out")
     parser.add_argument("--jobs", type=int, help="processes; by default one per core")
+    parser.add_argument("--run", type=Path, action="append", default=[], help="of a network to be asked too")
     parser.add_argument("--scores", type=Path, help="a file for all scores, JSON")
     arguments = parser.parse_args()
     os.environ.setdefault("UNDERPAINT_THREADS", "1")  # each process has a core
     scores: dict[str, list[Row]] = {}
+    asked = ASKED | {run.name: partial(trained, run=run) for run in arguments.run}
     if arguments.what == "pairs":
-        print(f"| covers | container | pairs | {' | '.join(ASKED)} |\n|---|---|---:|{'---:|' * len(ASKED)}")
+        print(f"| covers | container | pairs | {' | '.join(asked)} |\n|---|---|---:|{'---:|' * len(asked)}")
     for path in arguments.photographs:
         held_out = arguments.what == "clean"
         photographs = Photographs.open(path, split="held-out" if held_out else None, share=HELD_OUT)
@@ -139,8 +167,10 @@ def main() -> None:
                 found = clean(chosen)
                 print(f"{name}: of {count} one in a hundred is above {np.quantile(found, 0.99):.4f}", flush=True)
                 continue
-            scores[name] = spread(judged, list(zip(chosen, range(count), strict=True)), arguments.jobs)
-            print("\n".join(lines(name, chosen[0].size // 3, scores[name])), flush=True)
+            scores[name] = spread(
+                partial(judged, asked=asked), list(zip(chosen, range(count), strict=True)), arguments.jobs
+            )
+            print("\n".join(lines(name, chosen[0].size // 3, scores[name], asked)), flush=True)
     if arguments.scores:
         arguments.scores.write_text(json.dumps(scores), encoding="utf-8")
 

@@ -102,7 +102,7 @@ def _behind(odds: Tensor, labels: Tensor) -> Tensor:
 
 def _refined(panel: Panel, pictures: Image, level: float, steps: int) -> Tensor:
     """*pictures*, ``(N, H, W, 3)``, changed by the shipped generator and refined, ``(N, 3, H, W)`` in [0, 1]."""
-    changed = pictures + bench.change(_MODEL, level, pictures)
+    changed = pictures + bench.change("chosen", level, pictures)
     return refined(panel, _tensor(pictures), _tensor(changed.astype(np.uint8)), level, steps)
 
 

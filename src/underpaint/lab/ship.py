@@ -114,9 +114,10 @@ def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Gra
     images = _two_photographs()
     odds, attention = model.panel(images)
     inputs = {"image": images, "attention": attention, "answers": odds, "level": torch.tensor([[10.0], [30.0]])}
-    axes = {"image": _SIDES, "attention": _SIDES, "answers": {0: "n"}, "level": {0: "n"}}
+    inputs["way"] = torch.eye(model.generator.ways)[:2]
+    axes = {"image": _SIDES, "attention": _SIDES} | {key: {0: "n"} for key in ("answers", "level", "way")}
     card = _jnd_card(name, PANELS[name], run, measured, _DMVJND)
-    return {"generator": Graph(model.generator, inputs, axes, ("direction",))}, card
+    return {"generator": Graph(model.generator, inputs, axes, ("direction", "promises"))}, card
 
 
 def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
@@ -160,8 +161,10 @@ clamped nor rounded. Sides are multiples of 8.
 _DMVJND = """
 `generator.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], where the classifiers of its panel look on average,
 `(N, 1, H, W)` in [0, 1], their log-odds one after the other, `(N, answers)`, and the PSNR in dB that is to be left,
-`(N, 1)`. It returns the direction in which pictures may go, `(N, 3, H, W)`; its length is of no account. Sides are
-multiples of 4, and no output depends on values more than 32 pixels away. docs/methods/dmvjnd.md has the figures.
+`(N, 1)`. It knows eight ways; `way`, `(N, 8)`, is 1 for the one to be taken. It returns the direction in which pictures
+may go, `(N, 3, H, W)`, whose length is of no account, and what each way promises, `(N, 8)`: the log-odds that a
+classifier keeps its answer. Sides are multiples of 4, and no direction depends on values more than 32 pixels away.
+docs/methods/dmvjnd.md has the figures.
 """
 
 #: What can be shipped.

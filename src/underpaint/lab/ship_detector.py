@@ -48,7 +48,7 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], z
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="takes the grain of other sources for a message: that of every clean Kodak crop",
+        limits="knows the developments that it was shown: a source with another grain may raise false alarms",
         text=_TEXT,
     )
     return {"detector": Graph(network.eval(), {"image": _photograph()}, _FREE, ("odds",))}, card

@@ -1,15 +1,16 @@
 """How far a picture may change before machines answer otherwise: the just noticeable difference of machine vision.
 
 After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. A panel of classifiers is
-asked what they see in the whole picture, and where they look. The generator is told that, and returns a direction. The
-picture goes along it until it has the PSNR that is asked for, clamped and rounded to 8 bits::
+asked what they see in the whole picture, and where they look. The generator is told that, and knows several ways; the
+one is taken of the reduced picture that most judges do not notice. The picture goes along its direction until it has
+the PSNR that is asked for, clamped and rounded to 8 bits::
 
     picture ─┬─► reduced ─► panel ─┬─ log-odds ───────────┐
              │                     └─ attention, enlarged ─┴─► generator, in tiles ─► direction ─► change
-             └────────────────────────────────────────────┘
+             └──────────────────── which way ──────────────┘
 
-Then classifiers are asked. Where one has changed its mind the change is made smaller, until none has: what is below a
-threshold is not noticed either, so a shorter way along the same direction is safer.
+Then classifiers are asked once more. Where one has changed its mind the change is made smaller, until none has: what is
+below a threshold is not noticed either, so a shorter way along the same direction is safer.
 """
 
 from __future__ import annotations
@@ -104,12 +105,26 @@ def jnd(
             f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g}–{HIGHEST_PSNR:g} dB are possible"
         )
     judges = machine.judges() if judges is None else judges
-    answers, looked = look(machine.reduced(as_cover(image))[None], model)
+    small = machine.reduced(as_cover(image))
+    answers, looked = look(small[None], model)
     attention = _enlarged(looked[0, 0], image)
-    direction = _direction(image, answers, attention, psnr, model)
     labels = {name: judge(image) for name, judge in judges.items()}
+
+    def direction(picture: Image, attention: NDArray[np.float32], way: int) -> NDArray[np.float32]:
+        return _direction(picture, answers, attention, psnr, way, model)
+
+    def kept(way: int) -> int:
+        changed = moved(small, direction(small, looked[0, 0], way), psnr)
+        return sum(judge(changed) == labels[name] for name, judge in judges.items())
+
+    tried: dict[int, int] = {}
+    for way in promises(small[None], answers, looked, psnr, model)[0].argsort()[::-1]:
+        tried[way] = kept(way)
+        if tried[way] == len(judges):
+            break
+    chosen = direction(image, attention, max(tried, key=tried.__getitem__))
     for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
-        changed = moved(image, direction, level)
+        changed = moved(image, chosen, level)
         if all(judge(changed) == labels[name] for name, judge in judges.items()):
             break
     else:
@@ -148,6 +163,68 @@ def look(pictures: NDArray[np.uint8], model: str = MODEL) -> tuple[NDArray[np.fl
     return np.concatenate([each["logits"] for each in found], axis=1), np.mean([each["cam"] for each in found], axis=0)
 
 
+def promises(
+    pictures: NDArray[np.uint8],
+    answers: NDArray[np.float32],
+    attention: NDArray[np.float32],
+    psnr: float,
+    model: str = MODEL,
+) -> NDArray[np.float32]:
+    """What the generator of *model* expects of each of its ways, ``float32 (N, ways)``: log-odds that answers are kept.
+
+    Args:
+        pictures: ``(N, H, W, 3)``, at least 4×4.
+        answers: as :func:`look` returns them.
+        attention: as :func:`look` returns it.
+        psnr: in dB, to be left.
+        model: of the zoo.
+
+    Raises:
+        ModelError: the model is missing or altered.
+    """
+    none = np.zeros((len(pictures), ways(model)), np.float32)
+    return _run(pictures, answers, attention, psnr, none, model)["promises"]
+
+
+def directions(
+    pictures: NDArray[np.uint8],
+    answers: NDArray[np.float32],
+    attention: NDArray[np.float32],
+    psnr: float,
+    way: NDArray[np.intp],
+    model: str = MODEL,
+) -> NDArray[np.float32]:
+    """The direction, ``float32 (N, H, W, 3)``, of one way for each of *pictures*; otherwise as for :func:`promises`."""
+    taken = np.eye(ways(model), dtype=np.float32)[way]
+    found = _run(pictures, answers, attention, psnr, taken, model)["direction"].transpose(0, 2, 3, 1)
+    return found[:, : pictures.shape[1], : pictures.shape[2]]
+
+
+def ways(model: str = MODEL) -> int:
+    """How many ways the generator of *model* knows."""
+    return int(zoo.load(model).graphs["generator"].inputs["way"][1] or 0)
+
+
+def _run(
+    pictures: NDArray[np.uint8],
+    answers: NDArray[np.float32],
+    attention: NDArray[np.float32],
+    psnr: float,
+    way: NDArray[np.float32],
+    model: str,
+) -> dict[str, NDArray[np.float32]]:
+    """All outputs of the generator of *model*, of *pictures* repeated to whole multiples at their right and low end."""
+    beyond = [(0, -side % _MULTIPLE) for side in pictures.shape[1:3]]
+    inputs = {
+        "image": machine.planes(np.pad(pictures, [(0, 0), *beyond, (0, 0)], mode="edge")),
+        "attention": np.pad(attention, [(0, 0), (0, 0), *beyond], mode="edge"),
+        "answers": answers,
+        "level": np.full((len(pictures), 1), psnr, np.float32),
+        "way": way,
+    }
+    return zoo.load(model).graphs["generator"].run(inputs)
+
+
 def _enlarged(attention: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
     """*attention*, ``(h, w)``, at the size of *image*."""
     height, width = image.shape[:2]
@@ -178,23 +255,17 @@ def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
 
 
 def _direction(
-    image: Image, answers: NDArray[np.float32], attention: NDArray[np.float32], psnr: float, model: str
+    image: Image, answers: NDArray[np.float32], attention: NDArray[np.float32], psnr: float, way: int, model: str
 ) -> NDArray[np.float32]:
-    """What the generator makes of *image*, ``float32 (H, W, 3)``, in tiles."""
-    graph, level = zoo.load(model).graphs["generator"], np.full((1, 1), psnr, np.float32)
+    """The direction of one way for *image*, ``float32 (H, W, 3)``, in tiles."""
     height, width = image.shape[:2]
     direction = np.empty(image.shape, np.float32)
     for top in range(0, height, _TILE):
         for left in range(0, width, _TILE):
             y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
             part = slice(y, top + _TILE + _OVERLAP), slice(x, left + _TILE + _OVERLAP)
-            sides = attention[part].shape
-            beyond = [(0, -side % _MULTIPLE) for side in sides]
-            tile = np.pad(image[part], [*beyond, (0, 0)], mode="edge")
-            looked = np.pad(attention[part], beyond, mode="edge")[None, None]
-            inputs = {"image": machine.planes(tile[None]), "attention": looked, "answers": answers, "level": level}
-            found = graph.run(inputs)["direction"][0].transpose(1, 2, 0)[: sides[0], : sides[1]]
-            inner = found[top - y : top - y + _TILE, left - x : left - x + _TILE]
+            found = directions(image[part][None], answers, attention[part][None, None], psnr, np.array([way]), model)
+            inner = found[0, top - y : top - y + _TILE, left - x : left - x + _TILE]
             direction[top : top + _TILE, left : left + _TILE] = inner
     return direction
 

@@ -1,0 +1,56 @@
+"""Pictures that changed as far as machines let them, side by side, as in figure 8 of the paper on DMV-JND.
+
+``python -m underpaint.bench.sheet CIFAR10 sheet.png`` draws evenly spread pictures of the test split. In each row: the
+picture, where the panel looks, and for each level the change, around mid-grey, and the changed picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint import image
+from underpaint.bench.dmvjnd import LEVELS, WAYS, change, tiles
+from underpaint.methods import dmvjnd
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+#: Rows, pixels between pictures, and how much larger pixels are drawn.
+ROWS, _GAP, _SCALE = 8, 2, 3
+
+
+def sheet(pictures: Image, way: str = "chosen") -> Image:
+    """The sheet of *pictures*, ``uint8 (N, H, W, 3)``, changed in one of :data:`~underpaint.bench.dmvjnd.WAYS`.
+
+    Raises:
+        ModelError: a network is missing.
+    """
+    _, looked = dmvjnd.look(pictures, WAYS["ours"])
+    attention = np.rint(255 * looked.transpose(0, 2, 3, 1)).astype(np.uint8).repeat(3, axis=3)
+    columns = [pictures, attention]
+    for level in LEVELS if way != "published" else (None,):
+        changed = change(way, level, pictures)
+        columns += [np.clip(128 + changed / 2, 0, 255).astype(np.uint8)]
+        columns += [np.rint(pictures + changed).clip(0, 255).astype(np.uint8)]
+    framed = [np.pad(column, [(0, 0), (0, _GAP), (0, _GAP), (0, 0)], constant_values=255) for column in columns]
+    drawn = np.concatenate([np.concatenate(list(column)) for column in framed], axis=1)
+    return drawn.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
+
+
+def main() -> None:
+    """Draw what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.bench.sheet", description=__doc__)
+    parser.add_argument("images", type=Path, help="folder with CIFAR-10's test.webp")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--way", choices=WAYS, default="chosen")
+    arguments = parser.parse_args()
+    drawn = sheet(tiles(arguments.images / "test.webp", ROWS), arguments.way)
+    image.write(image.Picture(drawn), arguments.out)
+
+
+if __name__ == "__main__":
+    main()

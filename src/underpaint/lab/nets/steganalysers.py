@@ -1,8 +1,8 @@
 """Networks that tell containers from covers: two that papers judge by, and a light one of ours for colours.
 
 All take levels 0…255, ``(B, 3, H, W)``, of any size of at least 32×32, and return log-odds of a container, ``(B,)``.
-The papers' see grey pictures of 256×256; here they see the mean of the three colours, unrounded, and end in a mean over
-all places whatever the size.
+The papers' see grey pictures of 256×256; here they see green alone, whose changes are as large as those of a grey
+picture, and end in a mean over all places whatever the size.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class YeNet(nn.Module):
 
     ::
 
-        grey ─► 30 filters 5×5, SRM's at first, clipped at ±limit ─► 3 layers ─► 3 × (pool, layer) ─► 2 layers ─► mean
+        green ─► 30 filters 5×5, SRM's at first, clipped at ±limit ─► 3 layers ─► 3 × (pool, layer) ─► 2 layers ─► mean
 
     Args:
         limit: of the truncated linear unit, in levels; the paper has 3, and 7 for HILL.
@@ -88,7 +88,7 @@ class YeNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds ``(B,)`` of *images*, ``(B, 3, H, W)``, levels 0…255."""
-        residuals = self.filters(images.mean(dim=1, keepdim=True)).clamp(-self.limit, self.limit)
+        residuals = self.filters(images[:, 1:2]).clamp(-self.limit, self.limit)
         odds: Tensor = self.classify(self.layers(residuals).mean(dim=(2, 3)))
         return odds[:, 0]
 
@@ -98,7 +98,7 @@ class YedroudjNet(nn.Module):
 
     ::
 
-        grey ─► 30 fixed filters ─► |layer|, clipped ─► layer, clipped ─► 3 × (pool, layer) ─► mean ─► 256 ─► 1024 ─► 1
+        green ─► 30 fixed filters ─► |layer|, clipped ─► layer, clipped ─► 3 × (pool, layer) ─► mean ─► 256 ─► 1024 ─► 1
 
     Args:
         limit: of the second truncation; sources have 1 (the paper), 1 (a port) and 2 (the released definition).
@@ -126,7 +126,7 @@ class YedroudjNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-odds ``(B,)`` of *images*, ``(B, 3, H, W)``, levels 0…255."""
-        residuals = functional.conv2d(images.mean(dim=1, keepdim=True), self.filters, padding=2)
+        residuals = functional.conv2d(images[:, 1:2], self.filters, padding=2)
         first = self.scale(self.first(residuals).abs()).clamp(-3, 3)
         second = self.second(first).clamp(-self.limit, self.limit)
         odds: Tensor = self.classify(self.layers(second).mean(dim=(2, 3)))

@@ -123,7 +123,7 @@ RECIPES = {
     "steganalysis-ye": Entry(
         Steganalyser,
         replace(_RECIPE, network="ye"),
-        "Ye-Net, which tells containers from covers in grey; --data is a file of lab.pairs",
+        "Ye-Net, which tells containers from covers by green alone; --data is a file of lab.pairs",
         read=Pairs.of,
     ),
     "steganalysis-yedroudj": Entry(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.lab.fit import fit
 from underpaint.lab.labelled import Labelled
+from underpaint.lab.moving import lacking, moved, rounded, shaken
 from underpaint.lab.nets.cifar import NETWORKS, Mapped, cam
 from underpaint.lab.nets.classifiers import CLASSIFIERS
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
@@ -24,12 +25,8 @@ from underpaint.lab.papers.dmvjnd import (
     OursRecipe,
     Published,
     PublishedRecipe,
-    lacking,
     magnitude,
-    moved,
     place,
-    rounded,
-    shaken,
 )
 from underpaint.lab.refinement import refined
 
@@ -90,7 +87,7 @@ def test_the_published_network_has_the_published_shape() -> None:
 
 def test_ours_takes_any_size_and_listens() -> None:
     torch.manual_seed(0)
-    network = Generator(8).eval()
+    network = Generator(8, 2).eval()
     images, attention, answers = torch.rand(2, 3, 36, 48), torch.rand(2, 1, 36, 48), torch.randn(2, 8)
     levels, first, second = torch.full((2, 1), 10.0), *torch.eye(8)[:2, None].expand(2, 2, 8)
     with torch.inference_mode():

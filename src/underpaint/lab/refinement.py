@@ -19,7 +19,8 @@ from underpaint import machine, zoo
 from underpaint.bench import dmvjnd as bench
 from underpaint.bench.agreed import DMVJND, PANEL, UNSEEN, Agreement, Agreements
 from underpaint.bench.source import Source
-from underpaint.lab.papers.dmvjnd import members, moved
+from underpaint.lab.moving import moved
+from underpaint.lab.papers.dmvjnd import members
 from underpaint.lab.shipped import shipped_cifar
 from underpaint.methods import dmvjnd
 

@@ -3,7 +3,8 @@
 ::
 
     published   picture, attention ─► encoder, 1/8 ─► decoder ─► change, -1…1
-    ours        picture, attention, level ─► 1/2 ─► 1/4 ─► blocks ─┬─► 1/2 ─► detail ──────────── + ─► direction
+    ours        picture, attention, level ─► 1/2 ─► 1/4 ─► blocks ─┬─► 1/2 ─► detail ───────────┐
+                                    answers ─► a pattern for each, repeated ──────────────────── + ─► direction
                                     answers ─► each block's gain ──┘ ├─► gain, offset of colours ─┘
                                         which of eight ways to take ─┘ └─► what each way promises
 """
@@ -89,23 +90,29 @@ _STARTS = torch.tensor(
 )
 
 
+#: Side of a pattern in pixels, after which it is repeated; the runtime's tiles begin at multiples of it.
+PATTERN = 32
+
+
 class Generator(nn.Module):
     """Which way a picture may change, by how much where: a direction, whose length is of no account.
 
     It has two parts. Colours around mid-grey get a gain and an offset, both smooth over the picture: contrast,
-    brightness and tint are what any classifier is used to. Detail is added on top. A picture that may not become
-    brighter may become darker: there are several ways, and the network says what it expects of each.
+    brightness and tint are what any classifier is used to. Detail is added on top, and for each answer of each
+    classifier a pattern that speaks for it. A picture that may not become brighter may become darker: there are
+    several ways, and the network says what it expects of each.
 
     Args:
         answers: how many log-odds of all classifiers together it is told.
+        members: how many classifiers, each with as many answers as any other.
         width: channels at half the resolution; there are twice as many at a quarter.
     """
 
     ways = len(_STARTS)
 
-    def __init__(self, answers: int, width: int = 32) -> None:
+    def __init__(self, answers: int, members: int, width: int = 32) -> None:
         super().__init__()
-        told = 2 * width
+        told, self.members = 2 * width, members
         self.told = nn.Sequential(nn.Linear(answers + 1, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
         self.fine = nn.Sequential(
             *(nn.PixelUnshuffle(2), nn.Conv2d(4 * 4, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)), nn.SiLU()
@@ -120,6 +127,8 @@ class Generator(nn.Module):
         self.last = Told(width, told + self.ways)
         detail = nn.Conv2d(width, 12, 3, padding=1)
         self.detail = nn.Sequential(detail, nn.PixelShuffle(2))
+        self.patterns = nn.Parameter(torch.zeros(answers, 3, PATTERN, PATTERN))
+        self.loudness = nn.Linear(told, members)
         with torch.no_grad():
             for head, start in ((self.colours, _STARTS.repeat_interleave(3)), (detail, torch.zeros(12))):
                 head.weight.mul_(0.1)
@@ -140,7 +149,7 @@ class Generator(nn.Module):
             way: ``(B, 8)``, 1 for the way to be taken, else 0.
         """
         seen = self.seen(images, attention, answers, level)
-        return self.direction(images, way, *seen), self.promises(*seen[1:])
+        return self.direction(images, answers, way, *seen), self.promises(*seen[1:])
 
     def seen(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What there is to know before a way is chosen: maps at half and at quarter resolution, and what was told."""
@@ -156,14 +165,25 @@ class Generator(nn.Module):
         found: Tensor = self.promise(torch.cat([coarse.mean(dim=(2, 3)), told], dim=1).detach())
         return found
 
-    def direction(self, images: Tensor, way: Tensor, fine: Tensor, coarse: Tensor, told: Tensor) -> Tensor:
+    def direction(
+        self, images: Tensor, answers: Tensor, way: Tensor, fine: Tensor, coarse: Tensor, told: Tensor
+    ) -> Tensor:
         """The direction of one way."""
         all_colours = self.colours(coarse).unflatten(1, (self.ways, 6))
         chosen = (all_colours * way[:, :, None, None, None]).sum(dim=1)
         colours = functional.interpolate(chosen, scale_factor=4.0, mode="bilinear", align_corners=False)
         gain, offset = colours.chunk(2, dim=1)
         detail: Tensor = self.detail(self.last(fine + self.up(coarse), torch.cat([told, way], dim=1)))
-        return gain * 2 * (images - 0.5) + offset + detail
+        return gain * 2 * (images - 0.5) + offset + detail + self.spoken(answers, told, *images.shape[2:])
+
+    def spoken(self, answers: Tensor, told: Tensor, height: int, width: int) -> Tensor:
+        """The patterns of all answers, each as loud as it is likely, ``(B, 3, height, width)``."""
+        likely = answers.view(len(answers), self.members, -1).softmax(dim=2)
+        loud = (likely * (1 + self.loudness(told))[:, :, None]).flatten(1)
+        pattern = (loud @ self.patterns.flatten(1)).view(-1, 3, PATTERN, PATTERN)
+        rows, columns = (torch.arange(side, device=answers.device) % PATTERN for side in (height, width))
+        repeated: Tensor = pattern[:, :, rows][:, :, :, columns]
+        return repeated
 
 
 class Panel(nn.Module):

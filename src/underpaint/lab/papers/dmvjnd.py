@@ -27,6 +27,7 @@ Deviations from the paper, beside those: no attention in the losses, which held 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,13 +35,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
+from underpaint.lab import run as folder
 from underpaint.lab.cifar import Cifar
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.model import Entry
+from underpaint.lab.moving import lacking, moved, rounded, shaken
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
 from underpaint.lab.recipe import Recipe
 from underpaint.lab.shipped import shipped, shipped_cifar
-from underpaint.methods.dmvjnd import PANELS, PEAK
+from underpaint.methods.dmvjnd import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,12 +52,7 @@ if TYPE_CHECKING:
 
 #: PSNR that the paper reports, in dB.
 PUBLISHED_PSNR = 9.56
-#: Logarithms of how long a direction of unit mean square may become, so long that the least that is not 0 counts, and
-#: steps of the search in between.
-_SHORTEST, _LONGEST, _HALVINGS = -8.0, 10.0, 20
 _SMALLEST = 1e-6
-#: Of what is shaken: pixels that a picture moves by, and the standard deviation of noise, at most.
-_MOVED, _NOISE = 2, 0.06
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +120,8 @@ class OursRecipe(PanelRecipe):
     #: Share of the pictures that take any way alike, and how much a promise counts for the others.
     explored: float = 0.1
     trusted: float = 2.0
+    #: Run whose generator training begins with; nothing if it begins anew.
+    before: str = ""
     #: Classifiers, drawn anew in each step, whose answers count.
     asked: int = 1
     #: Weights of divergence and cross-entropy.
@@ -228,11 +228,21 @@ class Ours(Taught):
     def __init__(self, recipe: OursRecipe, panel: Panel | None = None) -> None:
         super().__init__(recipe, panel)
         self.recipe = recipe
-        self.generator = Generator(self.panel.answers)
+        self.generator = Generator(self.panel.answers, len(self.panel.members))
         # In this order of the numbers in memory, layers are a quarter faster on a processor.
         for weight in (*self.generator.parameters(), *self.panel.parameters()):
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+    def inherit(self) -> None:
+        """Take over what the recipe's run before learned, if it names one.
+
+        Raises:
+            ModelError: it has not.
+        """
+        if self.recipe.before:
+            run = Path(self.recipe.before)
+            folder.load_weights(self.generator, folder.learned(run, "generator"), run)
 
     def changed(self, images: Tensor, psnr: float) -> Tensor:
         """*images*, ``(B, 3, H, W)`` in [0, 1], each as far as *psnr* dB leaves it; whole levels of 8 bits.
@@ -244,7 +254,7 @@ class Ours(Taught):
         odds, attention = panel(images)
         seen = self.generator.seen(images, attention, odds, levels)
         way = _one_hot(self.generator.promises(*seen[1:]).argmax(dim=1))
-        return moved(images, self.generator.direction(images, way, *seen), levels)
+        return moved(images, self.generator.direction(images, odds, way, *seen), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``generator``: ``answers``, the divergence of what they say, ``labels``, ``room`` and ``promise``.
@@ -261,7 +271,7 @@ class Ours(Taught):
         seen = self.generator.seen(images, attention, odds, levels)
         promises = self.generator.promises(*seen[1:])
         way = self._way(promises.detach())
-        direction = self.generator.direction(images, way, *seen)
+        direction = self.generator.direction(images, odds, way, *seen)
         changed = rounded(images + self._factors(images, rng) * (moved(images, direction, levels) - images))
         if rng.random() < recipe.shaken:
             changed = shaken(changed, rng)
@@ -297,56 +307,6 @@ class Ours(Taught):
 
 def _one_hot(chosen: Tensor) -> Tensor:
     return functional.one_hot(chosen, Generator.ways).float()
-
-
-def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
-    """*images* moved along *direction* until they have no more than *psnr* dB, clamped and rounded to 8 bits.
-
-    No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
-    Gradients see no rounding, and how far a picture is moved as a constant, but for the direction's own length: it is
-    of no account, so that a gradient along it would only let it shrink.
-
-    Args:
-        images: ``(B, 3, H, W)`` in [0, 1], whole levels of 8 bits.
-        direction: of that shape.
-        psnr: ``(B, 1)``, in dB. A direction that leads straight out of what 8 bits hold may not get there.
-    """
-    length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
-    direction = PEAK * torch.tanh(direction / (PEAK * length))
-    wanted = 10 ** (-psnr.view(-1, 1, 1, 1) / 10)
-    with torch.no_grad():
-        low, high = torch.full_like(wanted, _SHORTEST), torch.full_like(wanted, _LONGEST)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            error = rounded(images + middle.exp() * direction) - images
-            enough = error.square().mean(dim=(1, 2, 3), keepdim=True) >= wanted
-            low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-    return rounded(images + high.exp() * direction)
-
-
-def shaken(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """*images*, ``(B, 3, H, W)`` in [0, 1], moved by up to two pixels each way, and with white noise."""
-    height, width = images.shape[2:]
-    top, left = rng.integers(2 * _MOVED + 1, size=2).tolist()
-    images = functional.pad(images, (_MOVED,) * 4, mode="reflect")[:, :, top : top + height, left : left + width]
-    return images + rng.uniform(0, _NOISE) * torch.randn_like(images)
-
-
-def lacking(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
-    """How much of the mean square of *psnr*, and a fifth more, is beyond what 8 bits hold along *direction*; the mean.
-
-    Else a direction would be the better the less it gets anywhere. Signs are softened, that there be a gradient.
-    """
-    length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
-    up = torch.sigmoid(4 * direction / length)
-    room = up * (1 - images).square() + (1 - up) * images.square()
-    return (1.2 * 10 ** (-psnr[:, 0] / 10) - room.mean(dim=(1, 2, 3))).clamp(min=0).mean()
-
-
-def rounded(images: Tensor) -> Tensor:
-    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
-    clamped = images.clamp(0, 1)
-    return clamped + (torch.round(255 * clamped) / 255 - clamped).detach()
 
 
 def members(names: tuple[str, ...]) -> Panel:
@@ -388,6 +348,18 @@ _PHOTO = replace(
 )
 RECIPES = {
     "dmvjnd-published": Entry(Published, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of),
-    "dmvjnd-cifar": Entry(Ours, _OURS, "our JND of machines, by pictures of 32×32; --data has CIFAR-10", read=Cifar.of),
-    "dmvjnd": Entry(Ours, _PHOTO, "our JND of machines, for photographs; --data has labels.csv", read=Labelled.of),
+    "dmvjnd-cifar": Entry(
+        Ours,
+        _OURS,
+        "our JND of machines, by pictures of 32×32; --data has CIFAR-10",
+        read=Cifar.of,
+        inherit=Ours.inherit,
+    ),
+    "dmvjnd": Entry(
+        Ours,
+        _PHOTO,
+        "our JND of machines, for photographs; --data has labels.csv",
+        read=Labelled.of,
+        inherit=Ours.inherit,
+    ),
 }

@@ -129,6 +129,9 @@ class OursRecipe(PanelRecipe):
     labels: float = 0.5
     #: Weight of what is missing in a direction that leads out of what 8 bits hold before it gets far enough.
     room: float = 10.0
+    #: Weight of the squared logarithm of a direction's length: it is of no account, but layers that grow without end
+    #: learn ever more slowly.
+    length: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -257,7 +260,7 @@ class Ours(Taught):
         return moved(images, self.generator.direction(images, odds, way, *seen), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``generator``: ``answers``, the divergence of what they say, ``labels``, ``room`` and ``promise``.
+        """Yield part ``generator``: ``answers``, the divergence of what they say, ``labels``, ``room``, ``length``, ``promise``.
 
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """
@@ -286,6 +289,7 @@ class Ours(Taught):
                 "answers": recipe.answers * torch.stack([_divergence(after, before) for after, before in found]).mean(),
                 "labels": recipe.labels * torch.stack([_surprise(after, before) for after, before in found]).mean(),
                 "room": recipe.room * lacking(images, direction, levels),
+                "length": recipe.length * direction.square().mean(dim=(1, 2, 3)).log().square().mean(),
                 "promise": functional.binary_cross_entropy_with_logits(promised, kept),
             },
         )

@@ -106,6 +106,30 @@ def test_ours_takes_any_size_and_listens() -> None:
     assert torch.equal(promises, same), "what is promised is known before a way is taken"
 
 
+def test_patterns_speak_for_the_answers_that_are_likely() -> None:
+    network = Generator(4, 2).eval()
+    with torch.no_grad():
+        network.patterns.copy_(torch.arange(4.0)[:, None, None, None].expand_as(network.patterns))
+        network.patterns[:, :, 0] = 9
+        network.loudness.weight.zero_()
+        network.loudness.bias.zero_()
+        spoken = network.spoken(torch.tensor([[50.0, 0.0, 0.0, 50.0]]), torch.zeros(1, 64), 40, 36)
+    assert spoken.shape == (1, 3, 40, 36)
+    assert spoken[0, 0, 1].tolist() == pytest.approx([0 + 3] * 36), "the first classifier's first, the second's second"
+    assert spoken[0, 0, 32].tolist() == pytest.approx([18] * 36), "repeated"
+
+
+def test_directions_keep_their_length() -> None:
+    model = Ours(replace(OURS, length=1.0), panel())
+    ((_, losses),) = model.losses(pictures(), 0, RNG)
+    with torch.no_grad():
+        for name, weight in model.generator.named_parameters():
+            if name.startswith(("colours.", "detail.")):
+                weight.mul_(100)
+    ((_, longer),) = model.losses(pictures(), 0, RNG)
+    assert longer["length"] > losses["length"] + 5
+
+
 def test_ways_that_promise_more_are_taken_more_often() -> None:
     model = Ours(OURS, panel())
     torch.manual_seed(0)
@@ -263,7 +287,7 @@ def test_factors_are_one_or_less() -> None:
 
 
 def test_no_change_costs_nothing() -> None:
-    model = Ours(replace(OURS, lowest_psnr=90.0, highest_psnr=90.0, labels=0.0), panel())
+    model = Ours(replace(OURS, lowest_psnr=90.0, highest_psnr=90.0, labels=0.0, shaken=0.0), panel())
     ((part, losses),) = model.losses(pictures(), 0, RNG)
     assert part == "generator"
     assert losses["answers"].detach() == pytest.approx(0, abs=1e-5)

@@ -17,6 +17,7 @@ classifier's log-odds. It learns to keep answers (distillation: the divergence o
 label's cross-entropy), on pictures cut and mirrored anew each time, and behind factors in [0, 1] that are drawn for
 each picture or for each pixel: what is below a threshold must not be noticed either. Some changed pictures are shaken
 before classifiers see them, moved a little and with noise: what holds then holds for more than these classifiers.
+For each answer of each classifier there is a pattern that speaks for it: where they disagree, each hears its own.
 There are eight directions to choose from, which begin with more or less light and contrast. In training each picture
 takes one by chance, mostly one of which the network expects that it keeps the answer; so each becomes good at the
 pictures that take it.
@@ -260,7 +261,7 @@ class Ours(Taught):
         return moved(images, self.generator.direction(images, odds, way, *seen), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``generator``: ``answers``, the divergence of what they say, ``labels``, ``room``, ``length``, ``promise``.
+        """Yield part ``generator``: ``answers``, their divergence, ``labels``, ``room``, ``length`` and ``promise``.
 
         *images* may have a fourth channel, with labels, which is not looked at: what counts is what classifiers say.
         """

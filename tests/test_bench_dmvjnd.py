@@ -68,7 +68,7 @@ def mosaics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_labels_are_counted(mosaics: Path, tmp_path: Path) -> None:
-    found = bench.agreements("ours", images=mosaics, jobs=1)
+    found = bench.agreements("chosen", images=mosaics, jobs=1)
     assert {row.pictures for row in found.rows} == {5}, "what fills a mosaic up is no picture"
     changed = {row.level: row for row in found.rows if (row.split, row.change) == ("test", "change")}
     assert tuple(changed) == dmvjnd.CURVE
@@ -94,6 +94,9 @@ def test_the_panel_chooses_what_the_network_would_not(mosaics: Path, monkeypatch
     before = pictures.mean(axis=(1, 2, 3)) > 127.5
     assert (light[0] != before).all()
     assert (light[1] == before).all()
+    control = dmvjnd.change("light", 20.0, pictures)
+    assert (control.std(axis=(1, 2, 3)) < 1).all(), "all values go one way"
+    assert ((control.mean(axis=(1, 2, 3)) > 0) == before).all()
 
 
 def test_a_sheet_has_a_row_for_each_picture(mosaics: Path) -> None:

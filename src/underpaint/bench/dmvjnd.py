@@ -36,11 +36,13 @@ if TYPE_CHECKING:
 SIDE, AT_ONCE = 32, 100
 #: Pictures of each split.
 COUNTS: dict[Split, int] = {"train": 1000, "test": 2000}
-#: PSNRs in dB: the paper's, at which all is measured that says whether it is a threshold, and those of the curve.
+#: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which all is measured that says
+#: whether it is a threshold; and those of the curve.
 LEVELS = (9.56, 14.0, 20.0)
+TRIED = (*LEVELS, 30.0)
 CURVE = (9.56, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0, 24.0, 30.0)
-#: Ways to change pictures, by the model that does it.
-WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar", "chosen": "dmvjnd-cifar"}
+#: Ways to change pictures, by the model that does it; light, the control, takes no more of its own than the panel.
+WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar", "chosen": "dmvjnd-cifar", "light": "dmvjnd-cifar"}
 
 
 def _ninth(k: int) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
@@ -159,14 +161,15 @@ def _plan(way: str, split: Split) -> list[tuple[float | None, tuple[str, ...]]]:
         return [(None, everything)]
     if split == "train":
         return [(LEVELS[0], ("change", "white noise"))]
-    return [(level, everything if level in LEVELS else ("change",)) for level in CURVE]
+    return [(level, everything if way == "chosen" and level in TRIED else ("change",)) for level in CURVE]
 
 
 def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The change of *pictures*, ``(N, H, W, 3)``, by one of :data:`WAYS`, in levels and of that shape.
 
     Args:
-        way: ``ours`` takes what its network expects most of; ``chosen`` tries all, and asks the panel.
+        way: ``ours`` takes what its network expects most of; ``chosen`` tries all, and asks the panel; so does
+            ``light``, which has only brighter and darker.
         level: PSNR in dB that is to be left; None for a model that has a strength of its own, and returns a change.
         pictures: to be changed.
     """
@@ -175,13 +178,16 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
     if level is None:
         inputs = {"image": machine.planes(pictures), "attention": attention}
         return 255 * zoo.load(model).graphs["generator"].run(inputs)["change"].transpose(0, 2, 3, 1)
-    promised = dmvjnd.promises(pictures, answers, attention, level, model)
-    order = np.argsort(-promised, axis=1)
+    if way == "light":
+        candidates = iter([np.full(pictures.shape, sign, np.float32) for sign in (1, -1)])
+    else:
+        order = np.argsort(-dmvjnd.promises(pictures, answers, attention, level, model), axis=1)
+        ranks = order.T if way == "chosen" else order.T[:1]
+        candidates = (dmvjnd.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
     best, most = np.empty(pictures.shape, np.float32), np.full(count, -1)
-    for rank in range(order.shape[1] if way == "chosen" else 1):
-        directions = dmvjnd.directions(pictures, answers, attention, level, order[:, rank], model)
+    for directions in candidates:
         moved = np.stack([dmvjnd.moved(*each, level) for each in zip(pictures, directions, strict=True)])
-        kept = _kept(answers, dmvjnd.look(moved, model)[0], len(dmvjnd.PANELS[model])) if way == "chosen" else most + 1
+        kept = _kept(answers, dmvjnd.look(moved, model)[0], len(dmvjnd.PANELS[model])) if way != "ours" else most + 1
         better = kept > most
         best[better], most[better] = moved[better].astype(np.float32) - pictures[better], kept[better]
     return best

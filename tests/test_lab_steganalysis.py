@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,17 @@ def test_what_was_shipped_is_judged(
     ]
     assert len(printed) == 2 + 3 * 3
     assert (tmp_path / "scores.json").stat().st_size > 100
+
+
+def test_other_processes_can_be_asked_to_judge() -> None:
+    assert pickle.loads(pickle.dumps(judge_detector.ASKED)) == judge_detector.ASKED
+
+
+def test_a_network_that_is_not_shipped_is_asked_too(tmp_path: Path) -> None:
+    recipe = SteganalysisRecipe(steps=1, batch=2, crop=32, network="ye")
+    fit(RECIPES["steganalysis-ye"].model(recipe), toy(), tmp_path, accelerator="cpu", progress=False)
+    odds = [judge_detector.trained(np.ascontiguousarray(PHOTO[:64, :64] // step), tmp_path) for step in (1, 4)]
+    assert odds[0] != odds[1]
 
 
 def test_large_photographs_are_judged_in_crops_and_whole() -> None:

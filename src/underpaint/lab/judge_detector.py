@@ -56,11 +56,17 @@ CASES: dict[str, tuple[str, float]] = {
     "robust": ("robust", 0),
     "stdm": ("stdm", 0),
 }
+
+
+def _mean(picture: Image) -> float | None:
+    return stegexpose(picture).mean
+
+
 #: What is asked of one picture, beside networks of runs.
 ASKED: dict[str, Detector] = {
     "network": learned,
     "weighted-stego": weighted_stego,
-    "stegexpose": lambda picture: stegexpose(picture).mean,
+    "stegexpose": _mean,
 }
 #: Side of the crops of large photographs, in pixels.
 _CROP = 256

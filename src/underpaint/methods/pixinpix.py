@@ -7,7 +7,7 @@ that kind has. The block of the cover at the same place takes them up as residue
     secret ─► fitted to the cover ─► writer ─► kind, numbers ─► residues ─► container
     revealed ◄─ brought to its shape ◄─ reader ◄─ kind, numbers ◄─ residues ◄─┘
 
-The numbers of a block are packed in twelve groups; each group is one large number, whose digits go to some values of
+The numbers of a block are packed in sixteen groups; each group is one large number, whose digits go to some values of
 the block. A value takes the nearest level that leaves its digit, with a keyed number added, when divided by its period;
 periods are nearly alike within a group, as that costs least. The head lies in lowest bits at public places, as in
 :mod:`underpaint.sealed`; it has the secret's shape, and a digest of all numbers, so that nothing else is ever revealed.
@@ -46,8 +46,10 @@ NAME = "pixinpix"
 #: Side of a block, and values in it.
 BLOCK = 8
 VALUES = 3 * BLOCK * BLOCK
+#: Kinds of blocks that the network knows.
+KINDS = 20
 #: Groups that the numbers of a block are packed in. Part of the format, as what follows.
-_GROUPS = 12
+_GROUPS = 16
 #: The first values of a block have its kind, with this period.
 _KIND_VALUES, _KIND_PERIOD = 3, 4
 #: What one large number stays below, so that 64 bits hold whatever is computed with it.
@@ -297,7 +299,7 @@ def _resized(image: Image, height: int, width: int) -> Image:
 
 def _levels(model: Model) -> NDArray[np.int64]:
     """How many levels each number has, by kind, ``(K, 192)``."""
-    found: NDArray[np.float32] = model.graphs["levels"].run({"kinds": np.zeros(1, np.float32)})["levels"]
+    found: NDArray[np.float32] = model.graphs["levels"].run({"kinds": np.arange(KINDS, dtype=np.float32)})["levels"]
     return np.rint(found).astype(np.int64)
 
 

@@ -17,6 +17,8 @@ from underpaint.lab.nets.pixinpix import UNet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Sides of the convolutions that Baluja puts side by side.
+_SIZES = (3, 4, 5)
 #: How far UDH changes a value at most.
 _UDH_REACH = 10 / 255
 
@@ -26,12 +28,12 @@ class Wide(nn.Module):
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.sizes = nn.ModuleList(nn.Conv2d(inputs, width, size) for size in (3, 4, 5))
+        self.sizes = nn.ModuleList(nn.Conv2d(inputs, width, size) for size in _SIZES)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, 3 * width, H, W)`` of ``(B, inputs, H, W)``."""
-        found = [layer(functional.pad(x, (1, extra, 1, extra))) for layer, extra in zip(self.sizes, (1, 2), strict=False)]
-        found.append(self.sizes[2](functional.pad(x, (2, 2, 2, 2))))
+        padded = [functional.pad(x, ((size - 1) // 2, size // 2) * 2) for size in _SIZES]
+        found = [layer(each) for layer, each in zip(self.sizes, padded, strict=True)]
         return functional.relu(torch.cat(found, dim=1))
 
 

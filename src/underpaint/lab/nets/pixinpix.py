@@ -16,17 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Side of a block, and values in it.
-BLOCK = 8
-VALUES = 3 * BLOCK * BLOCK
-#: Kinds of blocks: so many levels of detail, each with little colour and with much.
-_DETAIL, _COLOUR = 10, (0.12, 0.5)
-KINDS = _DETAIL * len(_COLOUR)
-#: The mean square that a kind's own number adds to the values of its block: three values with a period of 4.
-_TOLD = 3 * 1.5 / VALUES
+#: To begin with, kinds of blocks differ in detail, and half of them have little colour, the others much.
+_COLOUR = (0.12, 0.5)
+_DETAIL = KINDS // len(_COLOUR)
+#: Values of a block that have its kind, and by how much that changes each.
+_TOLD, _TELLING = 3, 1.5
+#: What whole periods cost beyond (4^R - 1) / 12: up to a quarter where they are even, nothing where they are odd.
+_WHOLE = 0.2
 #: Standard deviations of the lowest coefficients of luma, in levels, in blocks of the least and of the most detail.
 _FLAT, _BUSY = 4.0, 800.0
 #: How much faster tables learn than the weights of a network do, and how much slower the turn does.
@@ -119,8 +120,9 @@ class Blocks(nn.Module):
 
     def costs(self) -> Tensor:
         """The mean square by which a block's values change, by its kind, ``(KINDS,)``: all have one period, nearly."""
-        rate = torch.log2(self.tables()[0]).mean(dim=1)
-        return (4**rate - 1) / 12 + _TOLD
+        values = VALUES - _TOLD
+        square = 4 ** (torch.log2(self.tables()[0]).sum(dim=1) / values)
+        return ((square - 1) / 12 + _WHOLE * (1 - 1 / square)) * values / VALUES + _TELLING * _TOLD / VALUES
 
     def coefficients(self, secret: Tensor) -> Tensor:
         """Those of pictures in levels, ``(B, 3, H, W)``, as ``(B, 192, H / 8, W / 8)``."""
@@ -156,6 +158,72 @@ class Blocks(nn.Module):
     def _chosen(self, kinds: Tensor) -> Sequence[Tensor]:
         """Levels and steps of blocks of those *kinds*, ``(B, 192, h, w)`` each."""
         return [table[kinds].permute(0, 3, 1, 2) for table in self.tables()]
+
+
+class Frozen(Blocks):
+    """*blocks* as they have been learned, computed once: levels are whole to the last bit."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        super().__init__()
+        self.load_state_dict(blocks.state_dict())
+        self.turned: Tensor
+        self.levels: Tensor
+        self.steps: Tensor
+        with torch.no_grad():
+            levels, steps = blocks.tables()
+            self.register_buffer("turned", blocks.basis())
+            self.register_buffer("levels", torch.round(levels))
+            self.register_buffer("steps", steps.clone())
+
+    def basis(self) -> Tensor:
+        """As of :class:`Blocks`."""
+        return self.turned
+
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """As of :class:`Blocks`."""
+        return self.levels, self.steps
+
+
+class Writer(nn.Module):
+    """What makes numbers of a secret.
+
+    Args:
+        blocks: as they are.
+        weight: how much more a secret's squared error counts than the container's.
+    """
+
+    def __init__(self, blocks: Frozen, weight: float) -> None:
+        super().__init__()
+        self.blocks, self.weight = blocks, weight
+
+    def forward(self, secret: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers and kinds, real ones that are whole, of pictures ``(B, 3, H, W)`` in levels; sides are multiples of 8."""
+        numbers, kinds = self.blocks.symbols(self.blocks.coefficients(secret), self.weight)
+        return torch.round(numbers), kinds.to(secret.dtype)
+
+
+class Reader(nn.Module):
+    """What makes a picture of numbers."""
+
+    def __init__(self, blocks: Frozen) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, numbers: Tensor, kinds: Tensor) -> Tensor:
+        """The picture in levels, ``(B, 3, H, W)``, neither clamped nor rounded; both as of :class:`Writer`."""
+        return self.blocks.picture(Symbols(numbers, kinds.long()))
+
+
+class Levels(nn.Module):
+    """What says how many levels numbers have."""
+
+    def __init__(self, blocks: Frozen) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, kinds: Tensor) -> Tensor:
+        """Those of blocks of these *kinds*, ``(N,)``: ``(N, 192)``."""
+        return self.blocks.levels[kinds.long()]
 
 
 def nothing_yet(layer: nn.Conv2d) -> nn.Conv2d:

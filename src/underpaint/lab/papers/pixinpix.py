@@ -144,6 +144,11 @@ class Ours(nn.Module):
         self.recipe = recipe
         self.blocks = Blocks()
 
+    @property
+    def weight(self) -> float:
+        """How much more a secret's squared error counts than a container's."""
+        return self.recipe.secret / self.recipe.cover
+
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``blocks``: mean squares ``cover`` and ``secret``, in levels of 8 bits.
 
@@ -151,7 +156,7 @@ class Ours(nn.Module):
         does not depend on it, nor does what that does to it.
         """
         secrets = 255 * images[:, 3:]
-        symbols = self.blocks.symbols(self.blocks.coefficients(secrets), self.recipe.secret / self.recipe.cover)
+        symbols = self.blocks.symbols(self.blocks.coefficients(secrets), self.weight)
         revealed = 255 * rounded(self.blocks.picture(symbols) / 255)
         yield (
             "blocks",

@@ -10,7 +10,7 @@ import pytest
 from machine_models import Generator, generator
 from underpaint import bench, image
 from underpaint.bench import coding
-from underpaint.bench.coded import LOWER, PLAIN, PREPARED
+from underpaint.bench.coded import BOTH, LOWER, PLAIN, PREPARED
 from underpaint.bench.report import markdown
 from underpaint.bench.result import read
 
@@ -35,9 +35,9 @@ def test_fewer_bytes_for_the_same_labels(generator: Generator, folder: Path, tmp
         assert prepared.size < plain.size
         assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "judges in the loop"
         if kind != "png":
-            lower = rows[kind, quality, LOWER]
-            assert lower.size <= plain.size
-            assert all(lower.kept[name] >= plain.kept[name] for name in ("mobile", "resnet"))
+            lower, both = (rows[kind, quality, way] for way in (LOWER, BOTH))
+            assert both.size <= lower.size <= plain.size
+            assert all(way.kept[name] >= plain.kept[name] for way in (lower, both) for name in ("mobile", "resnet"))
     assert ("png", 100, LOWER) not in rows
     assert read(found.write(tmp_path)) == found
     table = markdown(found)

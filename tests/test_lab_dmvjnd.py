@@ -28,9 +28,10 @@ from underpaint.lab.papers.dmvjnd import (
     magnitude,
     moved,
     place,
-    refined,
     rounded,
+    shaken,
 )
+from underpaint.lab.refinement import refined
 
 PUBLISHED = PublishedRecipe(steps=2, batch=2, crop=32, width=4)
 OURS = OursRecipe(steps=2, batch=2, crop=32)
@@ -223,6 +224,18 @@ def test_a_direction_does_not_shrink() -> None:
     (gradient,) = torch.autograd.grad(changed.square().sum(), direction)
     along = (direction * gradient).sum(dim=(1, 2, 3)) / gradient.norm() / direction.norm()
     assert along.abs().max() < 1e-5
+
+
+def test_shaken_pictures_move_as_a_whole_and_keep_their_size() -> None:
+    images = torch.zeros(2, 3, 16, 16)
+    images[:, :, 8, 8] = 1
+    seen = shaken(images, np.random.default_rng(3))
+    assert seen.shape == images.shape
+    assert not torch.equal(seen, images)
+    places = seen.mean(dim=1).flatten(1).argmax(dim=1)
+    assert places[0] == places[1]
+    assert ((places // 16 - 8).abs() <= 2).all()
+    assert ((places % 16 - 8).abs() <= 2).all()
 
 
 def test_factors_are_one_or_less() -> None:

@@ -99,6 +99,14 @@ class Canvas:
         blocks *= free.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
         return np.asarray(blocks[:, None] * np.exp(np.clip(allocation[:, :count], -4, 4)), np.float32).ravel()
 
+    def shared(self, values: Array) -> Array:
+        """The means, ``(blocks,)``, of *values*, ``(H, W)``, of a picture that covers all of the canvas."""
+        from PIL import Image as Pillow
+
+        across = self.side // BLOCK
+        small = Pillow.fromarray(values).resize((across, across), Pillow.Resampling.BOX)
+        return np.asarray(small, np.float32).ravel()
+
     def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
         """What a network makes of *luma*, in the order of *coefficients*."""
         across = self.side // BLOCK

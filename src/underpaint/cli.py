@@ -112,6 +112,7 @@ def hide(
     ] = None,
     quality: Annotated[int | None, typer.Option(metavar="Q", help="Of a lossy container, 1–100.")] = None,
     strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Leave out EXIF and ICC profile.")] = False,
+    machine_safe: Annotated[bool, typer.Option("--machine-safe", help="No classifier shall change its mind.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Say what detectors make of it.")] = False,
     force: Force = False,
     json: Json = False,
@@ -136,6 +137,7 @@ def hide(
         survive=survive,
         quality=quality,
         metadata=not strip_metadata,
+        machine_safe=machine_safe,
         check=check,
         force=force,
     )

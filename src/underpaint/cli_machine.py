@@ -25,7 +25,7 @@ def jnd(
         str | None, typer.Option(metavar="OUT", help="Write the picture for machines, in few bytes.")
     ] = None,
     psnr: Annotated[float, typer.Option(metavar="DB", help="The least to keep, in dB, 8–60.")] = 20.0,
-    quality: Annotated[int, typer.Option(metavar="Q", help="Of what is compressed, 1–100.")] = 75,
+    quality: Annotated[int, typer.Option(metavar="Q", help="Of what is compressed at most, 1–100.")] = 75,
     classifier: Annotated[
         list[str] | None, typer.Option(metavar="ONNX", help="A classifier of yours that shall not notice either.")
     ] = None,

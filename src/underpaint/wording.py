@@ -43,7 +43,8 @@ def saved(savings: Mapping[str, Saving]) -> Iterator[str]:
     """What ``jnd --compress`` saved, a line for each format."""
     for kind, each in savings.items():
         kept = f"label kept by {each.kept_after} of {each.judges}, before by {each.kept_before}"
-        yield f"{kind:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
+        name = kind if each.quality is None else f"{kind} {each.quality}"
+        yield f"{name:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
 
 
 def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from underpaint import metrics
 from underpaint.app.inspecting import Finding, inspect
+from underpaint.app.judging import SPARING, Watched
 from underpaint.app.pictures import Compression, Secret
 from underpaint.app.revealing import named
 from underpaint.app.tools import check_target, target_format
@@ -65,6 +66,7 @@ def hide(
     passphrase: str | None = None,
     psnr: float | None = None,
     survive: str | Chain | None = None,
+    machine_safe: bool = False,
 ) -> Image:
     """Hide *payload* in a copy of *cover*, ``uint8 (H, W, 3)``, and see that it can be revealed.
 
@@ -76,21 +78,26 @@ def hide(
         psnr: quality to aim at, in dB; None leaves it to the method, or to :data:`DEFAULT_PSNR` of a picture.
         survive: channels after which the payload must still be exact, such as ``"jpeg:50 | resize:0.5"``; None asks
             for the method's own ``default_survive``.
+        machine_safe: the classifiers of the zoo shall take the container for what they take the cover for.
 
     Raises:
         UsageError: an unknown method or channel, a setting the method does not have, a cover too small for it.
         CapacityError: the payload does not fit.
-        SurvivalError: it would not survive.
+        SurvivalError: it would not survive, or classifiers would notice.
     """
     payload, cover = _payload(payload), as_cover(cover)
+    watched = Watched(cover) if machine_safe else None
 
     def attempt(by: Method, chain: Chain | None) -> Image:
-        content, aim, _ = _content(payload, cover, by, psnr)
-        container = by.hide(cover, content, passphrase, psnr=aim, survive=chain)
-        _verify(container, content, by, passphrase, chain)
-        return container
+        def hidden(aim: float | None) -> tuple[Image, Image]:
+            content, rest, _ = _content(payload, cover, by, aim)
+            container = by.hide(cover, content, passphrase, psnr=rest, survive=chain)
+            _verify(container, content, by, passphrase, chain)
+            return container, container
 
-    return _first(candidates(payload, method, survive), survive, attempt)
+        return watched.unnoticed(hidden, by, psnr) if watched else hidden(psnr)[0]
+
+    return _first(candidates(payload, method, survive, machine_safe=machine_safe), survive, attempt)
 
 
 def hide_file(
@@ -104,6 +111,7 @@ def hide_file(
     survive: str | Chain | None = None,
     quality: int | None = None,
     metadata: bool = True,
+    machine_safe: bool = False,
     check: bool = False,
     force: bool = False,
 ) -> HideReport:
@@ -122,6 +130,7 @@ def hide_file(
         survive: channels after which the payload must still be exact.
         quality: 1–100 for a lossy file; None is exact where the format can be.
         metadata: keep the cover's EXIF data and ICC profile.
+        machine_safe: as in :func:`hide`; classifiers look at the container as it is written.
         check: ask the detectors of :func:`inspect` about the container as it is written.
         force: replace an existing file.
 
@@ -131,7 +140,7 @@ def hide_file(
     """
     started = time.perf_counter()
     payload = _payload(payload)
-    methods = candidates(payload, method, survive)
+    methods = candidates(payload, method, survive, machine_safe=machine_safe)
     kind = target_format(container)
     written, exact = _written(kind, quality), is_exact(kind, quality)
     if not exact and all(by.needs_lossless for by in methods):
@@ -142,28 +151,35 @@ def hide_file(
     picture = read(cover)
     before = as_cover(picture.pixels)
 
+    watched = Watched(before) if machine_safe else None
+
     def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
-        content, aim, compression = _content(payload, picture.pixels, by, psnr)
-        passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
-        marked = picture.with_pixels(by.hide(picture.pixels, content, passphrase, psnr=aim, survive=passage))
-        data = encode(marked, kind, quality=quality, metadata=metadata)
-        arrived = decode(data).pixels
-        _verify(arrived, content, by, passphrase, chain, written)
-        reached = metrics.psnr(picture.pixels, arrived)
-        missed = () if aim is None or reached >= aim else (f"{written} brought {aim:g} dB down to {reached:.1f}",)
-        lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held.result())
-        report = HideReport(
-            container=str(container),
-            method=by.name,
-            payload_bytes=len(content.data),
-            psnr=reached,
-            survives=str(chain) if chain else None,
-            seconds=0.0,
-            warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
-            compression=compression,
-            findings=None,
-        )
-        return report, data
+        def hidden(aim: float | None) -> tuple[tuple[HideReport, bytes], Image]:
+            content, rest, compression = _content(payload, picture.pixels, by, aim)
+            passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
+            marked = picture.with_pixels(by.hide(picture.pixels, content, passphrase, psnr=rest, survive=passage))
+            data = encode(marked, kind, quality=quality, metadata=metadata)
+            arrived = decode(data).pixels
+            _verify(arrived, content, by, passphrase, chain, written)
+            reached = metrics.psnr(picture.pixels, arrived)
+            missed = (
+                () if rest is None or reached >= rest else (f"{written} brought {rest:g} dB down to {reached:.1f}",)
+            )
+            lost = tuple(f"the cover held a payload by {name}, which may be lost" for name in held.result())
+            report = HideReport(
+                container=str(container),
+                method=by.name,
+                payload_bytes=len(content.data),
+                psnr=reached,
+                survives=str(chain) if chain else None,
+                seconds=0.0,
+                warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
+                compression=compression,
+                findings=None,
+            )
+            return (report, data), arrived
+
+        return watched.unnoticed(hidden, by, psnr) if watched else hidden(psnr)[0]
 
     with ThreadPoolExecutor(1) as pool:  # what lies in the cover is looked for meanwhile: keys take long to derive
         held = pool.submit(lambda: [by.name for by in METHODS.values() if by.holds(before, passphrase)])
@@ -173,7 +189,9 @@ def hide_file(
     return replace(report, findings=findings, seconds=time.perf_counter() - started)
 
 
-def candidates(payload: Payload | Secret, method: str | None, survive: str | Chain | None) -> list[Method]:
+def candidates(
+    payload: Payload | Secret, method: str | None, survive: str | Chain | None, *, machine_safe: bool = False
+) -> list[Method]:
     """Return the methods to try in turn for *payload*: the one named, or those of :data:`DEFAULT_METHODS`.
 
     Where all that a message has to survive leaves pixels in their place, ``stdm`` comes first: it changes less.
@@ -181,13 +199,14 @@ def candidates(payload: Payload | Secret, method: str | None, survive: str | Cha
     Raises:
         UsageError: no such method or channel.
     """
+    methods = SPARING if machine_safe else METHODS
     if method is not None:
-        return [named(method)]
+        return [methods[named(method).name]]
     chain = parse(survive) if isinstance(survive, str) else survive
     names = DEFAULT_METHODS[payload.kind]
     if chain is not None and not chain.moves:
         names = tuple(sorted(names, key=lambda name: name != "stdm"))
-    return [METHODS[name] for name in names]
+    return [methods[name] for name in names]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from underpaint.machine import Judge
     from underpaint.types import Image
 
-#: Quality of what is compressed for machines, unless another is asked for.
+#: The highest quality of what is compressed for machines, unless another is asked for.
 DEFAULT_QUALITY = 75
+#: Lower ones that are tried.
+_LOWER = tuple(range(5, 100, 5))
 #: Formats whose sizes are compared.
 COMPARED = ("jpeg", "webp", "png")
 #: How much of what is tolerated is made use of, in turn, until no judge changes its mind.
@@ -29,11 +31,13 @@ _SHARES = (1.0, 0.7, 0.5, 0.3, 0.15)
 
 @dataclass(frozen=True)
 class Saving:
-    """What a picture takes in one format, as it is and prepared for machines, at one quality."""
+    """What a picture takes in one format, as it is and for machines."""
 
     before: int
     after: int
-    #: Judges that take the decoded file for what they took the picture for, as it is and prepared, of how many.
+    #: That of the file for machines; None where there is none to choose.
+    quality: int | None
+    #: Judges that take the decoded file for what they took the picture for: the plain one, that for machines, of all.
     kept_before: int
     kept_after: int
     judges: int
@@ -93,9 +97,10 @@ def jnd_file(
         out: picture to write of by how many levels each value may change.
         apply: the changed picture.
         attention: picture of where the panel of classifiers looks, white where it does.
-        compress: the picture, changed within what is tolerated so that it takes few bytes, in the format of its name.
+        compress: the picture in few bytes: in the format of its name, changed within what is tolerated, and at a lower
+            quality if no judge minds.
         psnr: the least in dB that is to be left, 8–60.
-        quality: of lossy formats, 1–100.
+        quality: of lossy formats at most, 1–100.
         classifiers: ONNX files of judges beside those of the zoo: :func:`underpaint.machine.judge`.
         force: replace existing files.
 
@@ -152,33 +157,73 @@ def jnd_file(
 def compressed(
     picture: Picture, threshold: Image, kind: str, quality: int, judges: Mapping[str, Judge]
 ) -> tuple[bytes, Saving]:
-    """The file of *picture* that takes the fewest bytes while its values stay within *threshold* of what they were.
+    """The file of *picture* for machines, which takes few bytes: its quality is lower, and it is :func:`prepared`.
 
-    Judges see what is decoded. As much of the threshold is made use of as nobody minds who did not mind the plain
-    file, so that no more change their minds than over that; if nothing is gained, it is the plain file.
+    No judge takes it for something else that takes the plain file of *quality* for what *picture* is.
 
     Args:
         picture: to be written.
-        threshold: levels, ``uint8 (H, W, 3)``.
+        threshold: levels, ``uint8 (H, W, 3)``, that values may change by.
         kind: of file.
-        quality: of a lossy format, 1–100; a format that is always exact has none.
+        quality: of a lossy format at most, 1–100; a format that is always exact has none.
         judges: by name.
     """
-    grade = quality if FORMATS[kind].lossy else None
-    plain = encode(picture, kind, quality=grade)
-    labels = {name: judge(picture.pixels) for name, judge in judges.items()}
+    highest = quality if FORMATS[kind].lossy else None
+    loop = Loop(picture, kind, judges)
+    plain = loop.encoded(picture.pixels, highest)
+    asked = loop.keeping(plain)
+    grade, _ = loop.lower(highest, asked) if highest is not None else (None, plain)
+    data = loop.prepared(threshold, grade, asked)
+    if len(data) >= len(plain):
+        grade, data = highest, plain
+    return data, Saving(len(plain), len(data), grade, len(asked), len(loop.keeping(data)), len(judges))
 
-    def keeping(data: bytes) -> set[str]:
+
+class Loop:
+    """A picture, a format, and those who judge what is decoded.
+
+    Args:
+        picture: to be written.
+        kind: of file.
+        judges: by name.
+    """
+
+    def __init__(self, picture: Picture, kind: str, judges: Mapping[str, Judge]) -> None:
+        self._picture, self._kind, self._judges = picture, kind, judges
+        self._labels = {name: judge(picture.pixels) for name, judge in judges.items()}
+
+    def encoded(self, pixels: Image, quality: int | None) -> bytes:
+        """A file of *pixels* in place of the picture's own."""
+        return encode(self._picture.with_pixels(pixels), self._kind, quality=quality)
+
+    def keeping(self, data: bytes) -> set[str]:
+        """The judges who take a file for what they take the picture for."""
         pixels = decode(data).pixels
-        return {name for name, judge in judges.items() if judge(pixels) == labels[name]}
+        return {name for name, judge in self._judges.items() if judge(pixels) == self._labels[name]}
 
-    least = keeping(plain)
-    for share in _SHARES:
-        room = (share * threshold).astype(threshold.dtype)
-        prepared = [dmvjnd.smoothed(picture.pixels, room), dmvjnd.snapped(picture.pixels, room)]
-        files = [encode(picture.with_pixels(pixels), kind, quality=grade) for pixels in prepared]
-        data = min(files, key=len)
-        kept = keeping(data)
-        if len(data) < len(plain) and kept >= least:
-            return data, Saving(len(plain), len(data), len(least), len(kept), len(judges))
-    return plain, Saving(len(plain), len(plain), len(least), len(least), len(judges))
+    def lower(self, quality: int, asked: set[str]) -> tuple[int, bytes]:
+        """The lowest quality that none of *asked* minds, as far as a search by halves finds it, and its file."""
+        grades = [each for each in _LOWER if each < quality]
+        low, high, found = 0, len(grades), (quality, self.encoded(self._picture.pixels, quality))
+        while low < high:
+            middle = (low + high) // 2
+            data = self.encoded(self._picture.pixels, grades[middle])
+            if self.keeping(data) >= asked:
+                high, found = middle, (grades[middle], data)
+            else:
+                low = middle + 1
+        return found
+
+    def prepared(self, threshold: Image, quality: int | None, asked: set[str]) -> bytes:
+        """The smallest file of pixels within *threshold* of the picture's own, of those that none of *asked* minds.
+
+        As much of *threshold* is made use of as they let it; if nothing is gained, the picture is as it was.
+        """
+        plain = self.encoded(self._picture.pixels, quality)
+        for share in _SHARES:
+            room = (share * threshold).astype(threshold.dtype)
+            ways = dmvjnd.smoothed(self._picture.pixels, room), dmvjnd.snapped(self._picture.pixels, room)
+            data = min((self.encoded(pixels, quality) for pixels in ways), key=len)
+            if len(data) < len(plain) and self.keeping(data) >= asked:
+                return data
+        return plain

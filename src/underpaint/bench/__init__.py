@@ -8,7 +8,8 @@
              ├► speed ───────────────────────────────► Speed  ─┤
              ├► searches ──────────────────────────► Searches ─┤
              ├► agreements ──────────────────────► Agreements ─┤
-             └► savings ─────────────────────────────► Coding ─┤
+             ├► savings ─────────────────────────────► Coding ─┤
+             └► flips ────────────────────────────────► Flips ─┤
                          Paper, Published, Figures, Statements ─┘
 
 ``channels`` counts wrong bits of a bit carrier, without error correction, on small crops; ``at_equal_psnr`` does so at
@@ -17,7 +18,8 @@ that came back exactly, by the path of the command line, on whole pictures. ``pl
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice, ``detections`` what an analyst
 does. ``speed`` times whole processes, ``searches`` the trellis alone, and holds what it pays against the bound.
 ``agreements`` counts labels that stay when a picture changes as far as machines are said to let it, ``savings`` what
-such room is worth in bytes. ``report`` shows all of it: on the screen, as plots, in Markdown.
+such room is worth in bytes, ``flips`` labels that hiding changes. ``report`` shows all of it: on the screen, as plots,
+in Markdown.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from underpaint.bench.coding import savings
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections
 from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
+from underpaint.bench.flipped import MACHINE_SAFE, Flips
+from underpaint.bench.machine_safe import CHOOSING, flips
 from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
@@ -60,6 +64,7 @@ __all__ = [
     "DMVJND",
     "GRID",
     "GRIDS",
+    "MACHINE_SAFE",
     "PUBLISHED",
     "STATISTICS",
     "TABLES",
@@ -69,6 +74,7 @@ __all__ = [
     "Case",
     "Coding",
     "Detections",
+    "Flips",
     "Paper",
     "Placements",
     "Result",
@@ -81,6 +87,7 @@ __all__ = [
     "channels",
     "detections",
     "estimated",
+    "flips",
     "messages",
     "placements",
     "run",
@@ -142,6 +149,7 @@ TABLES = {
         own=True,
     ),
     CODING: Table("bytes of pictures that only machines look at, and their labels", savings, lambda: (JND,)),
+    MACHINE_SAFE: Table("labels that hiding changes, and how --machine-safe keeps them", flips, lambda: CHOOSING),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
     ANALYST: Table(
         "what every detector makes of containers, beside the figures of the paper on attention",

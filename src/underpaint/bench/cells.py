@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from underpaint.bench.coded import CODING, PLAIN, PSNR, Coding
+from underpaint.bench.flipped import MACHINE_SAFE, Flips
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.trellis import TRELLIS, Searches
 from underpaint.errors import UsageError
@@ -38,8 +39,11 @@ _READ_AS = {
     "value's cost; the bound is what the best of all codes pays. Speed is that of embedding with all cores, everything "
     "included but the costs: the median of three runs.",
     CODING: f"All bytes of all files. Prepared are pictures within their JND of {PSNR:g} dB, at the same quality; "
-    "lower quality is the lowest at which no judge in the loop minds what it did not mind at the quality named. In the "
-    f"loop are {', '.join(PANEL)}; the others only judge. Labels kept, in %, are those before compression.",
+    "lower quality is the lowest at which no judge in the loop minds what it did not mind at the quality named; both "
+    f"is what `jnd --compress` writes. In the loop are {', '.join(PANEL)}; the others only judge. Labels kept, "
+    "in %, are those before compression.",
+    MACHINE_SAFE: "Containers, in %, that a classifier takes for something else than their covers. In the loop are "
+    f"{', '.join(PANEL)}; the others are asked only here. Refused are pictures that hide declined.",
     "speed": "Whole processes, one at a time, with a passphrase: median time of three runs, most memory of any.",
 }
 
@@ -64,6 +68,8 @@ def single(result: Measured) -> Shown:
         cells = _speed(result)
     elif isinstance(result, Coding):
         cells = _coding(result)
+    elif isinstance(result, Flips):
+        cells = _flips(result)
     elif isinstance(result, Searches):
         cells = _searches(result)
     elif isinstance(result, Result):
@@ -177,6 +183,17 @@ def _coding(result: Coding) -> Cells:
         first, less = (label, "–") if row.way == PLAIN else ("", f"{100 * (1 - row.size / plain):.1f} %")
         cells.append([first, row.way, f"{row.size:,}", less, *kept])
     return cells
+
+
+def _flips(result: Flips) -> Cells:
+    """A line for each way."""
+    names = list(result.rows[0].flips)
+    lines = [
+        [row.way, str(row.pictures), str(row.refused), f"{row.psnr:.1f} dB"]
+        + [number(row.flips[name] / max(row.pictures, 1)) for name in names]
+        for row in result.rows
+    ]
+    return [[result.method, "containers", "refused", "PSNR", *names], *lines]
 
 
 def _grouped(rows: Iterable[Row], name: Callable[[Row], str]) -> list[tuple[str, list[Row]]]:

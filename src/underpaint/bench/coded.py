@@ -15,7 +15,7 @@ CODING, JND = "coding", "jnd"
 #: PSNR in dB that the JND leaves at least.
 PSNR = 20.0
 #: What is done to pictures.
-PLAIN, PREPARED, LOWER = "as they are", "prepared", "lower quality"
+PLAIN, PREPARED, LOWER, BOTH = "as they are", "prepared", "lower quality", "both"
 
 
 @dataclass(frozen=True)

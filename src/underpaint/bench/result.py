@@ -9,6 +9,7 @@
               ├─ Paper                  what somebody else has published
               ├─ Placements, Published  messages in pictures that stay as they are
               ├─ Coding                 bytes of pictures that machines look at
+              ├─ Flips                  labels that hiding changes
               ├─ Agreements, Statements labels of pictures that a machine shall not notice the change of
               └─ Detections, Figures    what detectors make of pictures
 """
@@ -24,6 +25,7 @@ import numpy as np
 from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.coded import CODING, Coding
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
+from underpaint.bench.flipped import MACHINE_SAFE, Flips
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.source import Citation, Source
@@ -294,6 +296,7 @@ def read(file: Path) -> Measured:
         BASN: Placements,
         DMVJND: Agreements,
         CODING: Coding,
+        MACHINE_SAFE: Flips,
         TRELLIS: Searches,
         ANALYST: Detections,
         STATISTICS: Detections,

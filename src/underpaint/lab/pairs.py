@@ -62,6 +62,12 @@ _GREY = 20
 _OFTEN, _COMPRESSED = 0.7, 0.2
 _GRAIN = (0.4, 8.0)
 _REACH = 4
+#: How often tones are changed once more, when there are 8 bits already.
+_EDITED = 0.2
+#: What luma and chroma are multiplied by on their way to colours: nothing in JPEG; in video, which keeps some levels
+#: back; in scans of the Photo CD; and at most.
+_STRETCHED = np.array([(1.0, 1.0), (255 / 219, 255 / 224), (1.3584, 2.0)])
+_FURTHEST = np.array([1.6, 2.4])
 #: Luma and chroma of red, green and blue (BT.601, full range), the latter around 0.
 _TO_LUMA = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
@@ -78,7 +84,7 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     ::
 
         scaled to 1/2–1 ─► noise, of colours together or apart ─► blurred, sharpened ─► other tones
-        ─► luma and chroma of 8 bits, or of half the size ─► 8 bits ─► JPEG
+        ─► luma and chroma of 8 bits, stretched, or of half the size ─► 8 bits, and other tones again ─► JPEG
 
     All but the first happens by chance. A detector that knows one source takes the noise of any other for a message.
     """
@@ -103,10 +109,13 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 1 - _OFTEN:
         cover = cover + rng.uniform(0, 1.5) * (cover - _blurred(cover, rng.uniform(0.5, 1.5)))
     if rng.random() < _OFTEN:
-        cover = rng.uniform(0.8, 1.1) * 255 * (np.clip(cover, 0, 255) / 255) ** rng.uniform(0.7, 1.4)
+        cover = _toned(cover, rng)
     cover = cover[_REACH:-_REACH, _REACH:-_REACH]
     if rng.random() < 1 - _OFTEN:
-        cover = _as_luma_and_chroma(cover, halved=bool(rng.integers(2)))
+        stretched = _STRETCHED[rng.integers(len(_STRETCHED))] if rng.integers(2) else rng.uniform(1, _FURTHEST)
+        cover = _as_luma_and_chroma(cover, stretched, halved=bool(rng.integers(2)))
+    if rng.random() < _EDITED:
+        cover = _toned(np.clip(np.rint(cover), 0, 255), rng)
     found = np.clip(np.rint(cover), 0, 255).astype(np.uint8)
     if rng.random() < _COMPRESSED:
         file = io.BytesIO()
@@ -116,16 +125,23 @@ def developed(picture: Image, rng: np.random.Generator) -> Image:
     return found
 
 
-def _as_luma_and_chroma(cover: NDArray[np.float64], *, halved: bool) -> NDArray[np.float64]:
-    """*cover* as it comes back from luma and chroma of 8 bits, as of video, scans and the finest JPEG."""
-    planes = np.rint(np.clip(cover, 0, 255) @ _TO_LUMA.T)
+def _toned(cover: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    return rng.uniform(0.8, 1.1) * 255 * (np.clip(cover, 0, 255) / 255) ** rng.uniform(0.7, 1.4)
+
+
+def _as_luma_and_chroma(
+    cover: NDArray[np.float64], stretched: NDArray[np.float64], *, halved: bool
+) -> NDArray[np.float64]:
+    """*cover* as it comes back from luma and chroma of 8 bits, which *stretched* says what is multiplied by."""
+    gains = stretched[[0, 1, 1]]
+    planes = np.rint(np.clip(cover, 0, 255) @ _TO_LUMA.T / gains)
     if halved:
         for plane in (1, 2):
             chroma = PIL.Image.fromarray(planes[..., plane].astype(np.float32))
             small = chroma.resize((chroma.width // 2, chroma.height // 2), PIL.Image.Resampling.BOX)
             rounded = PIL.Image.fromarray(np.rint(np.asarray(small)))
             planes[..., plane] = np.rint(np.asarray(rounded.resize(chroma.size, PIL.Image.Resampling.BILINEAR)))
-    back: NDArray[np.float64] = planes @ np.linalg.inv(_TO_LUMA).T
+    back: NDArray[np.float64] = (planes * gains) @ np.linalg.inv(_TO_LUMA).T
     return back
 
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from underpaint import machine, zoo
 from underpaint.bench import dmvjnd as bench
 from underpaint.bench.agreed import DMVJND, PANEL, UNSEEN, Agreement, Agreements
 from underpaint.bench.source import Source
-from underpaint.lab.papers.dmvjnd import members, refined
+from underpaint.lab.papers.dmvjnd import members, moved
 from underpaint.lab.shipped import shipped_cifar
 from underpaint.methods import dmvjnd
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 #: Steps that are tried, and test pictures that are asked.
 STEPS, COUNT = (1, 2, 5), 1000
 _MODEL = "dmvjnd-cifar"
+#: By how much log-odds shall be ahead, and the root mean square of a step.
+_MARGIN, _STRIDE = 1.0, 0.02
+_SMALLEST = 1e-6
 
 
 def measure(file: Path, count: int = COUNT) -> list[Agreement]:
@@ -59,13 +63,50 @@ def measure(file: Path, count: int = COUNT) -> list[Agreement]:
     return rows
 
 
-def _refined(panel: Panel, pictures: Image, level: float, steps: int) -> torch.Tensor:
+def refined(panel: Panel, images: Tensor, changed: Tensor, psnr: float, steps: int) -> Tensor:
+    """*changed*, after at most so many steps of descent in each picture of which a classifier has changed its mind.
+
+    A step leads down the gradient of how far labels are from winning by a margin, in sum over the classifiers, and back
+    to *psnr*. A picture whose labels are all kept is left alone.
+
+    Args:
+        panel: the classifiers.
+        images: ``(B, 3, H, W)`` in [0, 1], whole levels of 8 bits.
+        changed: of that shape, as :func:`moved` returns it.
+        psnr: in dB, to be left.
+        steps: 0 or more, of one forward and one backward pass each.
+    """
+    with torch.no_grad():
+        labels = torch.stack([odds.argmax(dim=1) for odds in panel(images)[0].chunk(len(panel.members), dim=1)])
+    changed, open_ = changed.detach().clone(), torch.arange(len(images))
+    for _ in range(steps):
+        seen = changed[open_].requires_grad_()
+        behind = torch.stack([_behind(panel.odds(n, seen), labels[n, open_]) for n in range(len(labels))])
+        (gradient,) = torch.autograd.grad((behind + _MARGIN).clamp(min=0).sum(), seen)
+        lost = (behind > 0).any(dim=0)
+        open_, gradient = open_[lost], gradient[lost]
+        if not len(open_):
+            break
+        length = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
+        target = changed[open_] - _STRIDE * gradient / length
+        levels = images.new_full((len(open_), 1), psnr)
+        changed[open_] = moved(images[open_], target - images[open_], levels)
+    return changed
+
+
+def _behind(odds: Tensor, labels: Tensor) -> Tensor:
+    """By how much the best other class is ahead of the one in *labels*, ``(B,)``."""
+    own = odds.gather(1, labels[:, None])[:, 0]
+    return odds.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - own
+
+
+def _refined(panel: Panel, pictures: Image, level: float, steps: int) -> Tensor:
     """*pictures*, ``(N, H, W, 3)``, changed by the shipped generator and refined, ``(N, 3, H, W)`` in [0, 1]."""
     changed = pictures + bench.change(_MODEL, level, pictures)
     return refined(panel, _tensor(pictures), _tensor(changed.astype(np.uint8)), level, steps)
 
 
-def _tensor(pictures: Image) -> torch.Tensor:
+def _tensor(pictures: Image) -> Tensor:
     return torch.from_numpy(machine.planes(pictures))
 
 

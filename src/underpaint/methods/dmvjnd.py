@@ -50,6 +50,8 @@ _MULTIPLE = 4
 #: At least the radius of the network's receptive field, in pixels.
 _OVERLAP = 32
 _TILE = 512
+#: By how much the room of one pixel may be above or below the mean.
+_MOST = 4.0
 #: How far a value may go, in root mean squares of the direction; smaller ones hardly notice.
 PEAK = 2.0
 #: Logarithms of the ways along such a direction, in levels: the longest makes the least that is not 0 count. In how
@@ -116,6 +118,20 @@ def jnd(
     left = 20 * math.log10(255 / error) if error else math.inf
     shown = np.rint(255 * attention).astype(np.uint8)
     return Tolerance(changed.astype(np.int16) - image, shown, left)
+
+
+def tolerance(image: Image) -> NDArray[np.float32]:
+    """How much change each pixel of *image* takes before machines notice, ``float32 (H, W)``: of squares, mean about 1.
+
+    Where a method is free to choose, it chooses by this: see ``hide --machine-safe``.
+
+    Raises:
+        UsageError: no image, or one that is too small.
+        ModelError: the model is missing or altered.
+    """
+    squares = np.square(jnd(image, judges={}).threshold.astype(np.float32)).mean(axis=2)
+    room: NDArray[np.float32] = np.clip(squares / max(float(squares.mean()), 1e-6), 1 / _MOST, _MOST)
+    return room
 
 
 def look(pictures: NDArray[np.uint8], model: str = MODEL) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

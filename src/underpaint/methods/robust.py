@@ -32,7 +32,9 @@ from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from underpaint.marks import Projections
 
@@ -73,12 +75,20 @@ _SMALLEST_STEP = 60.0
 
 
 class Robust:
-    """What ``hide -m`` tries first; a :class:`~underpaint.methods.Method` and a bit carrier."""
+    """What ``hide -m`` tries first; a :class:`~underpaint.methods.Method` and a bit carrier.
+
+    Args:
+        tolerance: from a cover to how much change each of its pixels takes, ``float32 (H, W)`` with a mean of about 1,
+            beside what networks make of that. Who reveals need not know it.
+    """
 
     name = "robust"
     summary = "a short message that survives resizing, cutting and hard compression"
     needs_lossless = False
     default_survive = "jpeg:50 | resize:0.5"
+
+    def __init__(self, tolerance: Callable[[Image], NDArray[np.float32]] | None = None) -> None:
+        self._tolerance = tolerance
 
     def capacity(self, cover: Image) -> Capacity:
         """The longest message to expect to survive JPEG 50 at the lowest of :data:`QUALITIES`."""
@@ -111,9 +121,12 @@ class Robust:
             key=lambda canvas: (marks.layout(canvas, _own(key, canvas), size)[0], -canvas.side),
         )
         channel = survive or parse(self.default_survive)
+        room = self._tolerance and canvas.shared(self._tolerance(cover))
         for quality in QUALITIES if psnr is None else (psnr,):
             patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
             plan = marks.sealed(canvas, patterned, payload, _own(key, canvas), size)
+            if room is not None:
+                plan.weights *= np.repeat(room, plan.count)
             container = _at_quality(plan, cover, quality, (channel,))
             if all(_carries(image, key, payload) for image in _looked_at(container, channel)):
                 return container

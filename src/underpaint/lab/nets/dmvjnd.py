@@ -4,7 +4,8 @@
 
     published   picture, attention ─► encoder, 1/8 ─► decoder ─► change, -1…1
     ours        picture, attention, level ─► 1/2 ─► 1/4 ─► blocks ─┬─► 1/2 ─► detail ──────────── + ─► direction
-                                    answers ─► each block's gain ──┘ └─► gain, offset of colours ─┘
+                                    answers ─► each block's gain ──┘ ├─► gain, offset of colours ─┘
+                                        which of eight ways to take ─┘ └─► what each way promises
 """
 
 from __future__ import annotations
@@ -82,16 +83,25 @@ class Told(nn.Module):
         return functional.silu(x + y)
 
 
+#: Gain and offset of colours that each way begins with: up, down; towards black, white; with more contrast.
+_STARTS = torch.tensor(
+    [(0.0, 0.3), (0.0, -0.3), (-0.3, -0.3), (-0.3, 0.3), (0.15, 0.3), (0.15, -0.3), (0.3, 0.15), (0.3, -0.15)]
+)
+
+
 class Generator(nn.Module):
     """Which way a picture may change, by how much where: a direction, whose length is of no account.
 
     It has two parts. Colours around mid-grey get a gain and an offset, both smooth over the picture: contrast,
-    brightness and tint are what any classifier is used to. Detail is added on top.
+    brightness and tint are what any classifier is used to. Detail is added on top. A picture that may not become
+    brighter may become darker: there are several ways, and the network says what it expects of each.
 
     Args:
         answers: how many log-odds of all classifiers together it is told.
         width: channels at half the resolution; there are twice as many at a quarter.
     """
+
+    ways = len(_STARTS)
 
     def __init__(self, answers: int, width: int = 32) -> None:
         super().__init__()
@@ -104,34 +114,55 @@ class Generator(nn.Module):
             *(nn.Conv2d(width, 2 * width, 2, stride=2, bias=False), nn.BatchNorm2d(2 * width), nn.SiLU())
         )
         self.blocks = nn.ModuleList(Told(2 * width, told) for _ in range(2))
-        self.colours = nn.Conv2d(2 * width, 6, 3, padding=1)
+        self.promise = nn.Linear(2 * width + told, self.ways)
+        self.colours = nn.Conv2d(2 * width, 6 * self.ways, 3, padding=1)
         self.up = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2))
-        self.last = Told(width, told)
+        self.last = Told(width, told + self.ways)
         detail = nn.Conv2d(width, 12, 3, padding=1)
         self.detail = nn.Sequential(detail, nn.PixelShuffle(2))
-        offset = torch.tensor([0.0, 0.0, 0.0, 0.3, 0.3, 0.3])  # brightens: a direction must have some length
         with torch.no_grad():
-            for head, start in ((self.colours, offset), (detail, torch.zeros(12))):
+            for head, start in ((self.colours, _STARTS.repeat_interleave(3)), (detail, torch.zeros(12))):
                 head.weight.mul_(0.1)
-                head.bias = nn.Parameter(start)
+                head.bias = nn.Parameter(start.clone())
 
-    def forward(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> Tensor:
-        """The direction, ``(B, 3, H, W)``, of *images* of that shape in [0, 1]; sides are multiples of 4.
+    def forward(
+        self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor, way: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The direction, ``(B, 3, H, W)``, of *images* of that shape in [0, 1], and what all ways promise, ``(B, 8)``.
+
+        Sides are multiples of 4. A promise is the log-odds that a classifier keeps its answer.
 
         Args:
             images: to be changed.
             attention: ``(B, 1, H, W)`` in [0, 1], where classifiers look.
             answers: ``(B, answers)``, each classifier's log-odds of each class.
             level: ``(B, 1)``, the PSNR in dB that is to be left.
+            way: ``(B, 8)``, 1 for the way to be taken, else 0.
         """
+        seen = self.seen(images, attention, answers, level)
+        return self.direction(images, way, *seen), self.promises(*seen[1:])
+
+    def seen(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What there is to know before a way is chosen: maps at half and at quarter resolution, and what was told."""
         told = self.told(torch.cat([answers / 4, level / 10 - 1.5], dim=1))
         fine = self.fine(torch.cat([images - 0.5, attention - 0.5], dim=1))
         coarse = self.coarse(fine)
         for block in self.blocks:
             coarse = block(coarse, told)
-        colours = functional.interpolate(self.colours(coarse), scale_factor=4.0, mode="bilinear", align_corners=False)
+        return fine, coarse, told
+
+    def promises(self, coarse: Tensor, told: Tensor) -> Tensor:
+        """What all ways promise, which teaches nothing but itself."""
+        found: Tensor = self.promise(torch.cat([coarse.mean(dim=(2, 3)), told], dim=1).detach())
+        return found
+
+    def direction(self, images: Tensor, way: Tensor, fine: Tensor, coarse: Tensor, told: Tensor) -> Tensor:
+        """The direction of one way."""
+        all_colours = self.colours(coarse).unflatten(1, (self.ways, 6))
+        chosen = (all_colours * way[:, :, None, None, None]).sum(dim=1)
+        colours = functional.interpolate(chosen, scale_factor=4.0, mode="bilinear", align_corners=False)
         gain, offset = colours.chunk(2, dim=1)
-        detail: Tensor = self.detail(self.last(fine + self.up(coarse), told))
+        detail: Tensor = self.detail(self.last(fine + self.up(coarse), torch.cat([told, way], dim=1)))
         return gain * 2 * (images - 0.5) + offset + detail
 
 

@@ -61,7 +61,7 @@ def blocks(count: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int
     return rng.integers(256, size=(count, VALUES), dtype=np.uint8), levels, rng.integers(KINDS, size=count)
 
 
-def test_numbers_and_kinds_arrive():
+def test_numbers_and_kinds_arrive() -> None:
     values, levels, kinds = blocks(60)
     rng = np.random.default_rng(1)
     numbers = rng.integers(levels[kinds])
@@ -75,7 +75,7 @@ def test_numbers_and_kinds_arrive():
 
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 6, 8, 11])
-def test_equal_levels_cost_what_low_bits_cost(levels: int):
+def test_equal_levels_cost_what_low_bits_cost(levels: int) -> None:
     values = np.random.default_rng(2).integers(64, 192, size=(200, VALUES), dtype=np.uint8)
     table = np.full((KINDS, VALUES), levels)
     numbers = np.random.default_rng(3).integers(levels, size=values.shape)
@@ -88,7 +88,7 @@ def test_equal_levels_cost_what_low_bits_cost(levels: int):
         assert change == pytest.approx(squared_change(levels.bit_length() - 1), rel=0.12)
 
 
-def test_uneven_levels_cost_hardly_more_than_their_mean_rate_says():
+def test_uneven_levels_cost_hardly_more_than_their_mean_rate_says() -> None:
     values, levels, kinds = blocks(400)
     values = values // 2 + 64
     numbers = np.random.default_rng(4).integers(levels[kinds])
@@ -97,7 +97,7 @@ def test_uneven_levels_cost_hardly_more_than_their_mean_rate_says():
     assert least < np.square(marked.astype(int) - values).mean() < 1.1 * least + 0.2
 
 
-def test_values_stay_within_eight_bits():
+def test_values_stay_within_eight_bits() -> None:
     table = np.full((KINDS, VALUES), 9)
     values = np.repeat(np.array([[0], [255]], np.uint8), VALUES, axis=1)
     numbers = np.random.default_rng(5).integers(9, size=values.shape)
@@ -108,7 +108,7 @@ def test_values_stay_within_eight_bits():
     assert (unpacked(marked, table, np.ones(values.shape, bool), KEY)[0] == numbers).all()
 
 
-def test_too_many_levels_are_refused():
+def test_too_many_levels_are_refused() -> None:
     values, _, kinds = blocks(2)
     table = np.full((KINDS, VALUES), 300)
     with pytest.raises(ModelError, match="more levels than a block can take"):
@@ -116,7 +116,7 @@ def test_too_many_levels_are_refused():
 
 
 @pytest.mark.parametrize("sides", [(32, 32), (40, 33), (71, 300), (300, 64)])
-def test_a_picture_is_revealed(sides: tuple[int, int]):
+def test_a_picture_is_revealed(sides: tuple[int, int]) -> None:
     cover, secret = noise(*sides), noise(*sides, seed=1)
     container = pixinpix.hide(cover, secret, model=model())
     assert container.shape == cover.shape
@@ -127,14 +127,14 @@ def test_a_picture_is_revealed(sides: tuple[int, int]):
     assert revealed.shape == secret.shape
 
 
-def test_a_secret_keeps_its_shape():
+def test_a_secret_keeps_its_shape() -> None:
     container = pixinpix.hide(noise(64, 48), np.full((20, 90, 3), 77, np.uint8), model=model())
     revealed = pixinpix.reveal(container, model=model())
     assert revealed.shape == (20, 90, 3)
     assert np.abs(revealed.astype(int) - 77).max() <= 8
 
 
-def test_it_takes_the_passphrase():
+def test_it_takes_the_passphrase() -> None:
     cover, secret = noise(32, 40), noise(32, 40, seed=1)
     container = pixinpix.hide(cover, secret, "right", model=model())
     assert pixinpix.holds(container, "right")
@@ -145,7 +145,7 @@ def test_it_takes_the_passphrase():
     assert pixinpix.reveal(container, "right", model=model()).shape == secret.shape
 
 
-def test_residues_follow_from_the_key():
+def test_residues_follow_from_the_key() -> None:
     values, levels, kinds = blocks(4)
     free = np.ones(values.shape, bool)
     numbers = np.zeros(values.shape, np.int64)
@@ -154,7 +154,7 @@ def test_residues_follow_from_the_key():
     assert (unpacked(one, levels, free, Key(bytes([2]) * KEY_SIZE))[0] != numbers).any()
 
 
-def test_what_is_altered_is_not_revealed():
+def test_what_is_altered_is_not_revealed() -> None:
     container = pixinpix.hide(noise(64, 64), noise(64, 64, seed=1), model=model())
     places = set(pixinpix._HEAD.places(container.size).tolist())
     free = next(place for place in range(5000, 6000) if place not in places)
@@ -163,18 +163,18 @@ def test_what_is_altered_is_not_revealed():
         pixinpix.reveal(container, model=model())
 
 
-def test_nothing_is_found_in_a_cover_or_a_tiny_picture():
+def test_nothing_is_found_in_a_cover_or_a_tiny_picture() -> None:
     for picture in (noise(64, 64), noise(8, 8)):
         assert not pixinpix.holds(picture)
         with pytest.raises(NotFoundError):
             pixinpix.reveal(picture, model=model())
 
 
-def test_a_cover_must_be_large_enough():
+def test_a_cover_must_be_large_enough() -> None:
     with pytest.raises(UsageError, match="too small"):
         pixinpix.hide(noise(31, 64), noise(31, 64), model=model())
 
 
-def test_without_its_network_it_is_no_method():
+def test_without_its_network_it_is_no_method() -> None:
     assert pixinpix.NAME not in METHODS
     assert pixinpix.available() == (pixinpix.NAME in zoo.names())

@@ -166,7 +166,6 @@ multiples of 4, and no output depends on values more than 32 pixels away. docs/m
 """
 
 
-
 def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
     """The network of :mod:`underpaint.lab.papers.pixinpix` that is the recipe *name*."""
     recipe = cast("pixinpix.OursRecipe", pixinpix.RECIPES[name].recipe)

@@ -22,7 +22,7 @@ import hmac
 import struct
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image as Pillow
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint.zoo import Model
+
+#: What a picture, or a mask of one, is made of.
+Value = TypeVar("Value", np.uint8, np.bool_)
 
 #: Name of the method, and of the model for photographs.
 NAME = "pixinpix"
@@ -82,11 +85,9 @@ def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: M
     cover, secret, model = as_cover(cover), as_image(secret), model or zoo.load(NAME)
     salt = frame.new_salt()
     key = Key.derive(passphrase, salt)
-    numbers, kinds = _written(_resized(secret, *_sides(cover)), model)
+    numbers, kinds = written(_resized(secret, *_sides(cover)), model)
     container = cover.copy()
-    blocks, free = _blocks(cover), _blocks(_free(cover))
-    found = packed(blocks, numbers, kinds, _levels(model), free, key)
-    _put(container, found)
+    put(container, packed(blocks_of(cover), numbers, kinds, levels_of(model), blocks_of(_free(cover)), key))
     height, width = secret.shape[:2]
     header = Header(0, 0, _DETAILS.pack(height, width, _digest(numbers, kinds, key)))
     bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, NAME), np.uint8))
@@ -107,10 +108,10 @@ def reveal(container: Image, passphrase: str | None = None, *, model: Model | No
     header, key = _open(as_image(container), passphrase)
     model = model or zoo.load(NAME)
     height, width, digest = _DETAILS.unpack(header.details)
-    numbers, kinds = unpacked(_blocks(container), _levels(model), _blocks(_free(container)), key)
+    numbers, kinds = unpacked(blocks_of(container), levels_of(model), blocks_of(_free(container)), key)
     if not hmac.compare_digest(digest, _digest(numbers, kinds, key)):
         raise DamagedError("the hidden picture was altered", hint="only an exact copy of the container will do")
-    return _resized(_read(numbers, kinds, _sides(container), model), height, width)
+    return _resized(drawn(numbers, kinds, _sides(container), model), height, width)
 
 
 def holds(image: Image, passphrase: str | None = None) -> bool:
@@ -238,9 +239,7 @@ def _sums(values: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.in
     return np.stack([values[:, groups == each].sum(axis=1) for each in range(_GROUPS)], axis=1)
 
 
-def _alike(
-    free: NDArray[np.bool_], kinds: NDArray[np.int64]
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
+def _alike(free: NDArray[np.bool_], kinds: NDArray[np.int64]) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
     """Blocks with the same free values and of the same kind: their rows, those values, that kind."""
     found: dict[tuple[bytes, int], list[int]] = {}
     for row, (mask, kind) in enumerate(zip(np.packbits(free, axis=1), kinds.tolist(), strict=True)):
@@ -277,15 +276,15 @@ def _sides(image: Image) -> tuple[int, int]:
     return height, width
 
 
-def _blocks(image: NDArray[np.generic]) -> NDArray[np.generic]:
+def blocks_of(image: NDArray[Value]) -> NDArray[Value]:
     """The blocks of a picture, row by row, ``(N, 192)``: row, column, channel."""
     height, width = (side // BLOCK for side in image.shape[:2])
     cut = image[: height * BLOCK, : width * BLOCK].reshape(height, BLOCK, width, BLOCK, 3)
     return cut.swapaxes(1, 2).reshape(-1, VALUES)
 
 
-def _put(image: Image, blocks: NDArray[np.uint8]) -> None:
-    """Write *blocks* into *image*, as :func:`_blocks` takes them out."""
+def put(image: Image, blocks: NDArray[np.uint8]) -> None:
+    """Write *blocks* into *image*, as :func:`blocks_of` takes them out."""
     height, width = _sides(image)
     cut = blocks.reshape(height // BLOCK, width // BLOCK, BLOCK, BLOCK, 3).swapaxes(1, 2)
     image[:height, :width] = cut.reshape(height, width, 3)
@@ -297,13 +296,13 @@ def _resized(image: Image, height: int, width: int) -> Image:
     return np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS))
 
 
-def _levels(model: Model) -> NDArray[np.int64]:
+def levels_of(model: Model) -> NDArray[np.int64]:
     """How many levels each number has, by kind, ``(K, 192)``."""
     found: NDArray[np.float32] = model.graphs["levels"].run({"kinds": np.arange(KINDS, dtype=np.float32)})["levels"]
     return np.rint(found).astype(np.int64)
 
 
-def _written(secret: Image, model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def written(secret: Image, model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers, ``(N, 192)``, and kinds, ``(N,)``, of a picture whose sides are multiples of 8."""
     numbers, kinds = [], []
     for top in range(0, len(secret), _ROWS * BLOCK):
@@ -314,9 +313,7 @@ def _written(secret: Image, model: Model) -> tuple[NDArray[np.int64], NDArray[np
     return np.concatenate(numbers), np.concatenate(kinds)
 
 
-def _read(
-    numbers: NDArray[np.int64], kinds: NDArray[np.int64], sides: tuple[int, int], model: Model
-) -> Image:
+def drawn(numbers: NDArray[np.int64], kinds: NDArray[np.int64], sides: tuple[int, int], model: Model) -> Image:
     """The picture of those numbers, ``(H, W, 3)``."""
     down, across = (side // BLOCK for side in sides)
     planes = numbers.T.reshape(1, VALUES, down, across).astype(np.float32)

@@ -123,7 +123,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
         """``(B, 3, H, W)`` of ``(B, inputs, H, W)``, and of what is given."""
-        made = [self.first(x)]
+        made: list[Tensor] = [self.first(x)]
         for layer in (self.second, self.third, self.last):
             made.append(layer(torch.cat([*made, *given], dim=1)))
         return made[-1]
@@ -149,9 +149,11 @@ class SteganoGan(nn.Module):
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """The containers."""
+        made: Tensor
         if self.kind == "dense":
-            return covers + self.dense(covers, secrets)
-        made: Tensor = self.rest(torch.cat([self.first(covers), secrets], dim=1))
+            made = self.dense(covers, secrets)
+            return covers + made
+        made = self.rest(torch.cat([self.first(covers), secrets], dim=1))
         return covers + made if self.kind == "residual" else (torch.tanh(made) + 1) / 2
 
 
@@ -187,7 +189,8 @@ class Universal(nn.Module):
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """The containers."""
-        return covers + _UDH_REACH * torch.tanh(self.layers(secrets))
+        made: Tensor = self.layers(secrets)
+        return covers + _UDH_REACH * torch.tanh(made)
 
 
 def _udh_reveal(width: int) -> nn.Module:

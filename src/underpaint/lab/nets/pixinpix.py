@@ -88,9 +88,9 @@ class Symbols(NamedTuple):
 class Blocks(nn.Module):
     """Ours: a picture as whole numbers, and back.
 
-    Blocks of 8×8 are turned, as by a cosine transform at first, luma and colours each by itself. Each is of a kind, which says how many levels every
-    coefficient has, and how far apart: the one that costs least, container and secret together. It is told, so that
-    nothing has to be guessed; all that container and secret lose follows from kinds and numbers.
+    Blocks of 8×8 are turned, as by a cosine transform at first, luma and colours each by itself. Each is of a kind,
+    which says how many levels every coefficient has, and how far apart: the one that costs least, container and secret
+    together. It is told, so that nothing has to be guessed; all that both lose follows from kinds and numbers.
     """
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class Writer(nn.Module):
         self.blocks, self.weight = blocks, weight
 
     def forward(self, secret: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers and kinds, real ones that are whole, of pictures ``(B, 3, H, W)`` in levels; sides are multiples of 8."""
+        """Numbers and kinds, whole ``float32``, of pictures ``(B, 3, H, W)`` in levels; sides are multiples of 8."""
         numbers, kinds = self.blocks.symbols(self.blocks.coefficients(secret), self.weight)
         return torch.round(numbers), kinds.to(secret.dtype)
 

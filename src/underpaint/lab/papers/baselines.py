@@ -101,7 +101,10 @@ class Rival(nn.Module):
         covers, secrets = images.chunk(2, dim=1)
         containers = self.container(covers, secrets)
         arrived = containers + recipe.noise * torch.randn_like(containers) if recipe.noise else containers
-        pairs = {"cover": (recipe.cover, containers - covers), "secret": (recipe.secret, self.revealed(arrived) - secrets)}
+        pairs = {
+            "cover": (recipe.cover, containers - covers),
+            "secret": (recipe.secret, self.revealed(arrived) - secrets),
+        }
         parts = {name: weight * _error(error, recipe.error) for name, (weight, error) in pairs.items()}
         if recipe.spread:
             variances = [error.abs().var(dim=(1, 2, 3)).mean() for _, error in pairs.values()]

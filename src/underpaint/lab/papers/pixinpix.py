@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.lab import couples
 from underpaint.lab.model import Entry
-from underpaint.lab.nets.pixinpix import BLOCK, Blocks, UNet, nothing_yet, whole
+from underpaint.lab.nets.pixinpix import Blocks, UNet, nothing_yet, whole
 from underpaint.lab.recipe import Recipe
+from underpaint.methods.pixinpix import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,11 +108,10 @@ class Published(nn.Module):
     def __init__(self, recipe: PublishedRecipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self.networks = nn.ModuleDict(
-            {name: UNet(inputs, normalised=recipe.normalised) for name, inputs in (("hide", 6), ("reveal", 3))}
-        )
+        hide, reveal = (UNet(inputs, normalised=recipe.normalised) for inputs in (6, 3))
         if recipe.residual:
-            nothing_yet(self.networks["hide"].head)
+            nothing_yet(hide.head)
+        self.networks = nn.ModuleDict({"hide": hide, "reveal": reveal})
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 32."""

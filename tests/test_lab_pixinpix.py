@@ -121,8 +121,7 @@ def test_expected_costs_are_what_containers_lose() -> None:
     levels = blocks.levels.numpy().astype(np.int64)
     rng = np.random.default_rng(0)
     for kind, expected in enumerate(blocks.costs().tolist()):
-        if expected > 60:  # more than a block takes
-            continue
+        assert expected < 90
         values = rng.integers(64, 192, size=(100, VALUES), dtype=np.uint8)
         kinds = np.full(100, kind)
         free = np.ones(values.shape, bool)
@@ -144,6 +143,17 @@ def test_everything_of_ours_learns() -> None:
 
 def test_ours_is_small() -> None:
     assert sum(parameter.numel() for parameter in Ours(OURS).parameters()) < 300_000
+
+
+def test_kinds_with_more_levels_than_fit_are_not_chosen() -> None:
+    blocks = Blocks()
+    noise = blocks.coefficients(255 * torch.rand(1, 3, 32, 32))
+    dearest = int(blocks.symbols(noise, 1e3).kinds.max())
+    assert blocks.costs()[dearest] < 90
+    with torch.no_grad():
+        blocks.more[dearest] += 0.1
+    assert blocks.costs()[dearest] == float("inf")
+    assert dearest not in blocks.symbols(noise, 1e3).kinds
 
 
 def test_a_heavier_secret_is_revealed_better() -> None:

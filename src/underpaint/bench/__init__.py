@@ -19,8 +19,8 @@ that came back exactly, by the path of the command line, on whole pictures. ``pl
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice, ``detections`` what an analyst
 does. ``speed`` times whole processes, ``searches`` the trellis alone, and holds what it pays against the bound.
 ``agreements`` counts labels that stay when a picture changes as far as machines are said to let it, ``savings`` what
-such room is worth in bytes, ``flips`` labels that hiding changes. ``report`` shows all of it: on the screen, as plots,
-in Markdown.
+such room is worth in bytes, ``flips`` labels that hiding changes, ``revealed`` what pictures in pictures lose.
+``report`` shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ __all__ = [
     "savings",
     "searches",
     "speed",
+    "ways",
 ]
 
 

@@ -28,8 +28,10 @@ _DETAIL = KINDS // len(_COLOUR)
 _TOLD, _TELLING = 3, 1.5
 #: What whole periods cost beyond (4^R - 1) / 12: up to a quarter where they are even, nothing where they are odd.
 _WHOLE = 0.2
+#: Bits per value that a block can take at most: 64 bits hold what it packs.
+_MOST = 4.9
 #: Standard deviations of the lowest coefficients of luma, in levels, in blocks of the least and of the most detail.
-_FLAT, _BUSY = 4.0, 800.0
+_FLAT, _BUSY = 4.0, 450.0
 #: How much faster tables learn than the weights of a network do, and how much slower the turn does.
 _FAST, _SLOW = 10.0, 0.1
 #: Channels of what mends.
@@ -119,10 +121,16 @@ class Blocks(nn.Module):
         return whole(torch.exp(_FAST * self.more) + 0.5).clamp(min=1), torch.exp(_FAST * self.finer)
 
     def costs(self) -> Tensor:
-        """The mean square by which a block's values change, by its kind, ``(KINDS,)``: all have one period, nearly."""
+        """The mean square by which a block's values change, by its kind, ``(KINDS,)``: all have one period, nearly.
+
+        Infinite where a kind has more levels than fit.
+        """
         values = VALUES - _TOLD
-        square = 4 ** (torch.log2(self.tables()[0]).sum(dim=1) / values)
-        return ((square - 1) / 12 + _WHOLE * (1 - 1 / square)) * values / VALUES + _TELLING * _TOLD / VALUES
+        rate = torch.log2(self.tables()[0]).sum(dim=1) / values
+        square = 4**rate
+        written = (square - 1) / 12 + _WHOLE * (1 - 1 / square)
+        cost = (written * values + _TELLING * _TOLD) / VALUES
+        return torch.where(rate > _MOST, torch.full_like(cost, math.inf), cost)
 
     def coefficients(self, secret: Tensor) -> Tensor:
         """Those of pictures in levels, ``(B, 3, H, W)``, as ``(B, 192, H / 8, W / 8)``."""

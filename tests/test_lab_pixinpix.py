@@ -160,6 +160,7 @@ def test_a_heavier_secret_is_revealed_better() -> None:
     secret = 255 * photograph()[:, 3:]
     blocks = Blocks()
 
+    @torch.no_grad()
     def error(weight: float) -> float:
         symbols = blocks.symbols(blocks.coefficients(secret), weight)
         return float((blocks.picture(symbols) - secret).square().mean())

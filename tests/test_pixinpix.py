@@ -163,6 +163,13 @@ def test_what_is_altered_is_not_revealed() -> None:
         pixinpix.reveal(container, model=model())
 
 
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    container = pixinpix.hide(noise(64, 64), noise(64, 64, seed=1), model=model())
+    monkeypatch.setattr(pixinpix, "MAX_PIXELS", 64 * 64 - 1)
+    with pytest.raises(DamagedError, match="64×64"):
+        pixinpix.reveal(container, model=model())
+
+
 def test_nothing_is_found_in_a_cover_or_a_tiny_picture() -> None:
     for picture in (noise(64, 64), noise(8, 8)):
         assert not pixinpix.holds(picture)
@@ -173,6 +180,8 @@ def test_nothing_is_found_in_a_cover_or_a_tiny_picture() -> None:
 def test_a_cover_must_be_large_enough() -> None:
     with pytest.raises(UsageError, match="too small"):
         pixinpix.hide(noise(31, 64), noise(31, 64), model=model())
+    with pytest.raises(UsageError, match="too large"):
+        pixinpix.hide(noise(32, 32), np.zeros((1, 70_000, 3), np.uint8), model=model())
 
 
 def test_without_its_network_it_is_no_method() -> None:

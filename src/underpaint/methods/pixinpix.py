@@ -28,7 +28,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from underpaint import embed, zoo
-from underpaint.errors import DamagedError, ModelError, NotFoundError, PayloadError
+from underpaint.errors import DamagedError, ModelError, NotFoundError, PayloadError, UsageError
+from underpaint.image import MAX_PIXELS
 from underpaint.sealed import Head
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
@@ -59,6 +60,8 @@ _KIND_VALUES, _KIND_PERIOD = 3, 4
 _LARGEST = 1 << 62
 #: The secret's height and width, and the digest.
 _DETAILS = struct.Struct(">HH8s")
+#: The longest side of a secret, which two bytes hold.
+_LONGEST = 0xFFFF
 _HEAD = Head(details=_DETAILS.size)
 #: Rows of blocks that are worked on at once, and how many more the reader sees.
 _ROWS, _BEYOND = 32, 1
@@ -82,7 +85,10 @@ def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: M
         UsageError: either is no such picture.
         ModelError: the network is missing or altered.
     """
-    cover, secret, model = as_cover(cover), as_image(secret), model or zoo.load(NAME)
+    cover, secret = as_cover(cover), as_image(secret)
+    if max(secret.shape[:2]) > _LONGEST:
+        raise UsageError(f"the secret is too large: {_LONGEST} pixels each way are the most")
+    model = model or zoo.load(NAME)
     salt = frame.new_salt()
     key = Key.derive(passphrase, salt)
     numbers, kinds = written(_resized(secret, *_sides(cover)), model)
@@ -102,12 +108,14 @@ def reveal(container: Image, passphrase: str | None = None, *, model: Model | No
 
     Raises:
         NotFoundError: there is none, or it takes another passphrase.
-        DamagedError: the container was altered.
+        DamagedError: the container was altered, or the secret is larger than any picture that is read.
         ModelError: the network is missing or altered.
     """
     header, key = _open(as_image(container), passphrase)
     model = model or zoo.load(NAME)
     height, width, digest = _DETAILS.unpack(header.details)
+    if not 0 < height * width <= MAX_PIXELS:
+        raise DamagedError(f"the hidden picture claims to have {width}×{height} pixels")
     numbers, kinds = unpacked(blocks_of(container), levels_of(model), blocks_of(_free(container)), key)
     if not hmac.compare_digest(digest, _digest(numbers, kinds, key)):
         raise DamagedError("the hidden picture was altered", hint="only an exact copy of the container will do")

@@ -8,8 +8,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from picture_models import model
+from underpaint import zoo
 from underpaint.bench.compare import side_by_side
-from underpaint.bench.inside import alone, compressed, lowest_bits, pairs, revealed, scored, small_pairs, ways
+from underpaint.bench.inside import alone, compressed, lowest_bits, pairs, revealed, scored, small_pairs, ways, whole
 from underpaint.bench.measured import Measured
 from underpaint.bench.result import read
 from underpaint.bench.revealed import PICTURES, SMALL, Likeness, Revealed
@@ -81,6 +83,16 @@ def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     PIL.Image.new("RGB", (100, 300)).save(tmp_path / "narrow.png")
     with pytest.raises(UsageError, match="at least 256"):
         pairs(tmp_path)
+
+
+def test_networks_are_measured_alone_and_as_users_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "load", lambda _: model())
+    rng = np.random.default_rng(0)
+    cover, secret = rng.integers(256, size=(2, 64, 32, 3), dtype=np.uint8)
+    for way in (alone, whole):
+        container, back = way(cover, secret)
+        assert Likeness.of([secret], [back]).psnr == pytest.approx(34.8, abs=0.2)
+        assert Likeness.of([cover], [container]).psnr > 29
 
 
 def test_networks_are_there_if_the_zoo_has_them() -> None:

@@ -268,6 +268,8 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         bench.STATISTICS: ["replacement", "clean"],
         bench.DMVJND: list(bench.WAYS),
         bench.CODING: ["jnd"],
+        bench.PICTURES: list(bench.ways()),
+        bench.SMALL: list(bench.ways(small=True)),
     }
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES

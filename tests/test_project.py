@@ -19,6 +19,7 @@ from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.placed import Published
 from underpaint.bench.process import RUNS
 from underpaint.bench.result import ABLATION, NETWORKS, read
+from underpaint.bench.revealed import Revealed
 from underpaint.bench.source import Source
 from underpaint.channels import CHANNELS, parse
 
@@ -103,6 +104,9 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
         return
     if isinstance(result, Agreements):
         assert all(max(row.kept.values()) <= row.pictures for row in result.rows)
+        return
+    if isinstance(result, Revealed):
+        assert all(row.cover.psnr > 10 and row.secret.psnr > 10 for row in result.rows)
         return
     assert isinstance(result, Result)
     if result.table in GRIDS:

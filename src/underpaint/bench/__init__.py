@@ -9,6 +9,7 @@
              ├► searches ──────────────────────────► Searches ─┤
              ├► agreements ──────────────────────► Agreements ─┤
              ├► savings ─────────────────────────────► Coding ─┤
+             ├► revealed ──────────────────────────► Revealed ─┤
              └► flips ────────────────────────────────► Flips ─┤
                          Paper, Published, Figures, Statements ─┘
 
@@ -18,8 +19,8 @@ that came back exactly, by the path of the command line, on whole pictures. ``pl
 a byte per pixel, in pictures that stay as they are, and says what classifiers notice, ``detections`` what an analyst
 does. ``speed`` times whole processes, ``searches`` the trellis alone, and holds what it pays against the bound.
 ``agreements`` counts labels that stay when a picture changes as far as machines are said to let it, ``savings`` what
-such room is worth in bytes, ``flips`` labels that hiding changes. ``report`` shows all of it: on the screen, as plots,
-in Markdown.
+such room is worth in bytes, ``flips`` labels that hiding changes, ``revealed`` what pictures in pictures lose.
+``report`` shows all of it: on the screen, as plots, in Markdown.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ from underpaint.bench.detected import ANALYST, STATISTICS, Detections
 from underpaint.bench.dmvjnd import WAYS, agreements
 from underpaint.bench.equal import GRIDS, at_equal_psnr
 from underpaint.bench.flipped import MACHINE_SAFE, Flips
+from underpaint.bench.inside import revealed, ways
 from underpaint.bench.machine_safe import CHOOSING, flips
 from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
 from underpaint.bench.result import Paper, Result, Speed
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.statistics import FEWEST as PHOTOGRAPHS
 from underpaint.bench.statistics import REPLACEMENT, estimated
 from underpaint.bench.sweep import carriers
@@ -65,7 +68,9 @@ __all__ = [
     "GRID",
     "GRIDS",
     "MACHINE_SAFE",
+    "PICTURES",
     "PUBLISHED",
+    "SMALL",
     "STATISTICS",
     "TABLES",
     "TRELLIS",
@@ -78,6 +83,7 @@ __all__ = [
     "Paper",
     "Placements",
     "Result",
+    "Revealed",
     "Searches",
     "Speed",
     "Table",
@@ -90,10 +96,12 @@ __all__ = [
     "flips",
     "messages",
     "placements",
+    "revealed",
     "run",
     "savings",
     "searches",
     "speed",
+    "ways",
 ]
 
 
@@ -150,6 +158,14 @@ TABLES = {
     ),
     CODING: Table("bytes of pictures that only machines look at, and their labels", savings, lambda: (JND,)),
     MACHINE_SAFE: Table("labels that hiding changes, and how --machine-safe keeps them", flips, lambda: CHOOSING),
+    PICTURES: Table("photographs in photographs: what covers and secrets lose", revealed, ways, together=True),
+    SMALL: Table(
+        "the same of pictures of 32×32, as in the paper on pixels in pixels",
+        partial(revealed, small=True),
+        partial(ways, small=True),
+        together=True,
+        own=True,
+    ),
     TRELLIS: Table("what the trellis pays in excess of the least there is, and how fast", searches, lambda: (METHOD,)),
     ANALYST: Table(
         "what every detector makes of containers, beside the figures of the paper on attention",

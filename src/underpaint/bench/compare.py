@@ -10,8 +10,10 @@ from underpaint.bench.cells import Shown, channel, cited, measured, number, orig
 from underpaint.bench.changes import by_change
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.equal import GRIDS
+from underpaint.bench.inside_table import by_pictures
 from underpaint.bench.placed import BASN, Placements, Published
 from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.strategies import by_strategy
 from underpaint.bench.sweep import CROP
 from underpaint.errors import UsageError
@@ -76,6 +78,8 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         judged = [each for each in results if isinstance(each, Detections)]
         alone = judged and judged[0].table == STATISTICS
         return by_estimator(judged) if alone else by_method(figures, judged)
+    if inside := [each for each in results if isinstance(each, Revealed)]:
+        return by_pictures(inside)
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
@@ -85,7 +89,7 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS))
+    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS, PICTURES, SMALL))
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 

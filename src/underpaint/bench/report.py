@@ -23,6 +23,7 @@ from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
 from underpaint.bench.result import Result, read
+from underpaint.bench.revealed import Revealed
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def publish(result: Measured, results: Path, console: Console) -> None:
     What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS and not isinstance(result, Placements | Agreements | Detections):
+    if result.table not in GRIDS and not isinstance(result, Placements | Agreements | Detections | Revealed):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":

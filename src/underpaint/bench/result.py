@@ -10,6 +10,7 @@
               ├─ Placements, Published  messages in pictures that stay as they are
               ├─ Coding                 bytes of pictures that machines look at
               ├─ Flips                  labels that hiding changes
+              ├─ Revealed               pictures in pictures
               ├─ Agreements, Statements labels of pictures that a machine shall not notice the change of
               └─ Detections, Figures    what detectors make of pictures
 """
@@ -28,6 +29,7 @@ from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.flipped import MACHINE_SAFE, Flips
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.placed import BASN, Placements, Published
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.source import Citation, Source
 from underpaint.bench.trellis import TRELLIS, Searches
 from underpaint.metrics import wilson
@@ -298,6 +300,8 @@ def read(file: Path) -> Measured:
         CODING: Coding,
         MACHINE_SAFE: Flips,
         TRELLIS: Searches,
+        PICTURES: Revealed,
+        SMALL: Revealed,
         ANALYST: Detections,
         STATISTICS: Detections,
         "speed": Speed,

@@ -21,7 +21,8 @@ from underpaint.lab.fit import restore
 from underpaint.lab.nets.dmvjnd import Changing
 from underpaint.lab.nets.integer import frozen
 from underpaint.lab.nets.lapped import analyse, luma
-from underpaint.lab.papers import basn_exact, dmvjnd, robust_ours
+from underpaint.lab.nets.pixinpix import Frozen, Levels, Reader, Writer
+from underpaint.lab.papers import basn_exact, dmvjnd, pixinpix, robust_ours
 from underpaint.lab.papers.basn_exact import Exact, ExactRecipe
 from underpaint.lab.papers.robust_ours import Ours, OursRecipe
 from underpaint.methods.dmvjnd import PANELS
@@ -167,12 +168,56 @@ classifier keeps its answer. Sides are multiples of 4, and no direction depends 
 docs/methods/dmvjnd.md has the figures.
 """
 
+
+def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], zoo.Card]:
+    """The network of :mod:`underpaint.lab.papers.pixinpix` that is the recipe *name*."""
+    recipe = cast("pixinpix.OursRecipe", pixinpix.RECIPES[name].recipe)
+    told = folder.read_record(run)["recipe"]
+    model = pixinpix.Ours(replace(recipe, cover=told["cover"], secret=told["secret"]))
+    restore(model, run)
+    blocks = Frozen(model.blocks).eval()
+    writer, secret = Writer(blocks, model.weight), 255 * _two_photographs()
+    with torch.inference_mode():
+        numbers, kinds = (each.clone() for each in writer(secret))
+    inputs = {"numbers": numbers, "kinds": kinds}
+    axes = {"numbers": {0: "n", 2: "down", 3: "across"}, "kinds": {0: "n", 1: "down", 2: "across"}}
+    graphs = {
+        "levels": Graph(Levels(blocks), {"kinds": kinds.flatten()}, {"kinds": {0: "n"}}, ("levels",)),
+        "reader": Graph(Reader(blocks), inputs, axes, ("secret",)),
+        "writer": Graph(writer, {"secret": secret}, {"secret": _SIDES}, ("numbers", "kinds")),
+    }
+    card = zoo.Card(
+        method=name,
+        paper="PixInPix: Hidding Pixels in Pixels, anonymous submission to a workshop of ECCV 2020",
+        licence="MIT",
+        sha256={},
+        bytes=0,
+        payload="a picture of the cover's size",
+        **folder.provenance(run),
+        reported={},
+        measured=measured,
+        limits="any change to the container destroys what is hidden; detectors find it easily",
+        text=_PICTURES,
+    )
+    return graphs, card
+
+
+_PICTURES = """
+`writer.onnx` takes pictures in levels, `float32 (N, 3, H, W)`, and returns whole numbers, `(N, 192, H / 8, W / 8)`, and
+the kind of every block of 8×8, `(N, H / 8, W / 8)`. `levels.onnx` says how many levels the 192 numbers of a block have,
+by its kind. `reader.onnx` takes numbers and kinds and returns the picture, neither clamped nor rounded; no output
+depends on blocks that are not neighbours. Sides are multiples of 8. How a container takes up the numbers is told in
+src/underpaint/methods/pixinpix.py, and docs/methods/pixinpix.md has the figures.
+"""
+
 #: What can be shipped.
 MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], zoo.Card]]] = {
     "basn": basn,
     "dmvjnd": partial(jnd, "dmvjnd"),
     "dmvjnd-cifar": partial(jnd, "dmvjnd-cifar"),
     "dmvjnd-published": published,
+    "pixinpix": partial(pictures, "pixinpix"),
+    "pixinpix-cifar": partial(pictures, "pixinpix-cifar"),
     "robust": robust,
 }
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from underpaint.lab.model import Entry
-from underpaint.lab.papers import basn, basn_exact, classifier, dmvjnd, robust, robust_ours, steganalysis
+from underpaint.lab.papers import (
+    baselines,
+    basn,
+    basn_exact,
+    classifier,
+    dmvjnd,
+    pixinpix,
+    robust,
+    robust_ours,
+    steganalysis,
+)
 
 __all__ = ["RECIPES", "Entry"]
 
 #: Every recipe by name: each paper's, and ours.
 RECIPES: dict[str, Entry] = {
     name: entry
-    for paper in (basn, basn_exact, classifier, dmvjnd, robust, robust_ours, steganalysis)
+    for paper in (baselines, basn, basn_exact, classifier, dmvjnd, pixinpix, robust, robust_ours, steganalysis)
     for name, entry in paper.RECIPES.items()
 }

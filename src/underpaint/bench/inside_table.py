@@ -1,0 +1,55 @@
+"""The table of pictures in pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from underpaint.bench.cells import Shown, origins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from underpaint.bench.revealed import Hidden, Likeness, Revealed
+
+#: How the columns are to be read.
+_READ_AS = (
+    "Means over pairs, after rounding to 8 bits: PSNR and, in brackets, its 95 % interval; SSIM; MS-SSIM where "
+    "pictures are large enough; average pixel discrepancy (APD) in levels. lsb-4 is the control: the secret's upper "
+    "four bits in the cover's lower four. basn hides the secret compressed, exactly. The paper on PixInPix reports no "
+    "numbers."
+)
+
+
+def by_pictures(results: Sequence[Revealed]) -> Shown:
+    """A line for each kind of pictures and method, the best containers first."""
+    header = ["pictures", "method", "pairs"]
+    header += [f"{what} {metric}" for what in ("cover", "secret") for metric in ("PSNR", "SSIM", "MS-SSIM", "APD")]
+    rows = sorted(
+        ((row, result.method) for result in results for row in result.rows),
+        key=lambda each: (each[0].pictures, -each[0].cover.psnr - each[0].secret.psnr),
+    )
+    lines = [
+        [
+            row.pictures,
+            f"{method}, {row.trained}" if row.trained else method,
+            _pairs(row),
+            *_likeness(row.cover),
+            *_likeness(row.secret),
+        ]
+        for row, method in rows
+    ]
+    return Shown([header, *lines], " ".join([*origins(result.source for result in results), _READ_AS]))
+
+
+def _pairs(row: Hidden) -> str:
+    return f"{row.pairs} ({row.refused} refused)" if row.refused else str(row.pairs)
+
+
+def _likeness(likeness: Likeness) -> list[str]:
+    scales = "–" if likeness.ms_ssim is None else f"{likeness.ms_ssim:.4f}"
+    return [
+        f"{likeness.psnr:.2f} dB (±{likeness.psnr_within:.2f})",
+        f"{likeness.ssim:.4f}",
+        scales,
+        f"{likeness.apd:.2f}",
+    ]

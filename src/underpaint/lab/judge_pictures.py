@@ -1,0 +1,90 @@
+"""Rows of the table ``pictures-small`` for networks that are not in the zoo: the paper's, and its rivals.
+
+``python -m underpaint.lab.judge_pictures baluja --run runs/baluja --images CIFAR10`` hides every picture of the mosaic
+``test.webp`` in another, rounds to 8 bits, and writes what came of it beside the rows that ``underpaint bench`` writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from underpaint.bench import RESULTS
+from underpaint.bench.inside import scored, small_pairs
+from underpaint.bench.revealed import SMALL, Revealed
+from underpaint.bench.source import Source
+from underpaint.errors import UsageError
+from underpaint.lab import run as folder
+from underpaint.lab.fit import restore
+from underpaint.lab.papers import RECIPES, baselines, pixinpix
+from underpaint.lab.papers.baselines import Rival
+from underpaint.lab.papers.pixinpix import Published
+from underpaint.lab.recipe import with_settings
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+#: What can be judged.
+NAMES = [name for paper in (pixinpix, baselines) for name in paper.RECIPES if RECIPES[name].build in (Published, Rival)]
+#: Pairs that are computed at once.
+_AT_ONCE = 50
+
+
+def judge(name: str, run: Path, images: Path | None) -> Revealed:
+    """Hide pictures in pictures by the networks of a *run* of the recipe *name*.
+
+    Raises:
+        UsageError: the recipe is of another kind, or there are no pictures.
+        ModelError: *run* has no checkpoint of these networks.
+    """
+    settings = folder.read_record(run)["recipe"]
+    entry = RECIPES[name]
+    recipe = with_settings(entry.recipe, [f"{key}={_written(value)}" for key, value in settings.items()])
+    model = entry.model(recipe)
+    if not isinstance(model, Published | Rival):
+        raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
+    restore(model, run)
+    title, files, covers, secrets = small_pairs(images)
+    made: list[tuple[Image, Image] | None] = []
+    with torch.inference_mode():
+        for start in range(0, len(covers), _AT_ONCE):
+            both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
+            containers = baselines.rounded(model.container(both[0], both[1]))
+            made += zip(_pictures(containers), _pictures(model.revealed(containers)), strict=True)
+    provenance = folder.provenance(run)
+    seen = recipe.steps * recipe.batch
+    trained = f"{seen:,} couples, {provenance['hours']:.2f} h"
+    row = scored(title, covers, secrets, made, trained)
+    source = Source.of(SMALL, name, images, files, recipe.seed)
+    return Revealed(SMALL, name, source, (row,))
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _tensor(pictures: list[Image]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+
+
+def _pictures(tensor: torch.Tensor) -> list[Image]:
+    return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+
+
+def main() -> None:
+    """Judge what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_pictures", description=judge.__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    print(f"wrote {judge(arguments.name, arguments.run, arguments.images).write(arguments.results)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Those whom papers on pictures in pictures compare with, trained by one loop, on the same couples.
+
+======================  =========================================================================================
+``baluja``              Baluja, "Hiding Images in Plain Sight: Deep Steganography", NeurIPS 2017
+``stegnet``             Wu, Yang, Li, "StegNet: Mega Image Steganography Capacity with Deep Convolutional Network",
+                        Future Internet 2018
+``steganogan-…``        Zhang, Cuesta-Infante, Xu, Veeramachaneni, "SteganoGAN", 2019: basic, residual, dense
+``hidden``              Zhu, Kaplan, Johnson, Fei-Fei, "HiDDeN: Hiding Data with Deep Networks", ECCV 2018
+``udh``                 Zhang, Benz, Karjauv, Sun, Kweon, "UDH: Universal Deep Hiding", NeurIPS 2020
+======================  =========================================================================================
+
+Losses are those of the papers as far as they are of pictures: the errors of container and secret, squared or absolute,
+StegNet's spread of both, and a critic's opinion of containers. SteganoGAN and HiDDeN hid bits; here a secret picture
+takes the place of the message, and its squared error that of the bits' cross-entropy.
+
+Deviations, of all alike: every step is Adam's at one rate; containers are rounded to 8 bits before they are read, as
+they are in files (``rounded=false`` takes that back); a critic is taught by cross-entropy, and its weights are free.
+Baluja's noise, against hiding in lowest bits, is ``noise``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underpaint.errors import UsageError
+from underpaint.lab import couples
+from underpaint.lab.model import Entry
+from underpaint.lab.nets.baselines import PAIRS, Critic
+from underpaint.lab.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class RivalRecipe(Recipe):
+    """What a rival is trained by.
+
+    Raises:
+        UsageError: no such network, or a value is out of range.
+    """
+
+    #: Key of :data:`~underpaint.lab.nets.baselines.PAIRS`.
+    network: str = "baluja"
+    #: Channels of a layer.
+    width: int = 50
+    #: Weights of what container and secret lose, and of how unevenly they do.
+    cover: float = 1.0
+    secret: float = 0.75
+    spread: float = 0.0
+    #: How an error counts.
+    error: Literal["square", "absolute"] = "square"
+    #: Weight of the critic's opinion; at 0 there is no critic.
+    critic: float = 0.0
+    #: Standard deviation of what is added to containers in training, of the full scale.
+    noise: float = 0.0
+    #: Containers are rounded to 8 bits before they are read.
+    rounded: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network not in PAIRS:
+            raise UsageError(f"no rival is called '{self.network}'", hint=f"there are {', '.join(PAIRS)}")
+        if min(self.cover, self.secret) <= 0 or min(self.spread, self.critic, self.noise) < 0 or self.width < 1:
+            raise UsageError("weights must be above 0, spread, critic and noise at least 0, width at least 1")
+
+
+class Rival(nn.Module):
+    """A pair of networks and their losses."""
+
+    def __init__(self, recipe: RivalRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        pair = PAIRS[recipe.network]
+        self.networks = nn.ModuleDict({"hide": pair.hide(recipe.width), "reveal": pair.reveal(recipe.width)})
+        self.critic = Critic(recipe.width) if recipe.critic else None
+
+    def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
+        """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]."""
+        made: Tensor = self.networks["hide"](covers, secrets)
+        return rounded(made) if self.recipe.rounded else made
+
+    def revealed(self, containers: Tensor) -> Tensor:
+        """The secrets in *containers*, ``(B, 3, H, W)``, not clamped."""
+        found: Tensor = self.networks["reveal"](containers)
+        return found
+
+    def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield part ``networks``: ``cover``, ``secret`` and what else the recipe wants; and part ``critic``.
+
+        *images* are couples, ``(B, 6, H, W)`` in [0, 1].
+        """
+        recipe = self.recipe
+        covers, secrets = images.chunk(2, dim=1)
+        containers = self.container(covers, secrets)
+        arrived = containers + recipe.noise * torch.randn_like(containers) if recipe.noise else containers
+        pairs = {
+            "cover": (recipe.cover, containers - covers),
+            "secret": (recipe.secret, self.revealed(arrived) - secrets),
+        }
+        parts = {name: weight * _error(error, recipe.error) for name, (weight, error) in pairs.items()}
+        if recipe.spread:
+            variances = [error.abs().var(dim=(1, 2, 3)).mean() for _, error in pairs.values()]
+            parts["spread"] = recipe.spread * torch.stack(variances).sum()
+        if self.critic is not None:
+            parts["critic"] = recipe.critic * functional.softplus(self.critic(containers)).mean()
+        yield "networks", parts
+        if self.critic is not None:
+            odds = self.critic(torch.cat([covers, containers.detach()]))
+            wanted = torch.arange(2, device=odds.device).repeat_interleave(len(covers)).to(odds)
+            yield "critic", {"surprise": functional.binary_cross_entropy_with_logits(odds, wanted)}
+
+
+def rounded(images: Tensor) -> Tensor:
+    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
+    clamped = images.clamp(0, 1)
+    return clamped + (torch.round(255 * clamped) / 255 - clamped).detach()
+
+
+def _error(error: Tensor, kind: Literal["square", "absolute"]) -> Tensor:
+    return (error.square() if kind == "square" else error.abs()).mean()
+
+
+_RECIPE = RivalRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)
+#: What each has of its own.
+_OWN = {
+    "baluja": replace(_RECIPE, noise=0.01),
+    "stegnet": replace(_RECIPE, width=32, cover=0.25, secret=0.25, spread=0.25, error="absolute"),
+    **{
+        f"steganogan-{kind}": replace(_RECIPE, width=32, secret=1.0, critic=0.001)
+        for kind in ("basic", "residual", "dense")
+    },
+    "hidden": replace(_RECIPE, width=64, cover=0.7, secret=1.0, critic=0.001),
+    "udh": replace(_RECIPE, width=64),
+}
+RECIPES = {
+    name: Entry(
+        Rival,
+        replace(recipe, network=name),
+        f"{name}, a rival of pixinpix, CIFAR-10 in CIFAR-10; --data has it",
+        read=couples.cifar,
+    )
+    for name, recipe in _OWN.items()
+}

@@ -1,0 +1,62 @@
+"""Runs of the paper's networks and of rivals become rows of the table of pictures in pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from underpaint.bench.result import read
+from underpaint.bench.revealed import SMALL, Revealed
+from underpaint.errors import UsageError
+from underpaint.lab.couples import Couples
+from underpaint.lab.data import Photographs
+from underpaint.lab.fit import fit
+from underpaint.lab.judge_pictures import NAMES, judge
+from underpaint.lab.papers import RECIPES
+from underpaint.lab.papers.baselines import RivalRecipe
+
+RNG = np.random.default_rng(0)
+
+
+def run_of(name: str, folder: Path) -> Path:
+    """A run of two steps."""
+    torch.set_num_threads(1)
+    entry = RECIPES[name]
+    recipe = replace(entry.recipe, steps=2, batch=2)
+    if isinstance(recipe, RivalRecipe):
+        recipe = replace(recipe, width=4, noise=0.0)
+    noise = [Photographs("noise", [RNG.integers(256, size=(32, 32, 3), dtype=np.uint8)]) for _ in range(2)]
+    fit(entry.model(recipe), Couples(*noise), folder / "run", progress=False)  # type: ignore[arg-type]
+    return folder / "run"
+
+
+@pytest.fixture
+def mosaic(tmp_path: Path) -> Path:
+    pixels = RNG.integers(256, size=(32, 64, 3), dtype=np.uint8)
+    PIL.Image.fromarray(pixels).save(tmp_path / "test.webp", lossless=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["steganogan-residual", "pixinpix-published"])
+def test_a_run_becomes_a_row(name: str, mosaic: Path) -> None:
+    result = judge(name, run_of(name, mosaic), mosaic)
+    (row,) = result.rows
+    assert (result.table, result.method, row.pairs) == (SMALL, name, 2)
+    assert row.trained is not None
+    assert row.trained.startswith("4 couples")
+    found = read(result.write(mosaic))
+    assert isinstance(found, Revealed)
+    assert found.rows[0].trained == row.trained
+
+
+def test_what_can_be_judged_is_known(mosaic: Path) -> None:
+    assert "pixinpix-published" in NAMES
+    assert "pixinpix" not in NAMES
+    run = run_of("pixinpix-cifar", mosaic)
+    with pytest.raises(UsageError, match="cannot be judged"):
+        judge("pixinpix-cifar", run, mosaic)

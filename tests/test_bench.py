@@ -268,6 +268,7 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         bench.STATISTICS: ["replacement", "clean"],
         bench.DMVJND: list(bench.WAYS),
         bench.CODING: ["jnd"],
+        bench.MACHINE_SAFE: ["robust", "basn-stc"],
         bench.PICTURES: list(bench.ways()),
         bench.SMALL: list(bench.ways(small=True)),
     }

@@ -211,8 +211,8 @@ def _together(split: Split, level: float | None, trial: str, parts: list[Outcome
 
 
 def decibels(error: float) -> float:
-    """PSNR in dB of a mean squared *error* in levels, to six decimals, as it is stored."""
-    return round(20 * math.log10(255) - 10 * math.log10(error), 6)
+    """PSNR in dB of a mean squared *error* in levels, to six decimals, as it is stored; of none that of a millionth."""
+    return round(20 * math.log10(255) - 10 * math.log10(max(error, 1e-6)), 6)
 
 
 def _judges() -> list[str]:

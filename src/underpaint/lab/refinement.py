@@ -47,13 +47,14 @@ def measure(file: Path, count: int = COUNT) -> list[Agreement]:
     judges = [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in zoo.names()]
     networks = {name: shipped_cifar(name) for name in judges}
     pictures = bench.tiles(file, count)
+    chunks = [pictures[start : start + bench.AT_ONCE] for start in range(0, len(pictures), bench.AT_ONCE)]
     rows = []
     for level in bench.LEVELS:
+        begun = [(chunk + bench.change("ours", level, chunk)).astype(np.uint8) for chunk in chunks]
         for steps in STEPS:
             kept, error = dict.fromkeys(judges, 0), 0.0
-            for start in range(0, len(pictures), bench.AT_ONCE):
-                before = _tensor(pictures[start : start + bench.AT_ONCE])
-                after = _refined(panel, pictures[start : start + bench.AT_ONCE], level, steps)
+            for before, changed in zip(map(_tensor, chunks), map(_tensor, begun), strict=True):
+                after = refined(panel, before, changed, level, steps)
                 error += float((255 * (after - before)).double().square().sum())
                 with torch.inference_mode():
                     for name, network in networks.items():
@@ -99,12 +100,6 @@ def _behind(odds: Tensor, labels: Tensor) -> Tensor:
     """By how much the best other class is ahead of the one in *labels*, ``(B,)``."""
     own = odds.gather(1, labels[:, None])[:, 0]
     return odds.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - own
-
-
-def _refined(panel: Panel, pictures: Image, level: float, steps: int) -> Tensor:
-    """*pictures*, ``(N, H, W, 3)``, changed by the shipped generator and refined, ``(N, 3, H, W)`` in [0, 1]."""
-    changed = pictures + bench.change("chosen", level, pictures)
-    return refined(panel, _tensor(pictures), _tensor(changed.astype(np.uint8)), level, steps)
 
 
 def _tensor(pictures: Image) -> Tensor:

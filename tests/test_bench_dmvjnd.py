@@ -95,7 +95,7 @@ def test_the_panel_chooses_what_the_network_would_not(mosaics: Path, monkeypatch
     assert (light[0] != before).all()
     assert (light[1] == before).all()
     control = dmvjnd.change("light", 20.0, pictures)
-    assert (control.std(axis=(1, 2, 3)) < 1).all(), "all values go one way"
+    assert (control.std(axis=(1, 2, 3)) < 2).all(), "all values go one way"
     assert ((control.mean(axis=(1, 2, 3)) > 0) == before).all()
 
 

@@ -66,6 +66,13 @@ def test_judges_choose_the_way(generator: Generator) -> None:
     assert held.psnr == pytest.approx(20, abs=0.1)
 
 
+def test_light_is_no_way_where_there_is_no_room_for_it(generator: Generator) -> None:
+    picture = noise(64, 64, 240, 256)
+    found = dmvjnd.jnd(picture, 20)
+    assert found.change.mean() < 0
+    assert found.psnr == pytest.approx(20, abs=0.1)
+
+
 def test_judges_have_the_last_word(generator: Generator) -> None:
     picture = noise(64, 64, 85, 115)  # 25 levels up take it beyond the border at 0.4, and so they do down
     judges: dict[str, machine.Judge] = machine.judges() | {"dark": lambda seen: int(seen.mean() < 80)}
@@ -108,7 +115,7 @@ def test_tiles_make_no_difference(generator: Generator, size: tuple[int, int], m
 
 def test_a_large_picture_is_seen_in_small_parts(generator: Generator) -> None:
     dmvjnd.jnd(noise(1100, 1500), 20, judges={})
-    assert len(generator.asked) == 9 + 2, "once for the promises and once for the way, of the reduced picture"
+    assert len(generator.asked) == 9 + 1, "once for the promises, of the reduced picture"
     assert max(height * width for *_, height, width in generator.asked) <= 576**2
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -39,7 +40,7 @@ COUNTS: dict[Split, int] = {"train": 500, "test": 1000}
 #: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which all is measured that says
 #: whether it is a threshold; and those of the curve.
 LEVELS = (9.56, 14.0, 20.0)
-TRIED = (*LEVELS, 40.0)
+TRIED = (9.56, 20.0, 24.0, 30.0)
 CURVE = (9.56, 11.0, 14.0, 17.0, 20.0, 24.0, 30.0, 40.0)
 #: Ways to change pictures, by the model that does it; light, the control, takes no more of its own than the panel.
 WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar", "chosen": "dmvjnd-cifar", "light": "dmvjnd-cifar"}
@@ -168,8 +169,8 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
     """The change of *pictures*, ``(N, H, W, 3)``, by one of :data:`WAYS`, in levels and of that shape.
 
     Args:
-        way: ``ours`` takes what its network expects most of; ``chosen`` tries all, and asks the panel; so does
-            ``light``, which has only brighter and darker.
+        way: ``ours`` takes what its network expects most of; ``light`` lets the panel choose between brighter and
+            darker; ``chosen`` between these and all that the network knows.
         level: PSNR in dB that is to be left; None for a model that has a strength of its own, and returns a change.
         pictures: to be changed.
     """
@@ -178,16 +179,16 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
     if level is None:
         inputs = {"image": machine.planes(pictures), "attention": attention}
         return 255 * zoo.load(model).graphs["generator"].run(inputs)["change"].transpose(0, 2, 3, 1)
-    if way == "light":
-        candidates = iter([np.full(pictures.shape, sign, np.float32) for sign in (1, -1)])
-    else:
-        order = np.argsort(-dmvjnd.promises(pictures, answers, attention, level, model), axis=1)
-        ranks = order.T if way == "chosen" else order.T[:1]
-        candidates = (dmvjnd.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
-    best, most = np.empty(pictures.shape, np.float32), np.full(count, -1)
-    for directions in candidates:
+    order = np.argsort(-dmvjnd.promises(pictures, answers, attention, level, model), axis=1).T
+    ranks = {"ours": order[:1], "light": order[:0], "chosen": order}[way]
+    light = [np.stack([dmvjnd.light(pictures.shape[1:], each)] * count) for each in dmvjnd.LIGHT if way != "ours"]
+    candidates = (dmvjnd.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
+    best, most = np.empty(pictures.shape, np.float32), np.full(count, -10)
+    for directions in chain(light, candidates):
         moved = np.stack([dmvjnd.moved(*each, level) for each in zip(pictures, directions, strict=True)])
         kept = _kept(answers, dmvjnd.look(moved, model)[0], len(dmvjnd.PANELS[model])) if way != "ours" else most + 1
+        if way == "chosen":
+            kept -= [0 if dmvjnd.reached(*each, level) else 9 for each in zip(pictures, moved, strict=True)]
         better = kept > most
         best[better], most[better] = moved[better].astype(np.float32) - pictures[better], kept[better]
     return best

@@ -1,9 +1,9 @@
 """How far a picture may change before machines answer otherwise: the just noticeable difference of machine vision.
 
 After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. A panel of classifiers is
-asked what they see in the whole picture, and where they look. The generator is told that, and knows several ways; the
-one is taken of the reduced picture that most judges do not notice. The picture goes along its direction until it has
-the PSNR that is asked for, clamped and rounded to 8 bits::
+asked what they see in the whole picture, and where they look. The generator is told that, and knows several ways to go
+beside the plainest two, more light and less; that one is taken which most judges of the reduced picture do not notice.
+The picture goes along its direction until it has the PSNR that is asked for, clamped and rounded to 8 bits::
 
     picture ─┬─► reduced ─► panel ─┬─ log-odds ───────────┐
              │                     └─ attention, enlarged ─┴─► generator, in tiles ─► direction ─► change
@@ -44,6 +44,10 @@ MODEL = "dmvjnd"
 #: What the PSNR of a change may be, in dB.
 LOWEST_PSNR, DEFAULT_PSNR, HIGHEST_PSNR = 8.0, 20.0, 60.0
 
+#: Ways that take no network: all values up, or down, by about the same. Who was never asked minds these least.
+LIGHT = {-1: 1.0, -2: -1.0}
+#: The share of the way that was asked for which has to be left between black and white, or it is none.
+_REACHED = 0.9
 #: By how many dB a change is made smaller while it is noticed.
 _STEP = 2.0
 #: The network halves a side twice.
@@ -111,18 +115,23 @@ def jnd(
     labels = {name: judge(image) for name, judge in judges.items()}
 
     def direction(picture: Image, attention: NDArray[np.float32], way: int) -> NDArray[np.float32]:
+        if way in LIGHT:
+            return light(picture.shape, way)
         return _direction(picture, answers, attention, psnr, way, model)
 
     def kept(way: int) -> int:
         changed = moved(small, direction(small, looked[0, 0], way), psnr)
+        if not reached(small, changed, psnr):
+            return -1
         return sum(judge(changed) == labels[name] for name, judge in judges.items())
 
+    order = promises(small[None], answers, looked, psnr, model)[0].argsort()[::-1].tolist()
     tried: dict[int, int] = {}
-    for way in promises(small[None], answers, looked, psnr, model)[0].argsort()[::-1]:
+    for way in (*LIGHT, *order) if judges else ():
         tried[way] = kept(way)
         if tried[way] == len(judges):
             break
-    chosen = direction(image, attention, max(tried, key=tried.__getitem__))
+    chosen = direction(image, attention, max(tried, key=tried.__getitem__) if tried else order[0])
     for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
         changed = moved(image, chosen, level)
         if all(judge(changed) == labels[name] for name, judge in judges.items()):
@@ -133,6 +142,21 @@ def jnd(
     left = 20 * math.log10(255 / error) if error else math.inf
     shown = np.rint(255 * attention).astype(np.uint8)
     return Tolerance(changed.astype(np.int16) - image, shown, left)
+
+
+def light(shape: tuple[int, ...], way: int) -> NDArray[np.float32]:
+    """The direction of one of :data:`LIGHT`, ``float32 (H, W, 3)``.
+
+    A tenth less at the top and more at the low end: by whole levels that are all equal hardly any PSNR could be met.
+    """
+    down = np.linspace(0.9, 1.1, shape[0], dtype=np.float32)[:, None, None]
+    found: NDArray[np.float32] = np.broadcast_to(LIGHT[way] * down, shape).astype(np.float32)
+    return found
+
+
+def reached(image: Image, changed: Image, psnr: float) -> bool:
+    """Whether *changed* is about as far from *image* as *psnr* dB say: black and white may have been in the way."""
+    return _error(image, changed) >= _REACHED * 255 * 10 ** (-psnr / 20)
 
 
 def tolerance(image: Image) -> NDArray[np.float32]:

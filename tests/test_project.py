@@ -16,6 +16,7 @@ from underpaint.bench.carrier import PSNRS
 from underpaint.bench.coded import Coding
 from underpaint.bench.detected import Detections, Figures
 from underpaint.bench.equal import TOLERANCE
+from underpaint.bench.flipped import Flips
 from underpaint.bench.placed import Published
 from underpaint.bench.process import RUNS
 from underpaint.bench.result import ABLATION, NETWORKS, read
@@ -104,6 +105,9 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
         return
     if isinstance(result, Agreements):
         assert all(max(row.kept.values()) <= row.pictures for row in result.rows)
+        return
+    if isinstance(result, Flips):
+        assert all(max(row.flips.values()) <= row.pictures for row in result.rows)
         return
     if isinstance(result, Revealed):
         assert all(row.cover.psnr > 10 and row.secret.psnr > 10 for row in result.rows)

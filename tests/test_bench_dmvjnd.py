@@ -109,8 +109,9 @@ def test_a_sheet_has_a_row_for_each_picture(mosaics: Path) -> None:
     assert sheet(pictures, "published").shape[1] == 4 * 34 * 3
 
 
-def test_what_is_published_has_its_own_strength(mosaics: Path) -> None:
+def test_what_is_published_has_its_own_strength(mosaics: Path, tmp_path: Path) -> None:
     found = bench.agreements("published", images=mosaics, jobs=1)
+    assert read(found.write(tmp_path)) == found
     assert {row.level for row in found.rows} == {None}
     first = found.rows[0]
     assert first.change == "change"

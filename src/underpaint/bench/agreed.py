@@ -68,7 +68,7 @@ class Agreements(Measured):
     @staticmethod
     def fields(lists: dict[str, Any]) -> dict[str, Any]:
         """Take the counts, leave what follows from them."""
-        return {"rows": tuple(Agreement(**given(row, Agreement)) for row in lists["rows"])}
+        return {"rows": tuple(Agreement(**({"level": None} | given(row, Agreement))) for row in lists["rows"])}
 
 
 @dataclass(frozen=True)

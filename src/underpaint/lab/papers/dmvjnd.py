@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-#: PSNR that the paper reports, in dB.
-PUBLISHED_PSNR = 9.56
 _SMALLEST = 1e-6
 
 
@@ -109,8 +107,9 @@ class OursRecipe(PanelRecipe):
         UsageError: a value is out of range.
     """
 
-    #: PSNR in dB to train at: from the first to the second, evenly, and this share at the first.
-    lowest_psnr: float = 9.2  #: a little below the paper's: some pictures have no room for it
+    #: PSNR in dB to train at: from the first to the second, evenly, and this share at the first, which
+    #: is a little below the paper's 9.56: some pictures have no room to get there.
+    lowest_psnr: float = 9.2
     highest_psnr: float = 24.0
     at_lowest: float = 0.5
     #: Share of the pictures whose change gets one factor in [0, 1], and share with a factor for each pixel.

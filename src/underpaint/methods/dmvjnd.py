@@ -64,6 +64,8 @@ PEAK = 2.0
 _SHORTEST, _LONGEST, _HALVINGS = -3.0, 16.0, 22
 #: Rounds of smoothing.
 _ROUNDS = 6
+#: Values of a picture up to which ways are compared in full.
+_WHOLE = 3_000_000
 #: Rows that are worked on at once where a picture is large.
 _ROWS = 256
 
@@ -113,6 +115,8 @@ def jnd(
     answers, looked = look(small[None], model)
     attention = _enlarged(looked[0, 0], image)
     labels = {name: judge(image) for name, judge in judges.items()}
+    # Detail is lost where a picture is reduced, so ways are compared in full unless that takes too long.
+    view, seen = (image, attention) if image.size <= _WHOLE else (small, looked[0, 0])
 
     def direction(picture: Image, attention: NDArray[np.float32], way: int) -> NDArray[np.float32]:
         if way in LIGHT:
@@ -120,10 +124,13 @@ def jnd(
         return _direction(picture, answers, attention, psnr, way, model)
 
     def kept(way: int) -> int:
-        changed = moved(small, direction(small, looked[0, 0], way), psnr)
-        if not reached(small, changed, psnr):
+        changed = moved(view, direction(view, seen, way), psnr)
+        if not reached(view, changed, psnr):
             return -1
         return sum(judge(changed) == labels[name] for name, judge in judges.items())
+
+    def unnoticed(changed: Image) -> bool:
+        return all(judge(changed) == labels[name] for name, judge in judges.items())
 
     order = promises(small[None], answers, looked, psnr, model)[0].argsort()[::-1].tolist()
     tried: dict[int, int] = {}
@@ -134,7 +141,7 @@ def jnd(
     chosen = direction(image, attention, max(tried, key=tried.__getitem__) if tried else order[0])
     for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
         changed = moved(image, chosen, level)
-        if all(judge(changed) == labels[name] for name, judge in judges.items()):
+        if unnoticed(changed):
             break
     else:
         changed = image

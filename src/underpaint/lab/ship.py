@@ -181,10 +181,11 @@ def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str
         numbers, kinds = (each.clone() for each in writer(secret))
     inputs = {"numbers": numbers, "kinds": kinds}
     axes = {"numbers": {0: "n", 2: "down", 3: "across"}, "kinds": {0: "n", 1: "down", 2: "across"}}
+    made = ("numbers", "kinds")
     graphs = {
         "levels": Graph(Levels(blocks), {"kinds": kinds.flatten()}, {"kinds": {0: "n"}}, ("levels",)),
         "reader": Graph(Reader(blocks), inputs, axes, ("secret",)),
-        "writer": Graph(writer, {"secret": secret}, {"secret": _SIDES}, ("numbers", "kinds")),
+        "writer": Graph(writer, {"secret": secret}, {"secret": _SIDES}, made, whole=made),
     }
     card = zoo.Card(
         method=name,

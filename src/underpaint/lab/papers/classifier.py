@@ -7,8 +7,9 @@ No paper's own: the published systems take ImageNet's official weights, which ar
 
 ::
 
-    pictures of known classes ─► a part of each pasted over from another (CutMix) ─► network ─► cross-entropy
-                                                           with the share of each class in what is seen, smoothed
+    pictures of known classes ─► other tones ─► a part of each pasted over from another (CutMix) ─► network
+                              ─► cross-entropy with the share of each class in what is seen, smoothed,
+                                 and with what teachers make of it
 
 CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features"
 (ICCV 2019). The learning rate rises, then falls along a cosine; what is kept is the running mean of the weights.
@@ -33,6 +34,7 @@ from underpaint.lab.model import Entry
 from underpaint.lab.nets import cifar
 from underpaint.lab.nets.classifiers import CLASSIFIERS, UNSEEN
 from underpaint.lab.recipe import Recipe
+from underpaint.lab.shipped import shipped_cifar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +75,10 @@ class ClassifierRecipe(Recipe):
     pasted: float = 0.7
     #: Share of the answer that is spread over all classes.
     smoothing: float = 0.1
+    #: How far the brightness, contrast and saturation of each picture go at random, as shares of what they are.
+    tones: float = 0.0
+    #: Classifiers of CIFAR-10 in the zoo; the mean of what they say is half of the answer.
+    teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,7 +89,7 @@ class ClassifierRecipe(Recipe):
             raise UsageError(f"classes must be at least 2, not {self.classes}")
         if self.first and not _BY <= self.first <= self.crop:
             raise UsageError(f"first must be 0, or {_BY}–{self.crop}, not {self.first}")
-        for name in ("grown", "pasted", "smoothing"):
+        for name in ("grown", "pasted", "smoothing", "tones"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be 0–1, not {getattr(self, name)}")
 
@@ -102,6 +108,7 @@ class Trained(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.network: AnyClassifier = NETWORKS[recipe.network](recipe.classes)
+        self._teachers = [[shipped_cifar(name) for name in recipe.teachers]]  # a list: they are no part to be trained
         # In this order of the numbers in memory, layers are a third faster on a processor.
         for weight in self.parameters():
             if weight.ndim == 4:
@@ -129,14 +136,33 @@ class Trained(nn.Module):
             raise UsageError(f"the pictures have more than {recipe.classes} classes", hint=hint)
         if recipe.side(step) < images.shape[3]:
             images = functional.interpolate(images, (recipe.side(step),) * 2, mode="bilinear", antialias=True)
+        if recipe.tones:
+            images = torch.cat([toned(images[:, :3], recipe.tones, rng), images[:, 3:]], dim=1)
         if rng.random() < recipe.pasted:
             images = pasted(images, rng)
         wanted = functional.one_hot(images[:, 3].round().long(), recipe.classes).float().mean(dim=(1, 2))
+        if recipe.teachers:
+            with torch.no_grad():
+                said = [teacher(images[:, :3]).softmax(dim=1) for teacher in self._teachers[0]]
+            wanted = (wanted + torch.stack(said).mean(dim=0)) / 2
         odds = self.network(images[:, :3].contiguous(memory_format=torch.channels_last))
         yield (
             "network",
             {"surprise": functional.cross_entropy(odds, wanted, label_smoothing=recipe.smoothing)},
         )
+
+
+def toned(images: Tensor, by: float, rng: np.random.Generator) -> Tensor:
+    """Return *images*, ``(B, 3, H, W)`` in [0, 1], each with its own brightness, contrast and saturation.
+
+    Each of the three is multiplied by a factor that is uniform in 1 - *by* … 1 + *by*.
+    """
+    factors = torch.from_numpy(rng.uniform(1 - by, 1 + by, (3, len(images), 1, 1, 1))).to(images)
+    images = factors[0] * images
+    for factor, axes in zip(factors[1:], ((1, 2, 3), (1,)), strict=True):
+        mean = images.mean(dim=axes, keepdim=True)
+        images = mean + factor * (images - mean)
+    return images.clamp(0, 1)
 
 
 def pasted(images: Tensor, rng: np.random.Generator) -> Tensor:

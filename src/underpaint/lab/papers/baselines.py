@@ -29,7 +29,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint.lab import couples
-from underpaint.lab.model import Entry
+from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.baselines import PAIRS, Critic
 from underpaint.lab.recipe import Recipe
 
@@ -81,6 +81,7 @@ class Rival(nn.Module):
         pair = PAIRS[recipe.network]
         self.networks = nn.ModuleDict({"hide": pair.hide(recipe.width), "reveal": pair.reveal(recipe.width)})
         self.critic = Critic(recipe.width) if recipe.critic else None
+        in_memory_order(self)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]."""

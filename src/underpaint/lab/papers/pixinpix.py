@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint.lab import couples
-from underpaint.lab.model import Entry
+from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.pixinpix import Blocks, UNet, nothing_yet, whole
 from underpaint.lab.recipe import Recipe
 from underpaint.methods.pixinpix import BLOCK
@@ -112,6 +112,7 @@ class Published(nn.Module):
         if recipe.residual:
             nothing_yet(hide.head)
         self.networks = nn.ModuleDict({"hide": hide, "reveal": reveal})
+        in_memory_order(self)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 32."""
@@ -186,6 +187,9 @@ RECIPES = {
     ),
     "pixinpix-cifar": Entry(
         Ours, _OURS, "a picture in a picture, ours, of 32×32; --data has CIFAR-10", read=couples.cifar
+    ),
+    "pixinpix-digits": Entry(
+        Ours, replace(_OURS, steps=3000), "ours, MNIST in CIFAR-10; --data has mnist and cifar10", read=couples.mnist
     ),
     "pixinpix": Entry(
         Ours, replace(_OURS, crop=64, batch=16), "a picture in a picture, ours, photographs", read=couples.photographs

@@ -83,6 +83,20 @@ def test_every_method_that_can(method: str) -> None:
     assert app.reveal_file("sent.png")[0].kind == "picture"
 
 
+def test_a_network_brings_it_back_nearly_as_it_was() -> None:
+    secret = image.read("coffee.png")
+    faint = Secret(Picture(secret.pixels, alpha=np.full(secret.pixels.shape[:2], 9, np.uint8)), "faint.png")
+    report = app.hide_file("cover.png", "sent.png", faint, method="pixinpix", passphrase=PASSPHRASE)
+    assert report.warnings == ("the hidden picture loses its transparency",)
+    payload, by, _ = app.reveal_file("sent.png", passphrase=PASSPHRASE)
+    back = image.decode(payload.data).pixels
+    assert (by, payload.kind, back.shape) == ("pixinpix", "picture", secret.pixels.shape)
+    assert report.compression == app.Compression("pixinpix", None, metrics.psnr(secret.pixels, back))
+    assert min(report.psnr, metrics.psnr(secret.pixels, back)) > 30
+    container = app.hide(image.read("cover.png").pixels, faint, method="pixinpix")
+    assert app.reveal(container).kind == "picture"
+
+
 def test_the_best_that_fits_is_taken() -> None:
     picture = Picture(coffee())
     for budget in (800, 2000, 4000):

@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from underpaint import app, marks, sync
+from underpaint import app, image, marks, metrics, samples, sync
 from underpaint.canvas import Canvas
 from underpaint.methods import robust, stdm
 from underpaint.secret import keys
@@ -51,6 +52,13 @@ def test_old_containers(
     if chain:
         app.attack_file(FOLDER / f"{name}.png", chain, tmp_path / "arrived.png")
         assert app.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
+
+
+def test_an_old_picture_in_a_picture() -> None:
+    payload, by, _ = app.reveal_file(FOLDER / "pixinpix.png", passphrase="drawing")
+    coffee = PIL.Image.fromarray(image.read(samples.path("coffee")).pixels).resize((60, 40))
+    assert by == "pixinpix"
+    assert metrics.psnr(image.decode(payload.data).pixels, np.asarray(coffee)) == pytest.approx(40.31, abs=0.1)
 
 
 def test_what_a_reader_tries_is_part_of_the_format() -> None:

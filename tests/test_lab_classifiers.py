@@ -22,8 +22,9 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.nets.classifiers import CLASSIFIERS, UNSEEN
 from underpaint.lab.nets.resnet import MEAN, STD, ResNet18, normalised, resnet18
 from underpaint.lab.papers import RECIPES
-from underpaint.lab.papers.classifier import ClassifierRecipe, Trained, accuracy, pasted
+from underpaint.lab.papers.classifier import ClassifierRecipe, Trained, accuracy, pasted, toned
 from underpaint.lab.run import learned
+from underpaint.lab.shipped import shipped_cifar
 
 RNG = np.random.default_rng(3)
 
@@ -198,7 +199,34 @@ def test_what_is_pasted_says_how_much_there_is_of_it() -> None:
     assert 0.2 < np.mean(shares) < 0.5
 
 
-@pytest.mark.parametrize("wrong", [{"network": "resnet50"}, {"classes": 1}, {"pasted": 1.5}, {"smoothing": -0.1}])
+def test_tones_change_and_stay_in_range() -> None:
+    images = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(toned(images, 0.0, np.random.default_rng(0)), images, atol=1e-6)
+    seen = toned(images, 0.5, np.random.default_rng(0))
+    assert (float(seen.min()), float(seen.max())) == (0.0, 1.0)
+    light = seen.mean(dim=(1, 2, 3)) - images.mean(dim=(1, 2, 3))
+    assert 0.1 < float(light.std()) < 0.2, "each has its own"
+    grey = images[:, :1].expand(-1, 3, -1, -1)
+    assert float(toned(grey, 0.5, np.random.default_rng(1)).std(dim=1).max()) < 1e-6, "saturation leaves grey alone"
+
+
+def test_teachers_are_half_of_the_answer() -> None:
+    batch = torch.rand(4, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    batch[:, 3] = 3
+    recipe = ClassifierRecipe(
+        steps=1, batch=4, crop=32, network="cifar-alexnet", classes=10, pasted=0, smoothing=0, teachers=("alexnet",)
+    )
+    model = Trained(recipe).eval()
+    assert not any("teacher" in name for name in model.state_dict()), "they are no part of it"
+    ((part, losses),) = model.losses(batch, 0, np.random.default_rng(0))
+    odds = model.network(batch[:, :3]).log_softmax(dim=1)
+    said = shipped_cifar("alexnet")(batch[:, :3]).softmax(dim=1)
+    expected = -(odds[:, 3].mean() + (said * odds).sum(dim=1).mean()) / 2
+    assert part == "network"
+    torch.testing.assert_close(losses["surprise"], expected)
+
+
+@pytest.mark.parametrize("wrong", [{"network": "resnet50"}, {"classes": 1}, {"pasted": 1.5}, {"tones": -0.1}])
 def test_recipes_say_what_is_wrong(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong)) if "network" not in wrong else "no classifier is called"):
         replace(ClassifierRecipe(steps=1, batch=1, crop=32), **wrong)  # type: ignore[arg-type]

@@ -112,6 +112,12 @@ def test_a_graph_that_differs_is_not_written(graph: Graph, tmp_path: Path) -> No
     assert not (tmp_path / "toy").exists()
 
 
+def test_whole_numbers_may_hardly_ever_be_others(graph: Graph, data: bytes) -> None:
+    whole = graph._replace(whole=("bits",))
+    with pytest.raises(ModelError, match=r"reader: .*% of bits of real inputs are not PyTorch's"):
+        difference(changed(whole, 0.5), data, "reader")
+
+
 def test_a_network_that_makes_no_numbers_is_not_written(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is nan from PyTorch's"):
         export({"reader": changed(graph, np.nan)}, tmp_path, CARD)

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from picture_models import model
-from underpaint import metrics, zoo
+from underpaint import image, metrics
 from underpaint.embed import squared_change
 from underpaint.errors import DamagedError, ModelError, NotFoundError, UsageError
-from underpaint.methods import METHODS, pixinpix
+from underpaint.image import Picture
+from underpaint.methods import METHODS, ImageCarrier, pixinpix
 from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES, packed, unpacked
+from underpaint.sealed import Head
 from underpaint.secret.keys import KEY_SIZE, Key
+from underpaint.types import Payload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,6 +160,34 @@ def test_a_cover_must_be_large_enough() -> None:
         pixinpix.hide(noise(32, 32), np.zeros((1, 70_000, 3), np.uint8), model=model())
 
 
-def test_without_its_network_it_is_no_method() -> None:
-    assert pixinpix.NAME not in METHODS
-    assert pixinpix.available() == (pixinpix.NAME in zoo.names())
+def test_as_a_method_it_takes_the_file_of_a_picture() -> None:
+    cover, secret = noise(64, 96), np.full((40, 24, 3), 90, np.uint8)
+    method = METHODS[pixinpix.NAME]
+    assert isinstance(method, ImageCarrier)
+    payload = Payload(image.encode(Picture(secret), "png"), "picture")
+    container = method.hide(cover, payload, "passphrase", psnr=None, survive=None)
+    assert method.holds(container, "passphrase")
+    assert not method.holds(container, None)
+    revealed = method.reveal(container, "passphrase")
+    assert revealed.kind == "picture"
+    pixels = image.decode(revealed.data).pixels
+    assert pixels.shape == secret.shape
+    assert np.abs(pixels.astype(int) - secret).max() <= 4
+    assert method.capacity(cover).payload_bytes == cover.size
+
+
+def test_it_hides_nothing_but_pictures_and_has_no_settings() -> None:
+    method, payload = METHODS[pixinpix.NAME], Payload(image.encode(Picture(noise(8, 8)), "png"), "picture")
+    with pytest.raises(UsageError, match="hides pictures"):
+        method.hide(noise(32, 32), Payload(b"no picture"), None, psnr=None, survive=None)
+    with pytest.raises(UsageError, match="no quality or survival"):
+        method.hide(noise(32, 32), payload, None, psnr=40, survive=None)
+
+
+def test_its_salt_lies_where_that_of_the_others_does() -> None:
+    for size in (3072, 3 * 10**6):
+        places = pixinpix._HEAD.places(size)
+        assert len(set(places.tolist())) == pixinpix._HEAD.bits
+        assert places.max() < size
+        plain = Head().places(size)
+        np.testing.assert_array_equal(places[: len(plain)], plain)

@@ -20,7 +20,7 @@ from underpaint.cli_machine import jnd
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.help import HELP
 from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
-from underpaint.wording import complain, content, counted, lowered, noticed, print_json, verdict, warn
+from underpaint.wording import complain, content, counted, fitted, lowered, noticed, print_json, verdict, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,9 +148,7 @@ def hide(
     fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
     where = "standard output" if container == "-" else container
     if report.compression:
-        codec, grade, distance = asdict(report.compression).values()
-        how = f"at quality {grade}, {distance:.1f} dB from the original" if grade else "exactly"
-        print(f"compressed the picture to {codec} {how}", file=sys.stderr)
+        print(fitted(report.compression), file=sys.stderr)
     print(f"hid {counted(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
     print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
     if report.findings:

@@ -72,7 +72,10 @@ class Head:
         Those as they are all have their salt in the same places: to ask for each of them, a key is derived once.
         """
         if not self.coded:
-            return np.arange(self.bits) * size // self.bits
+            first, more = 8 * frame.HEAD_SIZE, 8 * self.details
+            at = np.arange(first) * size // first
+            between = at[np.arange(more) * first // max(more, 1)] + size // (2 * first)
+            return np.concatenate([at, between])
         count = min(max(size // _EVERY, _LEAST * self.bits), _MOST * self.bits)
         return _PUBLIC.permutation("head places", count) * size // count
 

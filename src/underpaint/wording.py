@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.app import Finding, Saving, ToleranceReport
+    from underpaint.app import Compression, Finding, Saving, ToleranceReport
     from underpaint.types import Payload
 
 
@@ -45,6 +45,16 @@ def saved(savings: Mapping[str, Saving]) -> Iterator[str]:
         kept = f"label kept by {each.kept_after} of {each.judges}, before by {each.kept_before}"
         name = kind if each.quality is None else f"{kind} {each.quality}"
         yield f"{name:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
+
+
+def fitted(compression: Compression) -> str:
+    """How a hidden picture comes back."""
+    if compression.psnr is None:
+        return f"compressed the picture to {compression.codec} exactly"
+    distance = f"{compression.psnr:.1f} dB from the original"
+    if compression.quality is None:
+        return f"the picture comes back {distance}"
+    return f"compressed the picture to {compression.codec} at quality {compression.quality}, {distance}"
 
 
 def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:

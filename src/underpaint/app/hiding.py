@@ -16,7 +16,7 @@ from underpaint.app.tools import check_target, target_format
 from underpaint.channels import Chain, arrivals, parse
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.image import decode, encode, is_exact, read, unwritable, write_bytes
-from underpaint.methods import METHODS, Method
+from underpaint.methods import METHODS, ImageCarrier, Method
 from underpaint.types import Payload, PayloadKind, as_cover
 
 if TYPE_CHECKING:
@@ -156,11 +156,15 @@ def hide_file(
     def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
         def hidden(aim: float | None) -> tuple[tuple[HideReport, bytes], Image]:
             content, rest, compression = _content(payload, picture.pixels, by, aim)
+            bare: tuple[str, ...] = ()
             passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
             marked = picture.with_pixels(by.hide(picture.pixels, content, passphrase, psnr=rest, survive=passage))
             data = encode(marked, kind, quality=quality, metadata=metadata)
             arrived = decode(data).pixels
-            _verify(arrived, content, by, passphrase, chain, written)
+            revealed = _verify(arrived, content, by, passphrase, chain, written)
+            if isinstance(payload, Secret) and compression is None:
+                compression = Compression(by.name, None, metrics.psnr(payload.picture.pixels, decode(revealed).pixels))
+                bare = ("the hidden picture loses its transparency",) if payload.picture.alpha is not None else ()
             reached = metrics.psnr(picture.pixels, arrived)
             missed = (
                 () if rest is None or reached >= rest else (f"{written} brought {rest:g} dB down to {reached:.1f}",)
@@ -173,7 +177,7 @@ def hide_file(
                 psnr=reached,
                 survives=str(chain) if chain else None,
                 seconds=0.0,
-                warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost,
+                warnings=picture.warnings + (unwritable(picture, kind) if metadata else ()) + missed + lost + bare,
                 compression=compression,
                 findings=None,
             )
@@ -254,6 +258,8 @@ def _content(
     """What of *payload* is hidden in *cover*, the quality that is left for *by* to reach, and how a picture fits."""
     if isinstance(payload, Payload):
         return payload, psnr, None
+    if isinstance(by, ImageCarrier):
+        return Payload(encode(replace(payload.picture, alpha=None, icc=None), "png"), "picture"), psnr, None
     content, compression = payload.fitted(cover, by, psnr)
     return content, None, compression
 
@@ -287,18 +293,24 @@ def _verify(
     passphrase: str | None,
     chain: Chain | None,
     written: str = "rounding to 8 bits",
-) -> None:
+) -> bytes:
     """See that the container, which went through *written*, gives back the payload, as it is and after *chain*.
+
+    Returns:
+        What it gives back at last: of an image carrier another file than the payload.
 
     Raises:
         SurvivalError: it does not.
     """
+    near, data = isinstance(method, ImageCarrier), b""
     for what, passage in ((written, NOTHING), *(((f"{written} | {chain}", chain),) if chain else ())):
         for arrived in arrivals(passage, container):
             try:
                 revealed = method.reveal(arrived, passphrase)
             except PayloadError:
                 revealed = None
-            if revealed is None or (revealed.data, revealed.kind) != (payload.data, payload.kind):
+            if revealed is None or revealed.kind != payload.kind or not (near or revealed.data == payload.data):
                 hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
                 raise SurvivalError(f"the payload does not survive {what}", hint=hint)
+            data = revealed.data
+    return data

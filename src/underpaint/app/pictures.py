@@ -31,8 +31,9 @@ CODECS = ("avif", "webp")
 class Compression:
     """How a picture was made to fit."""
 
+    #: A format, or the method that hides pictures as they are.
     codec: str
-    #: 1–100; None is exact.
+    #: 1–100; None has none.
     quality: int | None
     #: How far it is from what it was, in dB; None is not at all.
     psnr: float | None

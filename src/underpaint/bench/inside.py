@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from underpaint.types import Image
+    from underpaint.zoo import Model
 
     #: Container and what is revealed, of a cover and a secret of one shape.
     Way = Callable[[Image, Image], tuple[Image, Image]]
@@ -67,9 +68,9 @@ def whole(cover: Image, secret: Image) -> tuple[Image, Image]:
     return container, pixinpix.reveal(container)
 
 
-def alone(cover: Image, secret: Image, name: str = _SMALL) -> tuple[Image, Image]:
-    """The network *name* alone; sides are multiples of 8."""
-    model, key = zoo.load(name), Key(bytes(KEY_SIZE))
+def alone(cover: Image, secret: Image, model: Model | None = None) -> tuple[Image, Image]:
+    """A network alone, that for small pictures by default; sides are multiples of 8."""
+    model, key = model or zoo.load(_SMALL), Key(bytes(KEY_SIZE))
     levels, values = pixinpix.levels_of(model), pixinpix.blocks_of(cover)
     free = np.ones(values.shape, bool)
     container = cover.copy()

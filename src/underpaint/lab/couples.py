@@ -102,11 +102,13 @@ def tiny(folder: Path) -> Couples:
         UsageError, ImageError: one of them is missing, or cannot be read.
     """
     found = Labelled.of(folder / "tiny-imagenet")
-    reduced = [
-        np.asarray(PIL.Image.fromarray(each).resize((SIDE, SIDE), PIL.Image.Resampling.BICUBIC))
-        for each in found.pictures
-    ]
-    return Couples(Cifar.of(folder / "cifar10"), _small(found.name, np.stack(reduced)))
+    return Couples(Cifar.of(folder / "cifar10"), _small(found.name, reduced(found)))
+
+
+def reduced(pictures: Labelled) -> NDArray[np.uint8]:
+    """*pictures* brought down to 32×32, ``uint8 (N, 32, 32, 3)``."""
+    small = [PIL.Image.fromarray(each).resize((SIDE, SIDE), PIL.Image.Resampling.BICUBIC) for each in pictures.pictures]
+    return np.stack([np.asarray(each) for each in small])
 
 
 def digits(folder: Path, split: str = "train") -> NDArray[np.uint8]:

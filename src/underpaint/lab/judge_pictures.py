@@ -2,34 +2,47 @@
 
 ``python -m underpaint.lab.judge_pictures baluja --run runs/baluja --images CIFAR10`` hides every picture of the mosaic
 ``test.webp`` in another, rounds to 8 bits, and writes what came of it beside the rows that ``underpaint bench`` writes.
+Networks that hide other pictures than CIFAR-10's are judged on these: ``--images`` is the folder they were trained on.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from underpaint.bench import RESULTS
-from underpaint.bench.inside import scored, small_pairs
+from underpaint.bench.dmvjnd import SIDE
+from underpaint.bench.inside import alone, scored, small_pairs
 from underpaint.bench.revealed import SMALL, Revealed
 from underpaint.bench.source import Source
 from underpaint.errors import UsageError
+from underpaint.lab import couples
 from underpaint.lab import run as folder
+from underpaint.lab.export import export
 from underpaint.lab.fit import restore
+from underpaint.lab.labelled import Labelled
 from underpaint.lab.papers import RECIPES, baselines, pixinpix
 from underpaint.lab.papers.baselines import Rival
 from underpaint.lab.papers.pixinpix import Published
 from underpaint.lab.recipe import with_settings
+from underpaint.lab.ship import pictures
+from underpaint.zoo import read_model
 
 if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: What can be judged.
-NAMES = [name for paper in (pixinpix, baselines) for name in paper.RECIPES if RECIPES[name].build in (Published, Rival)]
+NAMES = [
+    name
+    for paper in (pixinpix, baselines)
+    for name, entry in paper.RECIPES.items()
+    if entry.build in (Published, Rival) or entry.read is couples.mnist
+]
 #: Pairs that are computed at once.
 _AT_ONCE = 50
 
@@ -44,23 +57,43 @@ def judge(name: str, run: Path, images: Path | None) -> Revealed:
     settings = folder.read_record(run)["recipe"]
     entry = RECIPES[name]
     recipe = with_settings(entry.recipe, [f"{key}={_written(value)}" for key, value in settings.items()])
-    model = entry.model(recipe)
-    if not isinstance(model, Published | Rival):
+    title, files, covers, secrets = _pairs(name, images)
+    if name not in NAMES:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
-    restore(model, run)
-    title, files, covers, secrets = small_pairs(images)
+    model = entry.model(recipe)
     made: list[tuple[Image, Image] | None] = []
-    with torch.inference_mode():
-        for start in range(0, len(covers), _AT_ONCE):
-            both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
-            containers = baselines.rounded(model.container(both[0], both[1]))
-            made += zip(_pictures(containers), _pictures(model.revealed(containers)), strict=True)
+    if isinstance(model, Published | Rival):
+        restore(model, run)
+        with torch.inference_mode():
+            for start in range(0, len(covers), _AT_ONCE):
+                both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
+                containers = baselines.rounded(model.container(both[0], both[1]))
+                made += zip(_pictures(containers), _pictures(model.revealed(containers)), strict=True)
+    else:
+        with TemporaryDirectory() as scratch:
+            graphs, card = pictures(name, run, {})
+            export(graphs, Path(scratch) / name, card)
+            shipped = read_model(Path(scratch) / name)
+            made += [alone(cover, secret, shipped) for cover, secret in zip(covers, secrets, strict=True)]
     provenance = folder.provenance(run)
     seen = recipe.steps * recipe.batch
     trained = f"{seen:,} couples, {provenance['hours']:.2f} h"
     row = scored(title, covers, secrets, made, trained)
     source = Source.of(SMALL, name, images, files, recipe.seed)
     return Revealed(SMALL, name, source, (row,))
+
+
+def _pairs(name: str, images: Path | None) -> tuple[str, list[Path], list[Image], list[Image]]:
+    """What pairs of the kind that *name* is trained on are called, their files, covers and secrets."""
+    read = RECIPES[name].read
+    if images is None or read is couples.cifar:
+        return small_pairs(images)
+    _, files, covers, _ = small_pairs(images / "cifar10")
+    if read is couples.mnist:
+        secrets, kind = list(couples.digits(images / "mnist", "t10k")), "mnist"
+    else:
+        secrets, kind = list(couples.reduced(Labelled.of(images / "tiny-imagenet", "val"))), "tiny-imagenet"
+    return f"{kind} in cifar10, {SIDE}×{SIDE}", files, covers, [secrets[at % len(secrets)] for at in range(len(covers))]
 
 
 def _written(value: object) -> str:

@@ -5,7 +5,7 @@ Three kinds of carrier lie below the methods; a method implements the one that f
 * *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``, ``robust``
 * *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places
   them. ``basn``, ``lsb``
-* *image* (:class:`ImageCarrier`): a picture inside a picture. None yet.
+* *image* (:class:`ImageCarrier`): a picture inside a picture. ``pixinpix``
 
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
+from underpaint.methods.pixinpix import PixInPix
 from underpaint.methods.robust import Robust
 from underpaint.methods.stdm import STDM
 
@@ -92,16 +93,19 @@ class MapCarrier(Protocol):
         ...
 
 
+@runtime_checkable
 class ImageCarrier(Protocol):
-    """A picture inside a picture, restored as well as may be."""
+    """A picture inside a picture, which comes back as near as may be, and not to the byte."""
 
-    def embed_image(self, cover: Image, secret: Image, key: Key) -> Image:
+    def embed_image(self, cover: Image, secret: Image, passphrase: str | None) -> Image:
         """Return a container of the size of *cover*."""
         ...
 
-    def extract_image(self, container: Image, key: Key) -> Image:
-        """Return the secret, as it was restored."""
+    def extract_image(self, container: Image, passphrase: str | None) -> Image:
+        """Return the secret, as it was restored, in the shape that it had."""
         ...
 
 
-METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB())}
+METHODS: dict[str, Method] = {
+    method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB(), PixInPix())
+}

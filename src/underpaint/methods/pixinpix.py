@@ -29,17 +29,17 @@ from PIL import Image as Pillow
 
 from underpaint import embed, zoo
 from underpaint.errors import DamagedError, ModelError, NotFoundError, PayloadError, UsageError
-from underpaint.image import MAX_PIXELS
+from underpaint.image import MAX_PIXELS, Picture, decode, encode
 from underpaint.sealed import Head
 from underpaint.secret import frame
 from underpaint.secret.frame import Header
 from underpaint.secret.keys import Key
-from underpaint.types import SMALLEST_SIDE, as_cover, as_image
+from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from underpaint.types import Image
+    from underpaint.types import Image, Passage
     from underpaint.zoo import Model
 
 #: What a picture, or a mask of one, is made of.
@@ -63,13 +63,64 @@ _DETAILS = struct.Struct(">HH8s")
 #: The longest side of a secret, which two bytes hold.
 _LONGEST = 0xFFFF
 _HEAD = Head(details=_DETAILS.size)
+#: What containers come to, in dB: photographs in photographs that it was trained on.
+_TYPICAL = 45.0
+#: Which network made it: another one, of other levels, takes another number.
+_NETWORK = 1
 #: Rows of blocks that are worked on at once, and how many more the reader sees.
 _ROWS, _BEYOND = 32, 1
 
 
-def available() -> bool:
-    """Whether the zoo has the network."""
-    return NAME in zoo.names()
+class PixInPix:
+    """What ``hide -i --method pixinpix`` takes; a :class:`~underpaint.methods.Method` and an image carrier."""
+
+    name = NAME
+    summary = "a picture of any size, which comes back nearly as it was"
+    needs_lossless = True
+    default_survive = None
+
+    def capacity(self, cover: Image) -> Capacity:
+        """A picture as large as *cover*, each of its values a byte."""
+        return Capacity(as_cover(cover).size, _TYPICAL)
+
+    def hide(
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+    ) -> Image:
+        """Return a container of *cover* that holds the picture of a file, less its transparency.
+
+        Raises:
+            UsageError: the payload is no picture, or a quality or a channel is asked for.
+            ImageError: its file cannot be read.
+            ModelError: the network is missing or altered.
+        """
+        if payload.kind != "picture":
+            raise UsageError(f"{NAME} hides pictures", hint="hide a file or a message by another method")
+        if psnr is not None or survive is not None:
+            raise UsageError(
+                f"{NAME} has no quality or survival setting",
+                hint="the hidden picture decides the quality, and only an unaltered container survives",
+            )
+        return self.embed_image(cover, decode(payload.data).pixels, passphrase)
+
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether *image* has a head of this method."""
+        return holds(image, passphrase)
+
+    def reveal(self, container: Image, passphrase: str | None) -> Payload:
+        """Return the picture in *container* as the bytes of a PNG file.
+
+        Raises:
+            NotFoundError, DamagedError, ModelError: as of :func:`reveal`.
+        """
+        return Payload(encode(Picture(self.extract_image(container, passphrase)), "png"), "picture")
+
+    def embed_image(self, cover: Image, secret: Image, passphrase: str | None) -> Image:
+        """As :func:`hide`."""
+        return hide(cover, secret, passphrase)
+
+    def extract_image(self, container: Image, passphrase: str | None) -> Image:
+        """As :func:`reveal`."""
+        return reveal(container, passphrase)
 
 
 def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: Model | None = None) -> Image:
@@ -95,7 +146,7 @@ def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: M
     container = cover.copy()
     put(container, packed(blocks_of(cover), numbers, kinds, levels_of(model), blocks_of(_free(cover)), key))
     height, width = secret.shape[:2]
-    header = Header(0, 0, _DETAILS.pack(height, width, _digest(numbers, kinds, key)))
+    header = Header(_NETWORK, 0, _DETAILS.pack(height, width, _digest(numbers, kinds, key)))
     bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, NAME), np.uint8))
     at = _HEAD.places(cover.size)
     coins = np.unpackbits(key.stream("head coins", -(-bits.size // 8)))[: bits.size]
@@ -108,10 +159,13 @@ def reveal(container: Image, passphrase: str | None = None, *, model: Model | No
 
     Raises:
         NotFoundError: there is none, or it takes another passphrase.
-        DamagedError: the container was altered, or the secret is larger than any picture that is read.
+        DamagedError: the container was altered, the secret is larger than any picture that is read, or a newer
+            network made it.
         ModelError: the network is missing or altered.
     """
     header, key = _open(as_image(container), passphrase)
+    if header.parameter != _NETWORK:
+        raise frame.newer()
     model = model or zoo.load(NAME)
     height, width, digest = _DETAILS.unpack(header.details)
     if not 0 < height * width <= MAX_PIXELS:

@@ -75,7 +75,7 @@ class ClassifierRecipe(Recipe):
     pasted: float = 0.7
     #: Share of the answer that is spread over all classes.
     smoothing: float = 0.1
-    #: How far the brightness, contrast and saturation of each picture go at random, as shares of what they are.
+    #: How far the brightness, contrast and saturation of each picture go at random: see :func:`toned`.
     tones: float = 0.0
     #: Classifiers of CIFAR-10 in the zoo; the mean of what they say is half of the answer.
     teachers: tuple[str, ...] = ()
@@ -152,11 +152,11 @@ class Trained(nn.Module):
 def toned(images: Tensor, by: float, rng: np.random.Generator) -> Tensor:
     """Return *images*, ``(B, 3, H, W)`` in [0, 1], each with its own brightness, contrast and saturation.
 
-    Each of the three is multiplied by a factor that is uniform in 1 - *by* … 1 + *by*.
+    Brightness is shifted by up to half of *by*; contrast and saturation are multiplied by 1 - *by* … 1 + *by*.
     """
-    factors = torch.from_numpy(rng.uniform(1 - by, 1 + by, (3, len(images), 1, 1, 1))).to(images)
-    images = factors[0] * images
-    for factor, axes in zip(factors[1:], ((1, 2, 3), (1,)), strict=True):
+    light, *factors = 1 + torch.from_numpy(rng.uniform(-by, by, (3, len(images), 1, 1, 1))).to(images)
+    images = images + (light - 1) / 2
+    for factor, axes in zip(factors, ((1, 2, 3), (1,)), strict=True):
         mean = images.mean(dim=axes, keepdim=True)
         images = mean + factor * (images - mean)
     return images.clamp(0, 1)

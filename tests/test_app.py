@@ -234,6 +234,7 @@ def test_capacity_is_what_fits(cover: Image) -> None:
     found = app.capacity_file("cover.png")
     assert found == app.capacity(cover)
     assert set(found) == set(METHODS)
+    assert found.pop("pixinpix").payload_bytes == cover.size
     for name, each in found.items():
         payload = os.urandom(each.payload_bytes)
         assert app.reveal(app.hide(cover, payload, method=name)).data == payload

@@ -31,6 +31,7 @@ def test_the_control_is_what_theory_says(mosaic: Path) -> None:
     (row,) = result.rows
     assert (result.table, row.pairs, row.refused, row.sides) == (SMALL, 6, 0, (32, 32))
     assert row.cover.psnr == pytest.approx(31.8, abs=0.2)
+    assert row.secret is not None
     assert row.secret.psnr == pytest.approx(34.8, abs=0.2)
     assert row.cover.ms_ssim is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import PIL.Image
 import pytest
 import torch
 
+from underpaint.bench.inside_table import by_pictures
 from underpaint.bench.result import read
 from underpaint.bench.revealed import SMALL, Revealed
 from underpaint.errors import UsageError
@@ -52,6 +54,33 @@ def test_a_run_becomes_a_row(name: str, mosaic: Path) -> None:
     found = read(result.write(mosaic))
     assert isinstance(found, Revealed)
     assert found.rows[0].trained == row.trained
+
+
+def test_bits_are_counted_as_a_reed_solomon_code_would(mosaic: Path) -> None:
+    (row,) = (result := judge("steganogan-dense-bits", run_of("steganogan-dense-bits", mosaic), mosaic)).rows
+    assert row.secret is None
+    assert row.bits is not None
+    assert -3 <= row.bits <= 3
+    assert row.pictures.startswith("bits in ")
+    found = read(result.write(mosaic))
+    assert isinstance(found, Revealed)
+    assert found.rows[0].secret is None
+    assert found.rows[0].bits == pytest.approx(row.bits, abs=1e-5)
+    assert f"{row.bits:.2f} bits per pixel" in by_pictures([result]).cells[1]
+
+
+def test_digits_are_judged_on_digits_and_drawn(mosaic: Path) -> None:
+    (mosaic / "cifar10").mkdir()
+    (mosaic / "test.webp").rename(mosaic / "cifar10" / "test.webp")
+    (mosaic / "mnist").mkdir()
+    header = np.array([0x803, 2, 28, 28], ">u4").tobytes()
+    file = mosaic / "mnist" / "t10k-images-idx3-ubyte.gz"
+    file.write_bytes(gzip.compress(header + RNG.integers(256, size=(2, 28, 28), dtype=np.uint8).tobytes()))
+    for name in ("pixinpix-mnist", "pixinpix-digits"):
+        (row,) = judge(name, run_of(name, mosaic / name), mosaic, mosaic / "sheet.png").rows
+        assert (row.pictures, row.pairs) == ("mnist in cifar10, 32×32", 2)
+    with PIL.Image.open(mosaic / "sheet.png") as sheet:
+        assert sheet.size == (6 * 34 * 3, 2 * 34 * 3)
 
 
 def test_what_can_be_judged_is_known(mosaic: Path) -> None:

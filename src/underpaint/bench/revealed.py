@@ -62,9 +62,12 @@ class Hidden:
     #: Pairs that it refused.
     refused: int
     cover: Likeness
-    secret: Likeness
+    #: None where bits were hidden.
+    secret: Likeness | None
     #: How it was trained, where that is no model of the zoo.
     trained: str | None = None
+    #: What an ideal Reed–Solomon code leaves of the bits hidden in a pixel, D (2 · accuracy - 1): SteganoGAN's RS-BPP.
+    bits: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,13 @@ def _mean(values: Sequence[float] | NDArray[np.float64]) -> float:
 def _flat(row: Hidden) -> dict[str, Any]:
     fields = asdict(row)
     for what in ("cover", "secret"):
-        fields |= {f"{what}_{name}": value for name, value in fields.pop(what).items()}
+        fields |= {f"{what}_{name}": value for name, value in (fields.pop(what) or {}).items()}
     return valued(fields)
 
 
 def _row(fields: dict[str, Any]) -> Hidden:
-    parts = {
-        what: Likeness(**given({name.removeprefix(f"{what}_"): value for name, value in fields.items()}, Likeness))
-        for what in ("cover", "secret")
-    }
+    parts: dict[str, Likeness | None] = {}
+    for what in ("cover", "secret"):
+        own = {name.removeprefix(f"{what}_"): value for name, value in fields.items() if name.startswith(f"{what}_")}
+        parts[what] = Likeness(**given(own, Likeness)) if own else None
     return Hidden(**given(fields, Hidden) | parts | {"sides": tuple(fields["sides"])})

@@ -1,7 +1,11 @@
-"""Pictures that changed as far as machines let them, side by side, as in figure 8 of the paper on DMV-JND.
+"""Pictures of 32×32 side by side, as the papers draw them: before, after, and what changed.
 
-``python -m underpaint.bench.sheet CIFAR10 sheet.png`` draws evenly spread pictures of the test split. In each row: the
-picture, where the panel looks, and for each level the change, around mid-grey, and the changed picture.
+``python -m underpaint.bench.sheet CIFAR10 sheet.png`` draws evenly spread pictures of the test split that changed as
+far as machines let them, as in figure 8 of the paper on DMV-JND. In each row: the picture, where the panel looks, and
+for each level the change, around mid-grey, and the changed picture.
+
+With ``--way pixinpix-cifar``, or another way to hide pictures in pictures, as in figures 3 and 4 of the paper on pixels
+in pixels: cover, container, ten times the change around mid-grey; secret, what is revealed, ten times its change.
 """
 
 from __future__ import annotations
@@ -14,13 +18,18 @@ import numpy as np
 
 from underpaint import image
 from underpaint.bench.dmvjnd import LEVELS, WAYS, change, tiles
+from underpaint.bench.inside import small_pairs, ways
 from underpaint.methods import dmvjnd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from underpaint.types import Image
 
 #: Rows, pixels between pictures, and how much larger pixels are drawn.
 ROWS, _GAP, _SCALE = 8, 2, 3
+#: How much larger changes are drawn that nobody would see.
+_TIMES = 10
 
 
 def sheet(pictures: Image, way: str = "chosen") -> Image:
@@ -36,6 +45,20 @@ def sheet(pictures: Image, way: str = "chosen") -> Image:
         changed = change(way, level, pictures)
         columns += [np.clip(128 + changed / 2, 0, 255).astype(np.uint8)]
         columns += [np.rint(pictures + changed).clip(0, 255).astype(np.uint8)]
+    return laid(columns)
+
+
+def pairs_sheet(covers: Sequence[Image], secrets: Sequence[Image], made: Sequence[tuple[Image, Image]]) -> Image:
+    """The sheet of *covers* and *secrets*, and what was *made* of each: its container, and what that reveals."""
+    columns = []
+    for before, after in ((covers, [pair[0] for pair in made]), (secrets, [pair[1] for pair in made])):
+        change = np.stack(after).astype(np.float64) - np.stack(before)
+        columns += [np.stack(before), np.stack(after), np.clip(128 + _TIMES * change, 0, 255).astype(np.uint8)]
+    return laid(columns)
+
+
+def laid(columns: Sequence[Image]) -> Image:
+    """Columns of pictures, ``uint8 (N, H, W, 3)`` each, as one picture."""
     framed = [np.pad(column, [(0, 0), (0, _GAP), (0, _GAP), (0, 0)], constant_values=255) for column in columns]
     drawn = np.concatenate([np.concatenate(list(column)) for column in framed], axis=1)
     return drawn.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
@@ -46,9 +69,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m underpaint.bench.sheet", description=__doc__)
     parser.add_argument("images", type=Path, help="folder with CIFAR-10's test.webp")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--way", choices=WAYS, default="chosen")
+    hiding = ways(small=True)
+    parser.add_argument("--way", choices=[*WAYS, *hiding], default="chosen")
     arguments = parser.parse_args()
-    drawn = sheet(tiles(arguments.images / "test.webp", ROWS), arguments.way)
+    if arguments.way in hiding:
+        _, _, covers, secrets = small_pairs(arguments.images, ROWS)
+        made = [hiding[arguments.way](*pair) for pair in zip(covers, secrets, strict=True)]
+        drawn = pairs_sheet(covers, secrets, made)
+    else:
+        drawn = sheet(tiles(arguments.images / "test.webp", ROWS), arguments.way)
     image.write(image.Picture(drawn), arguments.out)
 
 

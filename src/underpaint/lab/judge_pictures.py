@@ -8,6 +8,7 @@ Networks that hide other pictures than CIFAR-10's are judged on these: ``--image
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from underpaint import image
 from underpaint.bench import RESULTS
 from underpaint.bench.dmvjnd import SIDE
 from underpaint.bench.inside import alone, scored, small_pairs
 from underpaint.bench.revealed import SMALL, Revealed
+from underpaint.bench.sheet import ROWS, pairs_sheet
 from underpaint.bench.source import Source
 from underpaint.errors import UsageError
 from underpaint.lab import couples
@@ -27,7 +30,7 @@ from underpaint.lab.export import export
 from underpaint.lab.fit import restore
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.papers import RECIPES, baselines, pixinpix
-from underpaint.lab.papers.baselines import Rival
+from underpaint.lab.papers.baselines import Rival, RivalRecipe
 from underpaint.lab.papers.pixinpix import Published
 from underpaint.lab.recipe import with_settings
 from underpaint.lab.ship import pictures
@@ -47,8 +50,8 @@ NAMES = [
 _AT_ONCE = 50
 
 
-def judge(name: str, run: Path, images: Path | None) -> Revealed:
-    """Hide pictures in pictures by the networks of a *run* of the recipe *name*.
+def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) -> Revealed:
+    """Hide pictures in pictures by the networks of a *run* of the recipe *name*; draw some, where *drawn* is named.
 
     Raises:
         UsageError: the recipe is of another kind, or there are no pictures.
@@ -61,6 +64,9 @@ def judge(name: str, run: Path, images: Path | None) -> Revealed:
     if name not in NAMES:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
     model = entry.model(recipe)
+    bits = isinstance(recipe, RivalRecipe) and recipe.bits
+    if bits:
+        title, secrets = f"bits in {title}", _bits(secrets, recipe.seed)
     made: list[tuple[Image, Image] | None] = []
     if isinstance(model, Published | Rival):
         restore(model, run)
@@ -68,17 +74,24 @@ def judge(name: str, run: Path, images: Path | None) -> Revealed:
             for start in range(0, len(covers), _AT_ONCE):
                 both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
                 containers = baselines.rounded(model.container(both[0], both[1]))
-                made += zip(_pictures(containers), _pictures(model.revealed(containers)), strict=True)
+                found = model.revealed(containers)
+                made += zip(_pictures(containers), _pictures((found > 0) + 0.0 if bits else found), strict=True)
     else:
         with TemporaryDirectory() as scratch:
             graphs, card = pictures(name, run, {})
             export(graphs, Path(scratch) / name, card)
             shipped = read_model(Path(scratch) / name)
             made += [alone(cover, secret, shipped) for cover, secret in zip(covers, secrets, strict=True)]
+    if drawn is not None:
+        rows = [pair for pair in made[:ROWS] if pair is not None]
+        image.write(image.Picture(pairs_sheet(covers[:ROWS], secrets[:ROWS], rows)), drawn)
     provenance = folder.provenance(run)
     seen = recipe.steps * recipe.batch
     trained = f"{seen:,} couples, {provenance['hours']:.2f} h"
     row = scored(title, covers, secrets, made, trained)
+    if bits:
+        right = np.mean([pair[1] == secret for pair, secret in zip(made, secrets, strict=True) if pair])
+        row = replace(row, secret=None, bits=3 * (2 * float(right) - 1))
     source = Source.of(SMALL, name, images, files, recipe.seed)
     return Revealed(SMALL, name, source, (row,))
 
@@ -94,6 +107,12 @@ def _pairs(name: str, images: Path | None) -> tuple[str, list[Path], list[Image]
     else:
         secrets, kind = list(couples.reduced(Labelled.of(images / "tiny-imagenet", "val"))), "tiny-imagenet"
     return f"{kind} in cifar10, {SIDE}×{SIDE}", files, covers, [secrets[at % len(secrets)] for at in range(len(covers))]
+
+
+def _bits(pictures: list[Image], seed: int) -> list[Image]:
+    """Random bits of the shape of *pictures*, each 0 or 255."""
+    rng = np.random.default_rng(seed)
+    return [255 * rng.integers(2, size=each.shape, dtype=np.uint8) for each in pictures]
 
 
 def _written(value: object) -> str:
@@ -114,9 +133,10 @@ def main() -> None:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--images", type=Path)
+    parser.add_argument("--sheet", type=Path, help="picture of the first pairs to write")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    print(f"wrote {judge(arguments.name, arguments.run, arguments.images).write(arguments.results)}")
+    print(f"wrote {judge(arguments.name, arguments.run, arguments.images, arguments.sheet).write(arguments.results)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@
 
 Losses are those of the papers as far as they are of pictures: the errors of container and secret, squared or absolute,
 StegNet's spread of both, and a critic's opinion of containers. SteganoGAN and HiDDeN hid bits; here a secret picture
-takes the place of the message, and its squared error that of the bits' cross-entropy.
+takes the place of the message, and its squared error that of the bits' cross-entropy. ``steganogan-…-bits`` hide three
+random bits in each pixel, as published; what an ideal Reed–Solomon code leaves of them is 3 (2 · accuracy - 1).
 
 Deviations, of all alike: every step is Adam's at one rate; containers are rounded to 8 bits before they are read, as
 they are in files (``rounded=false`` takes that back); a critic is taught by cross-entropy, and its weights are free.
@@ -63,6 +64,8 @@ class RivalRecipe(Recipe):
     noise: float = 0.0
     #: Containers are rounded to 8 bits before they are read.
     rounded: bool = True
+    #: Three random bits for each pixel take the place of the picture, as SteganoGAN's own data.
+    bits: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,22 +96,30 @@ class Rival(nn.Module):
         found: Tensor = self.networks["reveal"](containers)
         return found
 
-    def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``networks``: ``cover``, ``secret`` and what else the recipe wants; and part ``critic``.
 
         *images* are couples, ``(B, 6, H, W)`` in [0, 1].
         """
         recipe = self.recipe
         covers, secrets = images.chunk(2, dim=1)
+        if recipe.bits:
+            secrets = torch.from_numpy(rng.integers(2, size=secrets.shape)).to(covers)
         containers = self.container(covers, secrets)
         arrived = containers + recipe.noise * torch.randn_like(containers) if recipe.noise else containers
-        pairs = {
-            "cover": (recipe.cover, containers - covers),
-            "secret": (recipe.secret, self.revealed(arrived) - secrets),
+        found = self.revealed(arrived)
+        errors = containers - covers, found - secrets
+        parts = {
+            "cover": recipe.cover * _error(errors[0], recipe.error),
+            "secret": recipe.secret
+            * (
+                functional.binary_cross_entropy_with_logits(found, secrets)
+                if recipe.bits
+                else _error(errors[1], recipe.error)
+            ),
         }
-        parts = {name: weight * _error(error, recipe.error) for name, (weight, error) in pairs.items()}
         if recipe.spread:
-            variances = [error.abs().var(dim=(1, 2, 3)).mean() for _, error in pairs.values()]
+            variances = [error.abs().var(dim=(1, 2, 3)).mean() for error in errors]
             parts["spread"] = recipe.spread * torch.stack(variances).sum()
         if self.critic is not None:
             parts["critic"] = recipe.critic * functional.softplus(self.critic(containers)).mean()
@@ -138,14 +149,20 @@ _OWN = {
         f"steganogan-{kind}": replace(_RECIPE, width=32, secret=1.0, critic=0.001)
         for kind in ("basic", "residual", "dense")
     },
+    **{
+        f"steganogan-{kind}-bits": replace(
+            _RECIPE, width=32, network=f"steganogan-{kind}", cover=100.0, secret=1.0, critic=0.1, bits=True
+        )
+        for kind in ("basic", "residual", "dense")
+    },
     "hidden": replace(_RECIPE, width=64, cover=0.7, secret=1.0, critic=0.001),
     "udh": replace(_RECIPE, width=64),
 }
 RECIPES = {
     name: Entry(
         Rival,
-        replace(recipe, network=name),
-        f"{name}, a rival of pixinpix, CIFAR-10 in CIFAR-10; --data has it",
+        recipe if recipe.bits else replace(recipe, network=name),
+        f"{name}, a rival of pixinpix, {'bits' if recipe.bits else 'CIFAR-10'} in CIFAR-10; --data has it",
         read=couples.cifar,
     )
     for name, recipe in _OWN.items()

@@ -23,7 +23,7 @@ from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
 from underpaint.bench.result import Result, read
-from underpaint.bench.revealed import Revealed
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -69,11 +69,13 @@ def measured(card: str, results: Path) -> str:
 
     These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals; or, of
     attention, how far capacities differ by the strategies; or, of machines' JND, the labels kept and the PSNR of that.
+    Of pictures in pictures, of which the paper reports no numbers, it is what container and secret come to.
     """
     method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
     name = method[1] if method else ""
     files = [results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"]
     files += [results / DMVJND / f"{way}.json" for way, model in WAYS.items() if model == name]
+    files += [results / table / f"{name}.json" for table in (PICTURES, SMALL)]
     found = next((read(file) for file in files if file.exists()), None)
     numbers: dict[str, float] = {}
     if isinstance(found, Result):
@@ -90,9 +92,14 @@ def measured(card: str, results: Path) -> str:
         rows = [row for row in found.rows if row.change == "change" and row.psnr < lowest + 1]
         kept = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
         numbers = {name: share for name, share in kept.items() if share is not None} | {"psnr": lowest}
+    elif isinstance(found, Revealed):
+        pairs = found.rows[0]
+        likenesses = {"cover": pairs.cover, "secret": pairs.secret}
+        numbers = {f"{what}_psnr": likeness.psnr for what, likeness in likenesses.items() if likeness}
     else:
         return card
-    reported = [line for line in numbers if f'"{re.sub("_(low|high)$", "", line)}" = ' in card]
+    unasked = isinstance(found, Revealed)
+    reported = [line for line in numbers if unasked or f'"{re.sub("_(low|high)$", "", line)}" = ' in card]
     lines = ["[measured]", *(f'"{line}" = {numbers[line]:.6f}' for line in reported), ""]
     return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join(lines), card, flags=re.DOTALL)
 

@@ -159,37 +159,57 @@ class Writer:
 
 
 class Reader:
-    """Gathers what frames say, at most :data:`TOGETHER` of them, until it makes a message."""
+    """Gathers what frames say until it makes a message.
+
+    It is looked for after one frame, two, four, and so on up to :data:`TOGETHER`, and then anew in those that follow.
+    """
 
     def __init__(self, passphrase: str | None) -> None:
-        key = _key(passphrase)
-        self._listeners = [_Listener(plane, own_key(key, plane)) for plane in map(Plane, SIDES)]
-        #: Frames gathered.
-        self.frames = 0
+        self._key = _key(passphrase)
+        self._damage: DamagedError | None = None
+        self._payload: Payload | None = None
+        self._begin()
 
-    def add(self, luma: Image) -> None:
-        """Listen to another frame, ``uint8 (H, W)``."""
-        self.frames += 1
-        for listener in self._listeners:
-            listener.add(luma)
+    def add(self, luma: Image) -> Payload | None:
+        """Listen to another frame, ``uint8 (H, W)``, and return the message if there is one by now."""
+        if self._payload is None:
+            if self._frames == TOGETHER:
+                self._begin()
+            self._frames += 1
+            for listener in self._listeners:
+                listener.add(luma)
+            if self._frames & (self._frames - 1) == 0:
+                self._look()
+        return self._payload
 
-    def payload(self) -> Payload:
-        """The message of the frames so far.
+    def end(self) -> Payload:
+        """The message of all frames.
 
         Raises:
             NotFoundError: no mark of this key.
             DamagedError: a mark, but its message is beyond repair.
         """
+        if self._payload is None and self._frames & (self._frames - 1):
+            self._look()
+        if self._payload is not None:
+            return self._payload
+        raise self._damage or frame.not_found()
+
+    def _begin(self) -> None:
+        self._frames = 0
+        self._listeners = [_Listener(plane, own_key(self._key, plane)) for plane in map(Plane, SIDES)]
+
+    def _look(self) -> None:
         heard = ((*mark, listener) for listener in self._listeners for mark in listener.marks())
         for _, size, step, listener in sorted(heard, key=lambda mark: -mark[0])[:_ATTEMPTS]:
-            if payload := listener.message(size, step):
-                return payload
+            self._payload = listener.message(size, step)
+            if self._payload is not None:
+                return
         if sum(listener.false_alarm() for listener in self._listeners) < FALSE_ALARM:
-            raise DamagedError(
+            self._damage = DamagedError(
                 "a message is here, but too much of it is lost",
                 hint="look for a copy that was recompressed less, or for a longer part of it",
             )
-        raise frame.not_found()
 
 
 class _Listener:
@@ -219,8 +239,6 @@ class _Listener:
 
     def marks(self) -> list[tuple[float, int, float]]:
         """How well each frame size fits with its best step: (log-likelihood, size, step)."""
-        if not self._heard:
-            return []
         return [
             (float(column.max()), size, float(self._steps[column.argmax()]))
             for size, column in zip(self._sizes, self._scores.T, strict=True)

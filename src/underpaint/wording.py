@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.app import Finding, Saving, ToleranceReport
+    from underpaint.app import Finding, HideReport, Saving, ToleranceReport
     from underpaint.types import Payload
 
 
@@ -17,6 +17,17 @@ def content(payload: Payload) -> dict[str, str]:
     from base64 import b64encode
 
     return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def hidden(report: HideReport, where: str) -> Iterator[str]:
+    """What ``hide`` did, and *where* to."""
+    fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
+    if report.compression:
+        codec, grade, distance = report.compression.codec, report.compression.quality, report.compression.psnr
+        how = f"at quality {grade}, {distance:.1f} dB from the original" if grade else "exactly"
+        yield f"compressed the picture to {codec} {how}"
+    yield f"hid {counted(report.payload_bytes)} by {report.method} in {where}"
+    yield f"{report.psnr:.1f} dB from the cover, {fate}"
 
 
 def noticed(machine: dict[str, dict[str, float]]) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from underpaint.app.hiding import HideReport
 from underpaint.app.reels import (
     FRAMES_PER_SECOND,
     VIDEOS,
@@ -34,7 +35,6 @@ from underpaint.app.reels import (
     seconds,
     with_luma,
 )
-from underpaint.app.hiding import HideReport
 from underpaint.app.tools import check_target
 from underpaint.errors import ImageError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.image import replacing

@@ -102,9 +102,10 @@ def luma(frame: VideoFrame) -> Image:
 
 
 def with_luma(frame: VideoFrame, plane: Image) -> VideoFrame:
-    """A copy of the *frame*, with another luma plane; the frame's own memory is the decoder's, which predicts from it."""
+    """A copy of the *frame*, with another luma plane."""
     import av
 
+    # A copy, for the decoder predicts other frames from this one's memory.
     copy = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for target, values in zip(copy.planes, [plane, *map(_values, frame.planes[1:])], strict=True):
         _values(target)[...] = values
@@ -216,7 +217,13 @@ class Resent:
     """What arrives of frames, ``yuv420p``, that are encoded again, as on a platform."""
 
     def __init__(
-        self, width: int, height: int, rate: Fraction, encoder: str, options: dict[str, str], bit_rate: int | None = None
+        self,
+        width: int,
+        height: int,
+        rate: Fraction,
+        encoder: str,
+        options: dict[str, str],
+        bit_rate: int | None = None,
     ) -> None:
         import av
 

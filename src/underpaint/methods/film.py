@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 #: Sides of the canvases, in pixels: the first that has room is taken.
 SIDES = (128, 256)
 #: PSNRs in dB, of luma: the first at which a message is strong enough.
-QUALITIES = (44.0, 42.0, 40.0, 38.0)
+QUALITIES = (46.0, 44.0, 42.0, 40.0, 38.0)
 #: Frames that are read together at most.
 TOGETHER = 512
 
 #: The step, in the frame's own coefficients, at which two seconds survive a codec at its worst.
-_STRONG = 65.0
+_STRONG = 52.0
 #: Payloads of more bytes than this are refused before they are compressed.
 _HOPELESS = 1 << 20
 #: Canvases may be so much larger than the frame.

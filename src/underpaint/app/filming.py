@@ -61,6 +61,8 @@ CLIP = 2.0
 HARSH = "mpeg4 at 200 kbit/s, 2 seconds of it"
 DEFAULT: tuple[str, dict[str, str]] = "mpeg4", {}
 
+#: Larger frames are not sent: MPEG-4 does not hold them.
+_LARGEST = 4096
 #: Threads that paint, and frames that may wait for them.
 _PAINTERS, _WAITING = 2, 4
 
@@ -210,7 +212,7 @@ def _read_back(
     whole, clip, squares, pixels = Reader(passphrase), Reader(passphrase), 0.0, 0
     with opened(cover) as source, opened(part) as written:
         start = max(seconds(written) - CLIP, 0) / 2
-        rate = written.streams.video[0].average_rate or FRAMES_PER_SECOND
+        rate = max(round(written.streams.video[0].average_rate or FRAMES_PER_SECOND), 1)
         resent: Resent | None = None
         for before, after in zip_longest(frames(source), _told(written, "reading back", tell)):
             if before is None or after is None:
@@ -220,7 +222,7 @@ def _read_back(
             squares += float(difference @ difference)
             pixels += difference.size
             whole.add(plane)
-            if start <= (after.time or 0) < start + CLIP:
+            if start <= (after.time or 0) < start + CLIP and max(plane.shape) <= _LARGEST:
                 resent = resent or Resent(after.width, after.height, rate, *DEFAULT)
                 for each in resent.send(after):
                     clip.add(luma(each))

@@ -146,15 +146,14 @@ class Copy:
         movflags = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
         self._file = av.open(str(target.absolute()), "w", format=kind, options=movflags)
         encoder, options = _VP9 if kind == "webm" else _X264
+        # AVI knows no times, only a rate, and nothing of frames that are stored in another order.
+        options = options | {"bf": "0"} if kind == "avi" else options
         rate = given.average_rate or given.guessed_rate or FRAMES_PER_SECOND
         self._video: Any = self._file.add_stream(encoder, rate=rate, options=dict(options))
         if encoder == _X264[0] and (first.width % 2 or first.height % 2):
             raise ImageError(f"{encoder} cannot encode a video of {first.width}×{first.height}: it needs even sides")
         self._describe(first, given)
-        # AVI knows no times, only a rate, and nothing of frames that are stored in another order.
         self._ticks = 1 / Fraction(rate) if kind == "avi" else None
-        if self._ticks:
-            self._video.codec_context.max_b_frames = 0
         self._video.codec_context.time_base = self._ticks or given.time_base
         self._video.time_base = self._ticks or given.time_base
         self._last: int | None = None
@@ -220,7 +219,7 @@ class Resent:
         self,
         width: int,
         height: int,
-        rate: Fraction,
+        rate: int,
         encoder: str,
         options: dict[str, str],
         bit_rate: int | None = None,
@@ -229,7 +228,7 @@ class Resent:
 
         sender = av.Codec(encoder, "w").create("video")
         sender.width, sender.height, sender.pix_fmt = width, height, "yuv420p"
-        sender.time_base, sender.framerate, sender.options = 1 / rate, rate, options
+        sender.time_base, sender.framerate, sender.options = Fraction(1, rate), Fraction(rate), options
         if bit_rate is not None:
             sender.bit_rate = bit_rate
         self._sender, self._receiver = sender, av.Codec(sender.codec.canonical_name, "r").create("video")

@@ -88,7 +88,8 @@ def cover(tmp_path: Path) -> Path:
 class TestFrames:
     @staticmethod
     def marked(frames: list[Image], message: str = MESSAGE, passphrase: str | None = None) -> list[Image]:
-        writer = Writer(*frames[0].shape, Payload.from_text(message), passphrase)
+        height, width = frames[0].shape
+        writer = Writer(height, width, Payload.from_text(message), passphrase)
         return [writer.paint(plane, writer.change(plane)) for plane in frames]
 
     def test_any_frame_has_the_message(self) -> None:
@@ -115,11 +116,13 @@ class TestFrames:
         with pytest.raises(NotFoundError):
             reader.end()
 
-    def test_what_is_beyond_repair_is_said_to_be_there(self) -> None:
-        (plane,) = self.marked(planes(1))
-        (other,) = self.marked(planes(1), "87654321")
+    def test_what_is_beyond_repair_is_said_to_be_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def altered(*_: object) -> Payload:
+            raise NotFoundError("its tag is wrong")
+
+        monkeypatch.setattr("underpaint.methods.film.frame.open_compact", altered)
         reader = Reader(None)
-        reader.add((plane // 2 + other // 2).astype(np.uint8))
+        assert reader.add(self.marked(planes(1))[0]) is None
         with pytest.raises(DamagedError):
             reader.end()
 

@@ -116,7 +116,7 @@ def hide_video(
             finally:
                 copy.close()
         reached, survives = _read_back(cover, part, payload, passphrase, tell)
-    missed = ()
+    missed: tuple[str, ...] = ()
     if psnr is not None and reached < psnr:
         missed = (f"encoding brought {psnr:g} dB down to {reached:.1f}",)
     return HideReport(

@@ -153,9 +153,9 @@ class Copy:
         if encoder == _X264[0] and (first.width % 2 or first.height % 2):
             raise ImageError(f"{encoder} cannot encode a video of {first.width}×{first.height}: it needs even sides")
         self._describe(first, given)
-        self._ticks = 1 / Fraction(rate) if kind == "avi" else None
-        self._video.codec_context.time_base = self._ticks or given.time_base
-        self._video.time_base = self._ticks or given.time_base
+        self._ticks: Fraction | None = 1 / Fraction(rate) if kind == "avi" else None
+        base = self._ticks or given.time_base or 1 / Fraction(rate)
+        self._video.codec_context.time_base = self._video.time_base = base
         self._last: int | None = None
         self._others = {s.index: copy for s in source.streams if s.index != given.index for copy in [self._copied(s)]}
         if metadata:
@@ -179,11 +179,11 @@ class Copy:
         """Its twin in the new file, if that can hold it."""
         name = stream.codec_context.name if stream.codec_context else "data"
         if stream.type in _COPIED and name in self._file.supported_codecs:
-            return self._file.add_stream_from_template(stream)  # type: ignore[type-var]
+            return self._file.add_stream_from_template(stream)
         self.warnings.append(f"left out, for the file cannot hold it: {stream.type} ({name})")
         return None
 
-    def pass_on(self, packet: Packet) -> None:
+    def pass_on(self, packet: Packet[Any]) -> None:
         """Copy a packet of another stream."""
         twin = self._others.get(packet.stream.index)
         if twin is not None and packet.dts is not None:

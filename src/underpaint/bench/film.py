@@ -63,7 +63,7 @@ def measure(clip: Path) -> list[str]:
         speed = f"{count / clock:.0f} frames per second by the clock, {CORES * count / work:.0f} by {CORES} cores' time"
         size = container.stat().st_size / 1e6
         lines = [
-            f"{clip.stem}: {count} frames, {report.psnr:.1f} dB of luma, {size:.2f} MB; {speed}; {memory:.0f} MiB at most",
+            f"{clip.stem}: {count} frames, {report.psnr:.1f} dB of luma, {size:.2f} MB; {speed}; {memory:.0f} MiB",
             "",
             "| encoded again | kbit/s | PSNR | whole | any 2 seconds | frames it took, mean and most |",
             "|---|---|---|---|---|---|",

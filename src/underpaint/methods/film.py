@@ -205,7 +205,7 @@ class Reader:
             self._payload = listener.message(size, step)
             if self._payload is not None:
                 return
-        if sum(listener.false_alarm() for listener in self._listeners) < FALSE_ALARM:
+        if min(listener.false_alarm() for listener in self._listeners) * len(self._listeners) < FALSE_ALARM:
             self._damage = DamagedError(
                 "a message is here, but too much of it is lost",
                 hint="look for a copy that was recompressed less, or for a longer part of it",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from cli import run
 from underpaint import app, image, samples
@@ -97,6 +98,13 @@ class TestFrames:
             found = Reader(None).add(plane)
             assert found is not None
             assert found.text == MESSAGE
+
+    @pytest.mark.parametrize("factor", [0.6, 1.7])
+    def test_a_frame_of_another_size_has_it(self, factor: float) -> None:
+        (plane,) = self.marked(planes(1))
+        size = (round(factor * WIDTH), round(factor * HEIGHT))
+        found = Reader(None).add(np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC)))
+        assert found == Payload.from_text(MESSAGE)
 
     def test_a_frame_saved_as_a_picture_has_it_too(self) -> None:
         (plane,) = self.marked(planes(1))
@@ -237,6 +245,14 @@ class TestFiles:
             app.reveal_file(tmp_path / "none.mp4")
         with pytest.raises(ImageError, match="cannot write"):
             app.hide_file(cover, tmp_path / "none" / "out.mp4", MESSAGE)
+
+    def test_what_an_encoder_refuses_is_an_error(
+        self, cover: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reels, "_X264", ("libx264", {"preset": "none of these"}))
+        with pytest.raises(ImageError, match=r"cannot write .*out\.mp4"):
+            app.hide_file(cover, tmp_path / "out.mp4", MESSAGE)
+        assert [each.name for each in tmp_path.iterdir()] == ["cover.mp4"]
 
     def test_sound_alone_is_no_video(self, tmp_path: Path) -> None:
         with av.open(str(tmp_path / "sound.mkv"), "w") as file:

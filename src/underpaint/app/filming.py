@@ -14,7 +14,6 @@ import math
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +33,11 @@ from underpaint.app.reels import (
     planar,
     seconds,
     with_luma,
+    writing,
 )
 from underpaint.app.tools import check_target
 from underpaint.errors import ImageError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.image import replacing
-from underpaint.image.formats import reason
 from underpaint.methods.film import Reader, Writer
 
 if TYPE_CHECKING:
@@ -106,11 +105,11 @@ def hide_video(
             raise UsageError(f"{path} is no video", hint=f"a video is hidden in a video: {', '.join(VIDEOS)}")
     check_target(container, cover, force=force)
     tell = progress or _silent
-    with _writing(container), replacing(Path(container)) as part:
+    with writing(container), replacing(Path(container)) as part:
         first = _first(cover)
         writer = Writer(first.height, first.width, payload, passphrase, psnr)
         with opened(cover) as source, ThreadPoolExecutor(_PAINTERS) as pool:
-            copy = Copy(source, first, part, Path(container).suffix.lower(), metadata=metadata)
+            copy = Copy(source, first, container, part, metadata=metadata)
             try:
                 _mark(source, copy, writer, pool, tell)
             finally:
@@ -216,7 +215,7 @@ def _read_back(
         resent: Resent | None = None
         for before, after in zip_longest(frames(source), _told(written, "reading back", tell)):
             if before is None or after is None:
-                raise ImageError(f"cannot write {part.suffix}: not every frame of {cover} came back")
+                raise ImageError(f"cannot write a copy of {cover}: not every frame came back")
             was, plane = luma(before), luma(after)
             difference = np.subtract(plane, was, dtype=np.float32).ravel()
             squares += float(difference @ difference)
@@ -256,12 +255,3 @@ def _told(container: InputContainer, what: str, tell: Progress) -> Iterator[Vide
 def _share(frame: VideoFrame, container: InputContainer) -> float:
     length = seconds(container)
     return min((frame.time or 0.0) / length, 1.0) if length else 0.0
-
-
-@contextmanager
-def _writing(target: str | Path) -> Iterator[None]:
-    """What encoders and the disk have to say becomes an error of ours."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # those of FFmpeg are one or the other
-        raise ImageError(f"cannot write {target}: {reason(error)}") from error

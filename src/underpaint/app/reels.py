@@ -80,6 +80,15 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
         raise ImageError(f"cannot read {path}: {_clause(error)}") from error
 
 
+@contextmanager
+def writing(target: str | Path) -> Iterator[None]:
+    """What encoders and the disk have to say of *target* becomes an ImageError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # those of FFmpeg are one or the other
+        raise ImageError(f"cannot write {target}: {_clause(error)}") from error
+
+
 def frames(container: InputContainer) -> Iterator[VideoFrame]:
     """Its frames in the order they are shown, as ``yuv420p``; packets that are damaged are passed over."""
     from av import FFmpegError
@@ -129,22 +138,25 @@ class Copy:
     Args:
         source: what it is a copy of.
         first: the first frame of *source*, as it is decoded.
-        target: file to write.
-        extension: of the container; see :data:`VIDEOS`.
+        target: what the file will be called, with one of the extensions of :data:`VIDEOS`.
+        part: what it is called until then.
         metadata: keep title and the like.
 
     Raises:
-        ImageError: the encoder cannot hold such frames.
+        ImageError: the encoder cannot hold such frames, or the file cannot be written; so do all methods.
     """
 
-    def __init__(self, source: InputContainer, first: VideoFrame, target: Path, extension: str, *, metadata: bool):
+    def __init__(
+        self, source: InputContainer, first: VideoFrame, target: str | Path, part: Path, *, metadata: bool
+    ) -> None:
         import av
 
         self.warnings: list[str] = []
-        kind = VIDEOS[extension]
+        self._target = target
+        kind = VIDEOS[Path(target).suffix.lower()]
         given = source.streams.video[0]
         movflags = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
-        self._file = av.open(str(target.absolute()), "w", format=kind, options=movflags)
+        self._file = av.open(str(part.absolute()), "w", format=kind, options=movflags)
         encoder, options = _VP9 if kind == "webm" else _X264
         # AVI knows no times, only a rate, and nothing of frames that are stored in another order.
         options = options | {"bf": "0"} if kind == "avi" else options
@@ -188,7 +200,8 @@ class Copy:
         twin = self._others.get(packet.stream.index)
         if twin is not None and packet.dts is not None:
             packet.stream = twin
-            self._file.mux(packet)
+            with writing(self._target):
+                self._file.mux(packet)
 
     def add(self, frame: VideoFrame) -> None:
         """Encode the next frame, at its own time, or after the one before if it has none."""
@@ -201,15 +214,18 @@ class Copy:
         if self._last is not None and frame.pts is not None:
             frame.pts = max(frame.pts, self._last + 1)  # an encoder takes no two frames at one time
         self._last = frame.pts
-        self._file.mux(self._video.encode(frame))
+        with writing(self._target):
+            self._file.mux(self._video.encode(frame))
 
     def end(self) -> None:
         """Encode what is waiting."""
-        self._file.mux(self._video.encode(None))
+        with writing(self._target):
+            self._file.mux(self._video.encode(None))
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with writing(self._target):
+            self._file.close()
 
 
 class Resent:

@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 from cli import run
 from underpaint import app, image, samples
 from underpaint.app import filming, reels
+from underpaint.bench import film as bench
 from underpaint.errors import (
     CapacityError,
     DamagedError,
@@ -294,3 +295,28 @@ def test_command_line(cover: Path, tmp_path: Path) -> None:
     assert json.loads(hidden.stdout)["method"] == "robust"
     assert run("reveal", target).stdout.decode() == MESSAGE
     assert run("hide", str(cover), "-i", str(samples.path("chelsea")), "-o", target, "--force").status == 2
+
+
+def test_progress_is_one_line_of_a_terminal_and_gone_in_the_end(cover: Path, tmp_path: Path) -> None:
+    target = str(tmp_path / "sent.mp4")
+    shown = run("hide", str(cover), "-m", MESSAGE, "-o", target, terminal=True).stderr
+    assert "hiding 50%" in shown
+    progress, _, said = shown.rpartition("\r")
+    assert "\n" not in progress
+    assert said.startswith("hid 8 bytes by robust in ")
+    assert run("hide", str(cover), "-m", MESSAGE, "-o", target, "--force").stderr.startswith("hid 8 bytes")
+
+
+def test_bench_prints_a_table(cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, 1.0)})
+    bench.main([str(cover)])
+    facts, _, _, _, row, _ = capsys.readouterr().out.splitlines()
+    assert facts.startswith(f"cover: {FRAMES} frames")
+    assert row.startswith("| h264 | ")
+    assert "| exact | 1 of 1 exact |" in row
+    with pytest.raises(UsageError):
+        bench.main([])
+
+
+def test_bench_says_what_is_lost() -> None:
+    assert bench._taken(planes(3)) == 0

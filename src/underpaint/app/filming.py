@@ -180,19 +180,22 @@ def _mark(source: InputContainer, copy: Copy, writer: Writer, pool: ThreadPoolEx
     """Copy *source*, every frame marked."""
     video = source.streams.video[0]
     waiting: deque[Future[VideoFrame]] = deque()
-    for packet in source.demux():
-        if packet.stream.index != video.index:
-            copy.pass_on(packet)
-            continue
-        for frame in map(planar, packet.decode()):
-            plane = luma(frame)
-            waiting.append(pool.submit(_painted, writer, frame, plane, writer.change(plane)))
-            if len(waiting) > _WAITING:
-                copy.add(waiting.popleft().result())
-            tell("hiding", _share(frame, source))
-    while waiting:
-        copy.add(waiting.popleft().result())
-    copy.end()
+    try:
+        for packet in source.demux():
+            if packet.stream.index != video.index:
+                copy.pass_on(packet)
+                continue
+            for frame in map(planar, packet.decode()):
+                plane = luma(frame)
+                waiting.append(pool.submit(_painted, writer, frame, plane, writer.change(plane)))
+                if len(waiting) > _WAITING:
+                    copy.add(waiting.popleft().result())
+                tell("hiding", _share(frame, source))
+        while waiting:
+            copy.add(waiting.popleft().result())
+        copy.end()
+    finally:
+        tell("hiding", 1.0)
 
 
 def _painted(writer: Writer, frame: VideoFrame, plane: Image, change: Array | None) -> VideoFrame:

@@ -102,7 +102,7 @@ def hide_video(
     started = time.perf_counter()
     for path in (cover, container):
         if not is_video(path):
-            raise UsageError(f"{path} is no video", hint=f"a video is hidden in a video: {', '.join(VIDEOS)}")
+            raise UsageError(f"{path} is no video", hint=f"cover and container are both one of {', '.join(VIDEOS)}")
     check_target(container, cover, force=force)
     tell = progress or _silent
     with writing(container), replacing(Path(container)) as part:

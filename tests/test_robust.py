@@ -250,7 +250,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
 
 def test_beyond_repair_is_damaged_and_not_nothing() -> None:
     canvas, cover = Canvas(256), SMALL
-    key = robust._own(KEY, canvas)
+    key = robust.own_key(KEY, canvas)
     count, pilots, message = marks.layout(canvas, key, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
     plan = marks.Plan(canvas, cover, count, ((pilots, marks.pilot(key, 16)), (message, noise)))
@@ -329,7 +329,7 @@ def test_containers_of_version_1_stay_readable() -> None:
     layout = hashlib.sha256()
     for side in SIDES:
         canvas = Canvas(side)
-        key = robust._own(KEY, canvas)
+        key = robust.own_key(KEY, canvas)
         count, pilots, message = marks.layout(canvas, key, 13)
         for spread in (pilots, message):
             for part in (spread.order.astype("<i4"), spread.signs.astype("i1"), (spread.dither * 2**32).astype("<u4")):

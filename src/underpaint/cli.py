@@ -19,8 +19,8 @@ from underpaint import __version__
 from underpaint.cli_machine import jnd
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.help import HELP
-from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase
-from underpaint.wording import complain, content, counted, fitted, lowered, noticed, print_json, verdict, warn
+from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase, show_progress
+from underpaint.wording import complain, content, counted, hidden, lowered, noticed, print_json, verdict, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,17 +140,14 @@ def hide(
         machine_safe=machine_safe,
         check=check,
         force=force,
+        progress=show_progress,
     )
     warn(report.warnings)
     if json:
         print_json(asdict(report))
         return
-    fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
     where = "standard output" if container == "-" else container
-    if report.compression:
-        print(fitted(report.compression), file=sys.stderr)
-    print(f"hid {counted(report.payload_bytes)} by {report.method} in {where}", file=sys.stderr)
-    print(f"{report.psnr:.1f} dB from the cover, {fate}", file=sys.stderr)
+    print(*hidden(report, where), sep="\n", file=sys.stderr)
     if report.findings:
         print(*verdict(where, report.findings), app.BLIND, sep="\n", file=sys.stderr)
 
@@ -174,7 +171,8 @@ def reveal(
     check_streams("", container, str(passphrase_file))
     if output is not None:
         app.check_target(output, container, force=force)
-    payload, found_by, warnings = app.reveal_file(container, passphrase=passphrase(passphrase_file, ask), method=method)
+    secret = passphrase(passphrase_file, ask)
+    payload, found_by, warnings = app.reveal_file(container, passphrase=secret, method=method, progress=show_progress)
     data = payload.data
     if payload.kind == "picture":
         output = app.revealed_name(payload) if output is None else output

@@ -35,6 +35,9 @@ hidden by basn, which holds far more, in a container that must stay exactly as
 it is, such as a png, and a file too large for that by lsb. --method chooses
 otherwise.
 
+A video takes a message too, in every frame: hide lake.mp4 -o sent.mp4 -m TEXT.
+It is read from any part of it, recompressed or not.
+
 Without a passphrase the payload is checked, but not secret. --passphrase asks
 for one at the terminal, --passphrase-file reads it from a file; else the
 variable UNDERPAINT_PASSPHRASE holds it. In place of a file's name, '-' is

@@ -57,6 +57,13 @@ def _asked(twice: bool) -> str:
     return passphrase
 
 
+def show_progress(what: str, share: float) -> None:
+    """Say on one line of standard error which *share* of *what* is done, if that is a terminal; all of it clears it."""
+    if sys.stderr.isatty():
+        text = f"{what} {share:.0%}" if share < 1 else ""
+        print(f"\r{text:24}\r{text}", end="", file=sys.stderr, flush=True)
+
+
 def check_streams(picture: str, *inputs: str | None) -> None:
     """Refuse to read standard input twice, and to write a *picture* to a terminal."""
     if inputs.count("-") > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.app import Compression, Finding, Saving, ToleranceReport
+    from underpaint.app import Compression, Finding, HideReport, Saving, ToleranceReport
     from underpaint.types import Payload
 
 
@@ -17,6 +17,15 @@ def content(payload: Payload) -> dict[str, str]:
     from base64 import b64encode
 
     return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
+
+
+def hidden(report: HideReport, where: str) -> Iterator[str]:
+    """What ``hide`` did, and *where* to."""
+    fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
+    if report.compression:
+        yield fitted(report.compression)
+    yield f"hid {counted(report.payload_bytes)} by {report.method} in {where}"
+    yield f"{report.psnr:.1f} dB from the cover, {fate}"
 
 
 def noticed(machine: dict[str, dict[str, float]]) -> str:

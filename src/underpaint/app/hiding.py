@@ -11,6 +11,7 @@ from underpaint import metrics
 from underpaint.app.inspecting import Finding, inspect
 from underpaint.app.judging import SPARING, Watched
 from underpaint.app.pictures import Compression, Secret
+from underpaint.app.reels import is_video
 from underpaint.app.revealing import named
 from underpaint.app.tools import check_target, target_format
 from underpaint.channels import Chain, arrivals, parse
@@ -114,6 +115,7 @@ def hide_file(
     machine_safe: bool = False,
     check: bool = False,
     force: bool = False,
+    progress: Callable[[str, float], None] | None = None,
 ) -> HideReport:
     """Hide *payload* in the picture file *cover* and write *container*, in the format its extension names.
 
@@ -133,6 +135,9 @@ def hide_file(
         machine_safe: as in :func:`hide`; classifiers look at the container as it is written.
         check: ask the detectors of :func:`inspect` about the container as it is written.
         force: replace an existing file.
+        progress: is told what takes long, and which share of it is done.
+
+    A *cover* that is a video goes to :func:`underpaint.app.filming.hide_video`.
 
     Raises:
         UsageError, CapacityError, SurvivalError: as in :func:`hide`, or *container* may not be written over.
@@ -140,6 +145,22 @@ def hide_file(
     """
     started = time.perf_counter()
     payload = _payload(payload)
+    if is_video(cover) or is_video(container):
+        from underpaint.app import filming
+
+        filming.refuse(method=method not in (None, filming.METHOD), survive=survive, quality=quality)
+        filming.refuse(machine_safe=machine_safe, check=check, image=isinstance(payload, Secret))
+        content = payload if isinstance(payload, Payload) else Payload(b"")
+        return filming.hide_video(
+            cover,
+            container,
+            content,
+            passphrase=passphrase,
+            psnr=psnr,
+            metadata=metadata,
+            force=force,
+            progress=progress,
+        )
     methods = candidates(payload, method, survive, machine_safe=machine_safe)
     kind = target_format(container)
     written, exact = _written(kind, quality), is_exact(kind, quality)

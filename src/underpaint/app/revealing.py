@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from underpaint.app.reels import is_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, UsageError
 from underpaint.image import FORMATS, read
 from underpaint.methods import METHODS, Method
 from underpaint.types import SMALLEST_SIDE, Payload, as_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from underpaint.types import Image
@@ -29,15 +30,26 @@ def reveal(container: Image, *, passphrase: str | None = None, method: str | Non
 
 
 def reveal_file(
-    path: str | Path, *, passphrase: str | None = None, method: str | None = None
+    path: str | Path,
+    *,
+    passphrase: str | None = None,
+    method: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Payload, str, tuple[str, ...]]:
     """Return what was hidden in a picture file, the method that found it, and what the reader warned of.
+
+    A video goes to :func:`underpaint.app.filming.reveal_video`; *progress* is told how far that is.
 
     Raises:
         ImageError: the file cannot be read.
         NotFoundError, DamagedError, AmbiguousError, UsageError: as in :func:`reveal`.
     """
     chosen = None if method is None else [named(method)]
+    if is_video(path):
+        from underpaint.app import filming
+
+        filming.refuse(method=method not in (None, filming.METHOD))
+        return filming.reveal_video(path, passphrase=passphrase, progress=progress), filming.METHOD, ()
     picture = read(path)
     # What needs every bit has no chance in a JPEG file; asking it costs time, and a key derivation.
     possible = [each for each in METHODS.values() if FORMATS[picture.format].lossless or not each.needs_lossless]

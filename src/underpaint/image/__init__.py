@@ -12,7 +12,7 @@ Writing is exact unless a quality is asked for or the format has no other way; n
 
 from underpaint.image.formats import FORMATS, Format, Picture, format_of, is_exact, unwritable
 from underpaint.image.reader import MAX_PIXELS, decode, read
-from underpaint.image.writer import encode, write, write_bytes
+from underpaint.image.writer import encode, replacing, write, write_bytes
 
 __all__ = [
     "FORMATS",
@@ -24,6 +24,7 @@ __all__ = [
     "format_of",
     "is_exact",
     "read",
+    "replacing",
     "unwritable",
     "write",
     "write_bytes",

@@ -8,6 +8,7 @@ import secrets
 import stat
 import sys
 import zlib
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from underpaint.image.formats import FORMATS, format_of, is_exact, reason
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from underpaint.image.formats import Picture
 
 
@@ -104,14 +107,28 @@ def _write_atomically(data: bytes, target: Path) -> None:
         with target.open("wb", buffering=0) as device:
             device.write(data)
         return
+    with replacing(target) as part, part.open("wb") as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Lend an empty file beside *target*, which takes its place in the end; on any failure it is gone.
+
+    Permissions of a file that was there stay, and a symbolic link stays a link.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    mode = target.stat().st_mode if target.exists() else None
     target = Path(os.path.realpath(target))  # a link stays a link
     part = target.with_name(f".underpaint-{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as file:
-            if mode is not None:
-                part.chmod(stat.S_IMODE(mode))
-            file.write(data)
-            file.flush()
+        part.touch(exist_ok=False)
+        if mode is not None:
+            part.chmod(stat.S_IMODE(mode))
+        yield part
+        with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(target)
     except BaseException:  # Ctrl-C too

@@ -118,13 +118,13 @@ class Robust:
         # The lowest frequencies that are enough, on the largest canvas.
         canvas = min(
             (canvas for canvas in canvases if marks.fits(canvas, size)),
-            key=lambda canvas: (marks.layout(canvas, _own(key, canvas), size)[0], -canvas.side),
+            key=lambda canvas: (marks.layout(canvas, own_key(key, canvas), size)[0], -canvas.side),
         )
         channel = survive or parse(self.default_survive)
         room = self._tolerance and canvas.shared(self._tolerance(cover))
         for quality in QUALITIES if psnr is None else (psnr,):
             patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
-            plan = marks.sealed(canvas, patterned, payload, _own(key, canvas), size)
+            plan = marks.sealed(canvas, patterned, payload, own_key(key, canvas), size)
             if room is not None:
                 plan.weights *= np.repeat(room, plan.count)
             container = _at_quality(plan, cover, quality, (channel,))
@@ -173,7 +173,7 @@ def _key(passphrase: str | None) -> Key:
     return Key.derive(passphrase, SALT, COMPACT_COST)
 
 
-def _own(key: Key, canvas: Canvas) -> Key:
+def own_key(key: Key, canvas: Canvas) -> Key:
     """Another key for each canvas, and for none of them that of stdm."""
     return Key(key.subkey(f"robust {canvas.side}"))
 
@@ -333,7 +333,7 @@ def _shrunk(image: Image, longest: int) -> Image:
 
 def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Mark, Canvas]]:
     """The likeliest marks on *canvas*."""
-    return [(mark, canvas) for mark in marks.find(canvas, image, _own(key, canvas))[:_ATTEMPTS]]
+    return [(mark, canvas) for mark in marks.find(canvas, image, own_key(key, canvas))[:_ATTEMPTS]]
 
 
 def _doubt(found: tuple[Mark, Canvas]) -> float:
@@ -344,7 +344,7 @@ def _tried(image: Image, key: Key, found: list[tuple[Mark, Canvas]]) -> tuple[Pa
     """What :func:`_read` returns, from the likeliest of the marks *found*."""
     for mark, canvas in sorted(found, key=_doubt)[:_ATTEMPTS]:
         try:
-            return marks.read(canvas, image, _own(key, canvas), [mark])
+            return marks.read(canvas, image, own_key(key, canvas), [mark])
         except NotFoundError:
             continue
     return None

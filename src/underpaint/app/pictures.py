@@ -14,7 +14,7 @@ from underpaint import metrics
 from underpaint.app.tools import target_format
 from underpaint.errors import CapacityError, UsageError
 from underpaint.image import Picture, decode, encode, is_exact, read
-from underpaint.methods import METHODS, Budgeting
+from underpaint.methods import METHODS, Budgeting, robust_picture
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: What a container with a picture in it keeps unless another quality is asked for, in dB.
 DEFAULT_PSNR = 44.0
+DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
 #: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
 CODECS = ("avif", "webp")
 
@@ -57,7 +58,7 @@ class Secret:
         return cls(replace(read(path), exif=None), None if str(path) == "-" else Path(path).name)
 
     def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, Compression]:
-        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`.
+        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`, or the method's own.
 
         Raises:
             CapacityError: it does not fit, however it is compressed.
@@ -66,7 +67,7 @@ class Secret:
         if not isinstance(method, Budgeting):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, Budgeting))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
-        psnr = DEFAULT_PSNR if psnr is None else psnr
+        psnr = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
         if not 30 <= psnr <= 70:
             raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
         data, compression = compressed(self.picture, method.payload_at(cover, psnr))

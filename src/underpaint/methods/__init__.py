@@ -7,6 +7,8 @@ Three kinds of carrier lie below the methods; a method implements the one that f
   them. ``basn``, ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. None yet.
 
+``robust-picture`` has a carrier of its own: thousands of bits that survive a channel.
+
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
 """
 
@@ -18,6 +20,7 @@ from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
 from underpaint.methods.robust import Robust
+from underpaint.methods.robust_picture import RobustPicture
 from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
@@ -104,4 +107,6 @@ class ImageCarrier(Protocol):
         ...
 
 
-METHODS: dict[str, Method] = {method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB())}
+METHODS: dict[str, Method] = {
+    method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB())
+}

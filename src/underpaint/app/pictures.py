@@ -15,6 +15,7 @@ from underpaint.app.tools import target_format
 from underpaint.errors import CapacityError, UsageError
 from underpaint.image import Picture, decode, encode, is_exact, read
 from underpaint.methods import METHODS, Budgeting, robust_picture
+from underpaint.secret import frame
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Secret:
 
 
 def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:
-    """Return the file of *picture* in at most *budget* bytes: exact if that fits, else as near as it comes.
+    """Return the file of *picture* that takes at most *budget* bytes once packed: exact if that fits, else nearest.
 
     Raises:
         CapacityError: at the lowest quality it still takes more.
@@ -119,4 +120,4 @@ def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...
 
 
 def _size(picture: Picture, codec: str, quality: int) -> int:
-    return len(encode(picture, codec, quality=quality))
+    return frame.packed_size(encode(picture, codec, quality=quality))

@@ -65,6 +65,8 @@ class Hidden:
     secret: Likeness
     #: How it was trained, where that is no model of the zoo.
     trained: str | None = None
+    #: The channel that containers went through, where that is measured.
+    after: str | None = None
 
 
 @dataclass(frozen=True)

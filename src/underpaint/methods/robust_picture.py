@@ -44,7 +44,7 @@ CODECS = ("jpeg:75", "webp:75", "jpeg2000:4")
 #: The quality of a container with a picture in it, in dB, unless another is asked for.
 PICTURE_PSNR = 31.0
 #: PSNRs in dB tried in turn where none is asked for.
-QUALITIES = (40.0, 38.0, 36.0, 35.0, 34.0, 33.0, 32.0, 31.5, 31.0, 30.5, 30.0, 29.5, 29.0)
+QUALITIES = tuple(40 - step / 4 for step in range(45))
 #: False-alarm probability per picture below which a container is said to be one.
 FALSE_ALARM = 1e-6
 

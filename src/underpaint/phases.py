@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Side of a block.
 BLOCK = 8
-#: Blocks that carry something at most: more make a larger payload than pictures need, and take time.
-MOST_BLOCKS = 1 << 14
 #: Bits of a code word at most.
 LONGEST_WORD = 40_000
 #: Rates of the code.
@@ -74,7 +72,10 @@ TABLES = (
 
 
 class Layout:
-    """Which coefficients of a picture of this size carry what, by a table and a key."""
+    """Which coefficients of a picture of this size carry what, by a table and a key.
+
+    What is left over at the right and at the bottom is not touched.
+    """
 
     def __init__(self, shape: tuple[int, ...], table: int, key: Key) -> None:
         self.table, self.key = table, key
@@ -85,15 +86,13 @@ class Layout:
         waves = dct(BLOCK)
         #: One wave per frequency, ``(64, n)``.
         self.basis = np.stack([np.outer(waves[v], waves[h]).ravel() for v, h in rows], axis=1).astype(np.float32)
-        self.across = shape[1] // BLOCK
-        self.whole = shape[0] // BLOCK * self.across
-        chosen = key.permutation("blocks", self.whole)[:MOST_BLOCKS] if self.whole > MOST_BLOCKS else None
-        self.chosen = np.arange(self.whole) if chosen is None else np.sort(chosen)
-        count = self.chosen.size * len(frequencies)
+        self.down, self.across = shape[0] // BLOCK, shape[1] // BLOCK
+        self.blocks = self.down * self.across
+        count = self.blocks * len(frequencies)
         pilots = min(max(count // _PER_PILOT, _FEWEST_PILOTS), _MOST_PILOTS) // 8 * 8
         self.pilots = key.permutation(f"pilots {table}", count)[:pilots]
         free = np.ones((count, 2), bool)
-        free[:, 1] = np.tile(self.bits == 2, self.chosen.size)
+        free[:, 1] = np.tile(self.bits == 2, self.blocks)
         free[self.pilots] = False
         slots = np.flatnonzero(free)
         self.words = max(1, -(-slots.size // LONGEST_WORD))
@@ -114,27 +113,24 @@ class Layout:
         return np.asarray(drawn % levels / levels, np.float32)
 
     def coefficients(self, image: Image) -> Array:
-        """Those that may take part, ``(blocks, n)``, in periods."""
-        height, width = self.whole // self.across * BLOCK, self.across * BLOCK
-        luma = image[:height, :width] @ np.array(LUMA, np.float32) - np.float32(128)
-        blocks = luma.reshape(-1, BLOCK, self.across, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
-        return np.asarray(blocks[self.chosen] @ self.basis / self.periods, np.float32)
+        """Those that take part, ``(blocks, n)``, in periods."""
+        luma = image[: self.down * BLOCK, : self.across * BLOCK] @ np.array(LUMA, np.float32) - np.float32(128)
+        blocks = luma.reshape(self.down, BLOCK, self.across, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
+        return np.asarray(blocks @ self.basis / self.periods, np.float32)
 
     def painted(self, image: Image, change: Array) -> Image:
         """Add a *change* of the coefficients, in periods, to all three colours."""
-        luma = np.zeros((self.whole, BLOCK * BLOCK), np.float32)
-        luma[self.chosen] = (change * self.periods) @ self.basis.T
-        plane = luma.reshape(-1, self.across, BLOCK, BLOCK).swapaxes(1, 2).reshape(-1, self.across * BLOCK)
+        luma = ((change * self.periods) @ self.basis.T).reshape(self.down, self.across, BLOCK, BLOCK)
         container = image.copy()
-        inner = container[: plane.shape[0], : plane.shape[1]]
-        inner[...] = np.clip(np.rint(inner + plane[..., None]), 0, 255)
+        inner = container[: self.down * BLOCK, : self.across * BLOCK]
+        inner[...] = np.clip(np.rint(inner + luma.swapaxes(1, 2).reshape(*inner.shape[:2], 1)), 0, 255)
         return container
 
     def classes(self, bits: Bits, rate: int) -> Array:
         """Where in its period each coefficient has to go, ``(blocks, n)``: 0, 1/4, 1/2 or 3/4."""
-        pairs = np.zeros((self.chosen.size * self.bits.size, 2), np.uint8)
+        pairs = np.zeros((self.blocks * self.bits.size, 2), np.uint8)
         pairs.reshape(-1)[self.slots] = bits
-        single = np.tile(self.bits == 1, self.chosen.size)
+        single = np.tile(self.bits == 1, self.blocks)
         wanted = np.where(single, pairs[:, 0] / 2, (2 * pairs[:, 0] + (pairs[:, 0] ^ pairs[:, 1])) / 4)
         wanted[self.pilots] = self.pilot(rate)
         return wanted.reshape(-1, self.bits.size).astype(np.float32)

@@ -52,8 +52,8 @@ FALSE_ALARM = 1e-6
 _USED = ((0.0, 0.2, 0.3, 0.5, 0.6, 0.9), (0.68, 0.72, 0.80, 0.89, 0.915, 0.915))
 #: The share by which a short word does worse, times the root of its length.
 _SHORT = 4.0
-#: Payload and picture are measured on so many pixels each way at most.
-_SAMPLE = 1024
+#: Of a large picture the middle carries everything: so many pixels each way, whose place is a multiple of the other.
+_MIDDLE, _ALIGNED = 1024, 16
 #: Payloads above this many bytes are refused before time is spent on compressing them.
 _HOPELESS = 1 << 20
 #: How many marks are decoded at most, and how likely to be none at all.
@@ -92,11 +92,13 @@ class _Plan:
 
     def carried(self, image: Image) -> float:
         """How much of a bit each channel bit tells that arrives with *image*, 0–1."""
-        if image.shape != self.cover.shape:
-            return 0.0
         soft = self.layout.soft_bits(self.layout.coefficients(image), self.rate)
         signed = np.where(self.bits > 0, soft, -soft)
         return max(0.0, 1 - float(np.logaddexp(0, -signed, dtype=np.float64).mean() / np.log(2)))
+
+    def enough(self, image: Image) -> bool:
+        """Whether the payload is to be expected to be read from *image*."""
+        return _enough(self.carried(image), self.layout, self.rate)
 
 
 class RobustPicture:
@@ -110,25 +112,21 @@ class RobustPicture:
 
     def capacity(self, cover: Image) -> Capacity:
         """What is to be expected of a photograph."""
-        layout = Layout(as_cover(cover).shape, 0, _key(None))
+        layout = Layout(as_cover(cover)[_middle(cover)].shape, 0, _key(None))
         size = layout.size(int(np.argmax(RATES <= 0.5)))
         return Capacity(max(0, size - _overhead()), PICTURE_PSNR)
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes that survives at *psnr* dB, measured behind the codecs; 0 if none does."""
-        cover = as_cover(cover)
-        table = _table(psnr)
-        top, left = ((side - min(side, _SAMPLE)) // 2 // BLOCK * BLOCK for side in cover.shape[:2])
-        sample = cover[top : top + _SAMPLE, left : left + _SAMPLE].copy()
-        layout = Layout(sample.shape, table, _key(None))
+        table, middle = _table(psnr), as_cover(cover)[_middle(cover)].copy()
+        layout = Layout(middle.shape, table, _key(None))
         if not layout.size(0):
             return 0
         drawn = np.unpackbits(layout.key.stream("sample", -(-layout.slots.size // 8)))[: layout.slots.size]
-        plan = _Plan(sample, layout, drawn, 0)
-        container = plan.at(psnr)
-        carried = min(plan.carried(arrived) for arrived in _arrivals(container, parse(self.default_survive)))
-        whole = Layout(cover.shape, table, layout.key)
-        fitting = (size for rate in range(RATES.size) if (size := whole.size(rate)) and _enough(carried, whole, rate))
+        plan = _Plan(middle, layout, drawn, 0)
+        passages = _arrivals(plan.at(psnr), parse(self.default_survive))
+        carried = min(plan.carried(arrived) for arrived in passages)
+        fitting = (layout.size(rate) for rate in range(RATES.size) if _enough(carried, layout, rate))
         return max(0, next(fitting, 0) - _overhead())
 
     def hide(
@@ -142,7 +140,8 @@ class RobustPicture:
             raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint=f"{QUALITIES[-1]:g} to 60 make sense")
         cover, key = as_cover(cover), _key(passphrase)
         passage = survive or parse(self.default_survive)
-        plans = [_planned(cover, payload, key, table) for table in range(len(TABLES))]
+        middle = cover[_middle(cover)].copy()
+        plans = [_planned(middle, payload, key, table) for table in range(len(TABLES))]
         if plans[0] is None:
             expected = self.capacity(cover).payload_bytes
             raise CapacityError(
@@ -153,11 +152,11 @@ class RobustPicture:
         # What a quality carries grows as it falls: the first that may do is found by halving.
         low, high = 0, len(qualities) - 1
         while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if _may_do(plans, qualities[middle], passage) else (middle + 1, high)
+            half = (low + high) // 2
+            low, high = (low, half) if _may_do(plans, qualities[half], cover, passage) else (half + 1, high)
         for quality in qualities[low:]:
             plan = plans[_table(quality)] or plans[0]
-            container = plan.at(quality)
+            container = _placed(cover, plan.at(quality))
             if all(_carries(image, key, payload) for image in _arrivals(container, passage)):
                 return container
         raise SurvivalError(
@@ -177,6 +176,13 @@ class RobustPicture:
 
 def _key(passphrase: str | None) -> Key:
     return Key.derive(passphrase, SALT, COMPACT_COST)
+
+
+def _middle(image: Image) -> tuple[slice, slice]:
+    """The rows and columns that carry everything."""
+    starts = [max(0, side - _MIDDLE) // 2 // _ALIGNED * _ALIGNED for side in image.shape[:2]]
+    down, across = (slice(start, start + _MIDDLE) for start in starts)
+    return down, across
 
 
 def _overhead() -> int:
@@ -216,13 +222,25 @@ def _planned(cover: Image, payload: Payload, key: Key, table: int) -> _Plan | No
     return _Plan(cover, layout, np.concatenate([code.encode(word) for word in words]) ^ coins, rate)
 
 
-def _may_do(plans: list[_Plan | None], psnr: float, passage: Passage) -> bool:
-    """Whether a container of that quality is to be expected to carry its payload through everything."""
+def _may_do(plans: list[_Plan | None], psnr: float, cover: Image, passage: Passage) -> bool:
+    """Whether a container of that quality is to be expected to carry its payload through everything.
+
+    The codecs are asked about the middle alone, which takes less time; a passage may know the whole picture.
+    """
     plan = plans[_table(psnr)]
     if plan is None:
         return False
-    container = plan.at(psnr)
-    return all(_enough(plan.carried(image), plan.layout, plan.rate) for image in _arrivals(container, passage))
+    middle = plan.at(psnr)
+    if not all(plan.enough(image) for codec in CODECS for image in arrivals(parse(codec), middle)):
+        return False
+    through = arrivals(passage, _placed(cover, middle))
+    return all(image.shape == cover.shape and plan.enough(image[_middle(cover)]) for image in through)
+
+
+def _placed(cover: Image, middle: Image) -> Image:
+    container = cover.copy()
+    container[_middle(cover)] = middle
+    return container
 
 
 def _find(image: Image, key: Key) -> list[Mark]:
@@ -234,13 +252,13 @@ def _find(image: Image, key: Key) -> list[Mark]:
     """
     if min(image.shape[:2]) < BLOCK:
         return []
-    found = []
+    found, middle = [], image[_middle(image)]
     for table in range(len(TABLES)):
-        layout = Layout(image.shape, table, key)
+        layout = Layout(middle.shape, table, key)
         rates = [rate for rate in range(RATES.size) if layout.size(rate)]
         if not rates:
             continue
-        turns = 2j * np.pi * layout.coefficients(image).ravel()[layout.pilots].astype(np.float64)
+        turns = 2j * np.pi * layout.coefficients(middle).ravel()[layout.pilots].astype(np.float64)
         fits = [float(np.exp(turns - 2j * np.pi * layout.pilot(rate)).real.sum()) for rate in rates]
         squares = np.square([np.cos(turns.imag), np.sin(turns.imag)])
         squares[1, layout.bits[layout.pilots % layout.bits.size] == 1] = 0
@@ -252,8 +270,9 @@ def _find(image: Image, key: Key) -> list[Mark]:
 
 def _read(image: Image, key: Key, mark: Mark) -> Payload | None:
     """The payload of *mark*; None if it cannot be read."""
-    layout = Layout(image.shape, mark.table, key)
-    soft = layout.soft_bits(layout.coefficients(image), mark.rate)
+    middle = image[_middle(image)]
+    layout = Layout(middle.shape, mark.table, key)
+    soft = layout.soft_bits(layout.coefficients(middle), mark.rate)
     coins = np.unpackbits(key.stream("coins", -(-soft.size // 8)))[: soft.size]
     code = ldpc.code(8 * layout.size(mark.rate) // layout.words, layout.length)
     words = []

@@ -213,7 +213,7 @@ def capacity(
         print_json({name: asdict(each) for name, each in found.items()})
         return
     for name, each in found.items():
-        print(f"{name:8}{counted(each.payload_bytes):>18} at {each.psnr:.0f} dB   {METHODS[name].summary}")
+        print(f"{name:14}{counted(each.payload_bytes):>17} at {each.psnr:.0f} dB   {METHODS[name].summary}")
 
 
 @commands.command()

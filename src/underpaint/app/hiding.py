@@ -32,11 +32,12 @@ Result = TypeVar("Result")
 #: What a container goes through that goes through nothing.
 NOTHING = parse("none")
 #: The methods for each kind of payload unless one is named, in the order they are tried: a message should arrive, a
-#: file lie where it shows least, or else fit, and a picture leave the container its quality.
+#: file lie where it shows least, or else fit, and a picture leave the container its quality, or else survive. Where the
+#: container will not stay as it is, those that need that are passed over.
 DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {
     "text": ("robust", "stdm"),
     "file": ("basn", "lsb"),
-    "picture": ("basn",),
+    "picture": ("basn", "robust-picture"),
 }
 
 
@@ -164,7 +165,9 @@ def hide_file(
     methods = candidates(payload, method, survive, machine_safe=machine_safe)
     kind = target_format(container)
     written, exact = _written(kind, quality), is_exact(kind, quality)
-    if not exact and all(by.needs_lossless for by in methods):
+    if not exact:
+        methods = [by for by in methods if not by.needs_lossless] or methods
+    if not exact and methods[0].needs_lossless:
         robust = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
         hint = f"write a .png without a quality, or hide less with what survives: {robust}"
         raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
@@ -231,6 +234,8 @@ def candidates(
     names = DEFAULT_METHODS[payload.kind]
     if chain is not None and not chain.moves:
         names = tuple(sorted(names, key=lambda name: name != "stdm"))
+    if chain is not None:
+        names = tuple(name for name in names if not methods[name].needs_lossless) or names
     return [methods[name] for name in names]
 
 

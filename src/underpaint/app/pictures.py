@@ -14,7 +14,8 @@ from underpaint import metrics
 from underpaint.app.tools import target_format
 from underpaint.errors import CapacityError, UsageError
 from underpaint.image import Picture, decode, encode, is_exact, read
-from underpaint.methods import METHODS, Budgeting
+from underpaint.methods import METHODS, Budgeting, robust_picture
+from underpaint.secret import frame
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: What a container with a picture in it keeps unless another quality is asked for, in dB.
 DEFAULT_PSNR = 44.0
+DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
 #: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
 CODECS = ("avif", "webp")
 
@@ -58,7 +60,7 @@ class Secret:
         return cls(replace(read(path), exif=None), None if str(path) == "-" else Path(path).name)
 
     def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, Compression]:
-        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`.
+        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`, or the method's own.
 
         Raises:
             CapacityError: it does not fit, however it is compressed.
@@ -67,7 +69,7 @@ class Secret:
         if not isinstance(method, Budgeting):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, Budgeting))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
-        psnr = DEFAULT_PSNR if psnr is None else psnr
+        psnr = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
         if not 30 <= psnr <= 70:
             raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
         data, compression = compressed(self.picture, method.payload_at(cover, psnr))
@@ -75,7 +77,7 @@ class Secret:
 
 
 def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:
-    """Return the file of *picture* in at most *budget* bytes: exact if that fits, else as near as it comes.
+    """Return the file of *picture* that takes at most *budget* bytes once packed: exact if that fits, else nearest.
 
     Raises:
         CapacityError: at the lowest quality it still takes more.
@@ -119,4 +121,4 @@ def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...
 
 
 def _size(picture: Picture, codec: str, quality: int) -> int:
-    return len(encode(picture, codec, quality=quality))
+    return frame.packed_size(encode(picture, codec, quality=quality))

@@ -19,9 +19,10 @@ from underpaint.bench.dmvjnd import SIDE, tiles
 from underpaint.bench.pictures import crops, pictures_in, spread
 from underpaint.bench.revealed import PICTURES, SMALL, Hidden, Likeness, Revealed
 from underpaint.bench.source import Source
-from underpaint.errors import CapacityError, UsageError
+from underpaint.channels import parse
+from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.image import Picture
-from underpaint.methods import METHODS, pixinpix
+from underpaint.methods import METHODS, pixinpix, robust_picture
 from underpaint.secret.keys import KEY_SIZE, Key
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ CROP, PAIRS = 256, 10_000
 _AT_ONCE = 250
 #: The split that is measured.
 _MOSAIC = "test.webp"
+#: What containers go through that are to survive it; nothing at first.
+AFTER = ("none", "jpeg:75", "webp:75", "jpeg2000:4", "jpeg:50")
 #: The model that small pictures have.
 _SMALL = "pixinpix-cifar"
 
@@ -60,6 +63,27 @@ def compressed(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple
     payload, _ = Secret(Picture(secret)).fitted(cover, method, psnr)
     container = method.hide(cover, payload, None, psnr=None, survive=None)
     return container, image.decode(method.reveal(container, None).data).pixels
+
+
+def robust(cover: Image, secret: Image) -> tuple[Image, Image]:
+    """The way that survives codecs: the secret compressed to what :data:`robust_picture.NAME` takes.
+
+    Raises:
+        CapacityError, SurvivalError: that is too little, or would not survive.
+    """
+    method = METHODS[robust_picture.NAME]
+    payload, _ = Secret(Picture(secret)).fitted(cover, method, None)
+    container = method.hide(cover, payload, None, psnr=None, survive=None)
+    return container, image.decode(method.reveal(container, None).data).pixels
+
+
+def arrived(container: Image, channel: str) -> tuple[Image, Image] | None:
+    """What arrives of a container of :func:`robust` after *channel*, and what is revealed of it; None if nothing is."""
+    there = parse(channel)(container)
+    try:
+        return there, image.decode(METHODS[robust_picture.NAME].reveal(there, None).data).pixels
+    except PayloadError:
+        return None
 
 
 def whole(cover: Image, secret: Image) -> tuple[Image, Image]:
@@ -84,7 +108,8 @@ def ways(*, small: bool = False) -> dict[str, Way]:
     name, network = (_SMALL, alone) if small else (pixinpix.NAME, whole)
     there: dict[str, Way] = {name: network} if name in zoo.names() else {}
     exact = {f"basn-{psnr:g}": partial(compressed, psnr=psnr) for psnr in (DEFAULT_PSNR, 50.0)}
-    return {"lsb-4": lowest_bits, **exact, **there}
+    lossy = {} if small else {robust_picture.NAME: robust}
+    return {"lsb-4": lowest_bits, **exact, **there, **lossy}
 
 
 @dataclass(frozen=True)
@@ -117,11 +142,14 @@ def revealed(
     name, files, covers, secrets = small_pairs(images) if small else pairs(images)
     starts = range(0, len(covers), _AT_ONCE if len(covers) > _AT_ONCE else 6)
     size = starts.step
+    afters = AFTER if method == robust_picture.NAME else (None,)
     tasks = [Task(method, small, tuple(covers[at : at + size]), tuple(secrets[at : at + size])) for at in starts]
     made = [each for part in spread(measure, tasks, jobs) for each in part]
-    row = scored(name, covers, secrets, made)
+    rows = tuple(
+        scored(name, covers, secrets, [each[at] for each in made], after=after) for at, after in enumerate(afters)
+    )
     table = SMALL if small else PICTURES
-    return Revealed(table, method, Source.of(table, method, images, files, seed), (row,))
+    return Revealed(table, method, Source.of(table, method, images, files, seed), rows)
 
 
 def scored(
@@ -130,6 +158,7 @@ def scored(
     secrets: list[Image],
     made: list[tuple[Image, Image] | None],
     trained: str | None = None,
+    after: str | None = None,
 ) -> Hidden:
     """What came of *covers* and *secrets*: containers and what was revealed, or None where that was refused.
 
@@ -142,17 +171,20 @@ def scored(
     cover, secret, container, back = map(list, zip(*done, strict=True))
     height, width = covers[0].shape[:2]
     likenesses = Likeness.of(cover, container), Likeness.of(secret, back)
-    return Hidden(name, (height, width), len(done), len(made) - len(done), *likenesses, trained)
+    return Hidden(name, (height, width), len(done), len(made) - len(done), *likenesses, trained, after=after)
 
 
-def measure(task: Task) -> list[tuple[Image, Image] | None]:
-    """What the task's way makes of its pairs."""
-    found: list[tuple[Image, Image] | None] = []
+def measure(task: Task) -> list[tuple[tuple[Image, Image] | None, ...]]:
+    """What the task's way makes of its pairs; of :func:`robust` behind all of :data:`AFTER`."""
+    found: list[tuple[tuple[Image, Image] | None, ...]] = []
     for cover, secret in zip(task.covers, task.secrets, strict=True):
+        lossy = task.way == robust_picture.NAME
         try:
-            found.append(ways(small=task.small)[task.way](cover, secret))
-        except CapacityError:
-            found.append(None)
+            made = ways(small=task.small)[task.way](cover, secret)
+        except (CapacityError, SurvivalError):
+            found.append((None,) * (len(AFTER) if lossy else 1))
+            continue
+        found.append((made, *(arrived(made[0], channel) for channel in AFTER[1:])) if lossy else (made,))
     return found
 
 

@@ -16,7 +16,10 @@ _READ_AS = (
     "Means over pairs, after rounding to 8 bits: PSNR and, in brackets, its 95 % interval; SSIM; MS-SSIM where "
     "pictures are large enough; average pixel discrepancy (APD) in levels. lsb-4 is the control: the secret's upper "
     "four bits in the cover's lower four. basn hides the secret compressed, exactly. The paper on PixInPix reports no "
-    "numbers. Where bits were hidden instead, three in each pixel, it is said what an ideal Reed–Solomon code leaves."
+    "numbers. robust-picture is measured as it was hidden and behind codecs, the cover against what arrives; refused "
+    "are pairs that were not hidden, or not revealed. The paper on robust hiding has an APD of 9.13 for covers and of "
+    "8.54 for secrets, by one network for JPEG, WebP and JPEG 2000, whose settings and sizes it leaves open. "
+    "Where bits were hidden instead, three in each pixel, it is said what an ideal Reed–Solomon code leaves."
 )
 
 
@@ -35,7 +38,9 @@ def by_pictures(results: Sequence[Revealed]) -> Shown:
     lines = [
         [
             row.pictures,
-            f"{method}, {row.trained}" if row.trained else method,
+            ", ".join(
+                [method, *([row.trained] if row.trained else []), *([f"after {row.after}"] if row.after else [])]
+            ),
             _pairs(row),
             *_likeness(row.cover),
             *(_likeness(row.secret) if row.secret else [f"{row.bits:.2f} bits per pixel", "–", "–", "–"]),
@@ -43,6 +48,11 @@ def by_pictures(results: Sequence[Revealed]) -> Shown:
         for row, method in rows
     ]
     return Shown([header, *lines], " ".join([*origins(result.source for result in results), _READ_AS]))
+
+
+def _named(row: Hidden, method: str) -> str:
+    trained, after = row.trained and f", {row.trained}", row.after and f", after {row.after}"
+    return f"{method}{trained or ''}{after or ''}"
 
 
 def _pairs(row: Hidden) -> str:

@@ -68,6 +68,8 @@ class Hidden:
     trained: str | None = None
     #: What an ideal Reed–Solomon code leaves of the bits hidden in a pixel, D (2 · accuracy - 1): SteganoGAN's RS-BPP.
     bits: float | None = None
+    #: The channel that containers went through, where that is measured.
+    after: str | None = None
 
 
 @dataclass(frozen=True)

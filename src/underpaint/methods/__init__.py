@@ -7,6 +7,8 @@ Three kinds of carrier lie below the methods; a method implements the one that f
   them. ``basn``, ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. ``pixinpix``
 
+``robust-picture`` has a carrier of its own: thousands of bits that survive a channel.
+
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
 """
 
@@ -19,6 +21,7 @@ from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
 from underpaint.methods.pixinpix import PixInPix
 from underpaint.methods.robust import Robust
+from underpaint.methods.robust_picture import RobustPicture
 from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
@@ -107,5 +110,5 @@ class ImageCarrier(Protocol):
 
 
 METHODS: dict[str, Method] = {
-    method.name: method for method in (STDM(), Robust(), BASN(), BASNSTC(), LSB(), PixInPix())
+    method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB(), PixInPix())
 }

@@ -18,8 +18,9 @@ two. File names are not kept.
 Both are sealed by ChaCha20-Poly1305 (RFC 8439) under subkeys of a key that is fresh with each salt, so nonces are
 zero. The head does not name its Argon2id cost, which would be a mark to look for: readers try each there is.
 
-The *lead* byte holds version << 4 | is a file << 3 | is a picture << 2 | compression (0 none, 1 deflate, 2 LZMA2),
-whichever came out smallest. A picture is a file that whoever reveals it may have in another format.
+The *lead* byte holds version << 4 | is a file << 3 | is a picture << 2 | compression: 0 none, 1 deflate, 2 LZMA2,
+3 AVIF without its boxes, whichever came out smallest. A picture is a file that whoever reveals it may have in another
+format.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import zlib
 from dataclasses import dataclass
 
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, UsageError
+from underpaint.secret import avif
 from underpaint.secret.keys import COSTS, SALT_SIZE, Key, chacha20
 from underpaint.types import Payload, PayloadKind
 
@@ -55,7 +57,7 @@ LONGEST_NAME = 255
 
 #: The lead byte's bits for each kind.
 _KINDS: dict[PayloadKind, int] = {"text": 0, "file": 8, "picture": 12}
-_RAW, _DEFLATE, _LZMA = range(3)
+_RAW, _DEFLATE, _LZMA, _AVIF = range(4)
 #: Below this many bytes compression takes its time.
 _UNHURRIED = 1 << 20
 #: What short messages are likely to repeat, likeliest last (deflate spells near matches shorter). Part of the format.
@@ -91,6 +93,11 @@ class Header:
 def compact_size(payload: Payload) -> int:
     """The fewest bytes a compact frame of *payload* takes."""
     return _COMPACT_TAG + len(_encode(payload)) + 1
+
+
+def packed_size(picture: bytes) -> int:
+    """How many bytes the file of a picture takes at most, without what frames it."""
+    return len(avif.stripped(picture) or picture)
 
 
 def seal_compact(payload: Payload, key: Key, size: int) -> bytes:
@@ -233,7 +240,7 @@ def _encode(payload: Payload) -> bytes:
 def _decode(encoded: bytes, name: str | None = None) -> Payload:
     lead, data = encoded[0] if encoded else 0, encoded[1:]
     kind = next((kind for kind, bits in _KINDS.items() if bits == lead & 12), None)
-    if lead >> 4 != VERSION or lead & 3 > _LZMA or kind is None:
+    if lead >> 4 != VERSION or kind is None:
         raise newer()
     data = _decompress(lead & 3, data)
     if kind == "text" and not _is_text(data):
@@ -247,12 +254,19 @@ def _compress(data: bytes) -> tuple[int, bytes]:
     forms = [(_RAW, data), (_DEFLATE, deflate.compress(data) + deflate.flush())]
     if len(forms[_DEFLATE][1]) < 0.98 * len(data):  # LZMA is slow to learn that there is nothing to gain
         forms.append((_LZMA, lzma.compress(data, lzma.FORMAT_RAW, filters=_lzma_filters(6 if unhurried else 2))))
+    if (lean := avif.stripped(data)) is not None:
+        forms.append((_AVIF, lean))
     return min(forms, key=lambda form: len(form[1]))
 
 
 def _decompress(compression: int, data: bytes) -> bytes:
     if compression == _RAW:
         return data
+    if compression == _AVIF:
+        file = avif.rebuilt(data)
+        if file is None:
+            raise newer()
+        return file
     unpack: zlib._Decompress | lzma.LZMADecompressor
     if compression == _DEFLATE:
         unpack = zlib.decompressobj(wbits=-15, zdict=_DICTIONARY)

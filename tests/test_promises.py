@@ -40,7 +40,7 @@ OUTPUTS = (
     *((".jpg", None), (".jpg", 80), (".webp", 85), (".avif", None), (".avif", 75), (".jp2", 42)),
 )
 #: Payloads, as powers of ten of bytes: what most pictures hold.
-LONGEST = {"stdm": 2.5, "robust": 1.5, "basn": 5.0, "basn-stc": 5.0, "lsb": 5.5}
+LONGEST = {"stdm": 2.5, "robust": 1.5, "robust-picture": 2.5, "basn": 5.0, "basn-stc": 5.0, "lsb": 5.5}
 MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 
 
@@ -107,7 +107,7 @@ def test_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 #: With a passphrase for one in so many: LSB derives a key from each crop's own salt, and robust has to search for long.
-ASKED_AGAIN = {"stdm": 1, "robust": 10, "lsb": 50}
+ASKED_AGAIN = {"stdm": 1, "robust": 10, "robust-picture": 1, "lsb": 50}
 
 
 def unmarked(seed: int) -> int:

@@ -51,7 +51,7 @@ FALSE_ALARM = 1e-6
 #: What of a channel's capacity the code can use at some rates.
 _USED = ((0.0, 0.2, 0.3, 0.5, 0.6, 0.9), (0.68, 0.72, 0.80, 0.89, 0.915, 0.915))
 #: The share by which a short word does worse, times the root of its length.
-_SHORT = 4.0
+_SHORT = 0.4
 #: Of a large picture the middle carries everything: so many pixels each way, whose place is a multiple of the other.
 _MIDDLE, _ALIGNED = 1024, 16
 #: Payloads above this many bytes are refused before time is spent on compressing them.
@@ -197,7 +197,7 @@ def _table(psnr: float) -> int:
 
 def _enough(carried: float, layout: Layout, rate: int) -> bool:
     """Whether channel bits that tell so much are to be expected to decode at the rate of that number."""
-    used = np.interp(RATES[rate], *_USED) * (1 - _SHORT / layout.length**0.5 / 10)
+    used = np.interp(RATES[rate], *_USED) * (1 - _SHORT / layout.length**0.5)
     return bool(carried * used >= RATES[rate])
 
 

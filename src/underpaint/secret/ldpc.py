@@ -9,9 +9,9 @@ A low-density parity-check code that is as easy to encode: each check is the sum
 in three, as in DVB-S2 (ETSI EN 302 307); which, is drawn from a public keystream, so that every machine draws the same,
 and no bit is twice in one sum. Below a rate of 1/4 the code word of a shorter code is sent several times.
 
-Decoding is the sum-product algorithm (Gallager 1962). On a Gaussian channel blocks of 32,000 bits come through at 0.91
-to 0.95 of what the channel could carry, those of 2,000 at 0.8. That all sums come out even says that nothing is
-wrong, all but surely.
+Decoding is the sum-product algorithm (Gallager 1962). On a Gaussian channel four blocks of four came through, of
+36,000 bits, at 0.92 of what the channel could carry for rates of 0.57 and 0.7, 0.90 for 0.45, 0.80 for 0.33; of 2,000
+bits at 0.85. That all sums come out even says that nothing is wrong, all but surely.
 """
 
 from __future__ import annotations

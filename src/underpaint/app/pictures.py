@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 #: What a container with a picture in it keeps unless another quality is asked for, in dB.
 DEFAULT_PSNR = 44.0
-DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
+#: Of some methods, the first of these at which it fits.
+DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNRS}
 #: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
 CODECS = ("avif", "webp")
 
@@ -69,10 +71,16 @@ class Secret:
         if not isinstance(method, Budgeting):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, Budgeting))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
-        psnr = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
-        if not 30 <= psnr <= 70:
+        if psnr is not None and not 30 <= psnr <= 70:
             raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
-        data, compression = compressed(self.picture, method.payload_at(cover, psnr))
+        *better, last = DEFAULT_PSNRS.get(method.name, (DEFAULT_PSNR,)) if psnr is None else (psnr,)
+        for aim in better:
+            with suppress(CapacityError):
+                return self._compressed(method.payload_at(cover, aim))
+        return self._compressed(method.payload_at(cover, last))
+
+    def _compressed(self, budget: int) -> tuple[Payload, Compression]:
+        data, compression = compressed(self.picture, budget)
         return Payload(data, "picture", self.name), compression
 
 

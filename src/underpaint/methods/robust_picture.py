@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 NAME = "robust-picture"
 #: What every container survives, each by itself, beside what is asked for.
 CODECS = ("jpeg:75", "webp:75", "jpeg2000:4")
-#: The quality of a container with a picture in it, in dB, unless another is asked for.
-PICTURE_PSNR = 31.0
+#: Qualities of a container with a picture in it, in dB, unless another is asked for: the first at which it fits.
+PICTURE_PSNRS = (31.6, 30.25, 29.0)
 #: PSNRs in dB tried in turn where none is asked for.
 QUALITIES = tuple(40 - step / 4 for step in range(45))
 #: False-alarm probability per picture below which a container is said to be one.
@@ -114,7 +114,7 @@ class RobustPicture:
         """What is to be expected of a photograph."""
         layout = Layout(as_cover(cover)[_middle(cover)].shape, 0, _key(None))
         size = layout.size(int(np.argmax(RATES <= 0.5)))
-        return Capacity(max(0, size - _overhead()), PICTURE_PSNR)
+        return Capacity(max(0, size - _overhead()), PICTURE_PSNRS[0])
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes that survives at *psnr* dB, measured behind the codecs; 0 if none does."""

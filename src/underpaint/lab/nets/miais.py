@@ -1,0 +1,216 @@
+"""Networks for secrets that are recognised without being restored: as published, and ours.
+
+::
+
+    published   cover, secret ─► Generator ─► container ─► Recogniser ─► embedding ─► log-odds
+                                                        └► Restorer ─► secret
+    ours        secret ─► Recogniser ─► embedding ─► keyed ─► Writer ◄─ cover
+                                                              container ─► Reader ─► keyed embedding
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underpaint.lab.nets.resnet import BasicBlock, normalised
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: The length of an embedding.
+LENGTH = 10.0
+#: What is dropped before and after the embedding's layer.
+_DROPPED = 0.2
+#: What ours sees at once: a block, as channels.
+BLOCK = 8
+_VALUES = 3 * BLOCK**2
+
+
+class Generator(nn.Module):
+    """The steg-generator: a U-Net that paints the container anew, without a shortcut from the cover.
+
+    P. Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), without dropout.
+
+    Args:
+        width: channels of the first level, 64 as published; they double three times.
+        downs: halvings, 7 as published; sides are multiples of ``2 ** downs``.
+    """
+
+    def __init__(self, width: int = 64, downs: int = 7) -> None:
+        super().__init__()
+        widths = [6, *(width * 2 ** min(level, 3) for level in range(downs))]
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        for level, (outer, inner) in enumerate(zip(widths, widths[1:], strict=False)):
+            first, last = level == 0, level == downs - 1
+            before: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+            after: list[nn.Module] = [] if first or last else [nn.BatchNorm2d(inner)]
+            self.down.append(nn.Sequential(*before, nn.Conv2d(outer, inner, 4, 2, 1, bias=not after), *after))
+            made: list[nn.Module] = [nn.Sigmoid()] if first else [nn.BatchNorm2d(outer)]
+            joined = inner if last else 2 * inner
+            grow = nn.ConvTranspose2d(joined, 3 if first else outer, 4, 2, 1, bias=first)
+            self.up.append(nn.Sequential(nn.ReLU(), grow, *made))
+        self.apply(_begin)
+
+    def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
+        """Containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same."""
+        x, skips = torch.cat([covers, secrets], dim=1), []
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+        x = self.up[-1](skips.pop())
+        for up, skip in zip(reversed(self.up[:-1]), reversed(skips), strict=True):
+            x = up(torch.cat([skip, x], dim=1))
+        return x
+
+
+class Recogniser(nn.Module):
+    """A steg-classifier: embeddings of one length, by which pictures are compared, and the log-odds of classes.
+
+    The paper's is an Inception-v3 of 22 million weights for 256×256; this one is a small residual network, with the
+    published head.
+
+    Args:
+        classes: people, or kinds of objects, to learn from.
+        width: channels of the first of four stages; each next has twice as many.
+        size: of an embedding, 128 as published.
+    """
+
+    def __init__(self, classes: int, width: int = 16, size: int = 128) -> None:
+        super().__init__()
+        first = nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        stages = [BasicBlock(width * 2**level, width * 2 ** (level + 1), 2) for level in range(3)]
+        self.trunk = nn.Sequential(*first, BasicBlock(width, width, 1), *stages)
+        self.head = nn.Sequential(nn.Dropout(_DROPPED), nn.Linear(8 * width, size), nn.Dropout(_DROPPED))
+        self.classify = nn.Linear(size, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings, ``(B, size)`` of length 10, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        images = normalised(images).contiguous(memory_format=torch.channels_last)
+        return LENGTH * functional.normalize(self.head(self.trunk(images).mean(dim=(2, 3))), dim=1)
+
+
+class Restorer(nn.Module):
+    """The steg-restorer, table II of the paper.
+
+    Args:
+        width: channels of the first layer, 64 as published.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        widths = [3, width, 2 * width, 4 * width, 2 * width, width]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Sigmoid())
+
+    def forward(self, containers: Tensor) -> Tensor:
+        """Secrets, ``(B, 3, H, W)`` in [0, 1], of containers of the same."""
+        found: Tensor = self.layers(containers)
+        return found
+
+
+class Reader(nn.Module):
+    """Ours: what a container says, the mean of what its blocks say.
+
+    Args:
+        size: of an embedding.
+        width: channels.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
+            nn.Conv2d(width, width, 1),
+        )
+        # Beside them, what is linear: a writer can reach any answer along it.
+        self.straight = nn.Conv2d(_VALUES, width, 1)
+        self.say = nn.Linear(width, size)
+
+    def forward(self, containers: Tensor) -> Tensor:
+        """Keyed codes, ``(B, size)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
+        blocks = functional.pixel_unshuffle(containers - 0.5, BLOCK)
+        said: Tensor = self.say((self.layers(blocks) + self.straight(blocks)).mean(dim=(2, 3)))
+        return said
+
+
+class Writer(nn.Module):
+    """Ours: the cover and a change of at most *reach*, which begins at nothing.
+
+    It is told what the cover says by itself, so that it writes only what is missing.
+
+    Args:
+        size: of an embedding.
+        width: channels.
+        reach: the largest change of a value, of the full scale.
+    """
+
+    def __init__(self, size: int, width: int, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        self.see = nn.Conv2d(_VALUES, width, 3, padding=1)
+        self.hear = nn.Linear(2 * size, width)
+        self.layers = nn.Sequential(
+            *(nn.GELU(), nn.Conv2d(width, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
+        )
+        self.write = nn.Conv2d(width, _VALUES, 1)
+        nn.init.zeros_(self.write.weight)
+        nn.init.zeros_(self.write.bias)  # type: ignore[arg-type]
+
+    def forward(self, covers: Tensor, codes: Tensor, said: Tensor) -> Tensor:
+        """Containers, ``(B, 3, H, W)``, not clamped.
+
+        Args:
+            covers: ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8.
+            codes: what they shall say, keyed, ``(B, size)``.
+            said: what they say, as of :class:`Reader`.
+        """
+        told = self.hear(torch.cat([codes, codes - said], dim=1))[:, :, None, None]
+        seen = self.see(functional.pixel_unshuffle(covers - 0.5, BLOCK))
+        change = functional.pixel_shuffle(self.write(self.layers(seen + told)), BLOCK)
+        return covers + self.reach * torch.tanh(change)
+
+
+class Keys:
+    """Keys of some containers: each turns codes in a way of its own, which keeps their length.
+
+    Places change and signs turn, so that by a wrong key a code is as unlike as any two that are drawn at random. Two
+    containers shall never have the same one: codes by one wrong key would still tell who is alike.
+
+    Args:
+        count: containers.
+        size: of a code.
+        rng: draws them.
+    """
+
+    def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
+        self.places = torch.from_numpy(rng.permuted(_rows(count, size), axis=1))
+        self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
+
+    def turned(self, codes: Tensor) -> Tensor:
+        """*codes*, ``(count, size)``, by these keys."""
+        return codes.gather(1, self.places.to(codes.device)) * self.signs.to(codes)
+
+    def back(self, codes: Tensor) -> Tensor:
+        """What :meth:`turned` made *codes* of."""
+        signed = codes * self.signs.to(codes)
+        return torch.zeros_like(codes).scatter(1, self.places.to(codes.device), signed)
+
+
+def _rows(count: int, size: int) -> np.ndarray:
+    import numpy as np
+
+    return np.tile(np.arange(size), (count, 1))
+
+
+def _begin(layer: nn.Module) -> None:
+    """As published."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.xavier_uniform_(layer.weight)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)

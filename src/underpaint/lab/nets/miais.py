@@ -10,16 +10,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.lab.nets.resnet import BasicBlock, normalised
-
-if TYPE_CHECKING:
-    import numpy as np
 
 #: The length of an embedding.
 LENGTH = 10.0
@@ -44,7 +42,7 @@ class Generator(nn.Module):
         super().__init__()
         widths = [6, *(width * 2 ** min(level, 3) for level in range(downs))]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for level, (outer, inner) in enumerate(zip(widths, widths[1:], strict=False)):
+        for level, (outer, inner) in enumerate(pairwise(widths)):
             first, last = level == 0, level == downs - 1
             before: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
             after: list[nn.Module] = [] if first or last else [nn.BatchNorm2d(inner)]
@@ -104,7 +102,7 @@ class Restorer(nn.Module):
         super().__init__()
         widths = [3, width, 2 * width, 4 * width, 2 * width, width]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Sigmoid())
 
@@ -189,7 +187,7 @@ class Keys:
     """
 
     def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
-        self.places = torch.from_numpy(rng.permuted(_rows(count, size), axis=1))
+        self.places = torch.from_numpy(rng.permuted(np.tile(np.arange(size), (count, 1)), axis=1))
         self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
 
     def turned(self, codes: Tensor) -> Tensor:
@@ -200,12 +198,6 @@ class Keys:
         """What :meth:`turned` made *codes* of."""
         signed = codes * self.signs.to(codes)
         return torch.zeros_like(codes).scatter(1, self.places.to(codes.device), signed)
-
-
-def _rows(count: int, size: int) -> np.ndarray:
-    import numpy as np
-
-    return np.tile(np.arange(size), (count, 1))
 
 
 def _begin(layer: nn.Module) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from underpaint.errors import UsageError
+from underpaint.lab.diffchannels.layer import separable
 
 _WINDOW = 11
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -45,16 +48,21 @@ def ms_ssim_as_coded(a: Tensor, b: Tensor) -> Tensor:
 
 def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The means of SSIM and of its contrast-structure part over all colours and windows, ``(B,)`` each."""
-    offsets = torch.arange(_WINDOW, dtype=a.dtype, device=a.device) - _WINDOW // 2
-    kernel = torch.exp(-0.5 * (offsets / 1.5) ** 2)
-    kernel = kernel / kernel.sum()
-    planes = torch.stack([a, b, a * a + b * b, a * b], dim=1).flatten(0, 2)[:, None]
-    planes = functional.conv2d(functional.conv2d(planes, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    mean_a, mean_b, squares, cross = planes.reshape(len(a), 4, 3, *planes.shape[2:]).unbind(dim=1)
+    planes = torch.stack([a, b, a * a + b * b, a * b], dim=1)  # (B, 4, 3, H, W)
+    planes = separable(planes, *(_windows(side) for side in a.shape[2:]))
+    mean_a, mean_b, squares, cross = planes.unbind(dim=1)
     product, both = mean_a * mean_b, mean_a**2 + mean_b**2
     structure = (2 * (cross - product) + _C2) / (squares - both + _C2)
     luminance = (2 * product + _C1) / (both + _C1)
     return (luminance * structure).mean(dim=(1, 2, 3)), structure.mean(dim=(1, 2, 3))
+
+
+@lru_cache(maxsize=16)
+def _windows(side: int) -> Tensor:
+    """The matrix that takes the mean in every whole window of *side* values, ``(side - 10, side)``."""
+    places = torch.arange(side) - torch.arange(side - _WINDOW + 1)[:, None] - _WINDOW // 2
+    kernel = torch.exp(-0.5 * (places / 1.5) ** 2) * (places.abs() <= _WINDOW // 2)
+    return kernel / kernel.sum(dim=1, keepdim=True)
 
 
 def triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:

@@ -55,7 +55,8 @@ class Generator(nn.Module):
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """Containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same."""
-        x, skips = torch.cat([covers, secrets], dim=1), []
+        x: Tensor = torch.cat([covers, secrets], dim=1)
+        skips = []
         for down in self.down:
             x = down(x)
             skips.append(x)

@@ -55,7 +55,7 @@ def couples() -> KnownCouples:
 def learned(model: torch.nn.Module, losses: dict[str, torch.Tensor]) -> set[str]:
     """Networks that get a gradient."""
     model.zero_grad()
-    torch.stack(list(losses.values())).sum().backward()
+    torch.autograd.backward(list(losses.values()))
     names = [name for name, each in model.named_parameters() if each.grad is not None and each.grad.abs().sum() > 0]
     return {name.split(".")[1] if name.startswith("networks") else name.split(".")[0] for name in names}
 
@@ -73,10 +73,10 @@ def test_the_loss_is_the_measure() -> None:
 def test_triplets_by_hand() -> None:
     embeddings, labels = torch.tensor([[0.0], [1.0], [3.0]], requires_grad=True), torch.tensor([0, 0, 1])
     # From 0: 1 - 3 + 2.5; from 1: 1 - 2 + 2.5.
-    assert float(triplet(embeddings, labels, 2.5)) == pytest.approx((0.5 + 1.5) / 2)
+    assert triplet(embeddings, labels, 2.5).item() == pytest.approx((0.5 + 1.5) / 2)
     loss = triplet(torch.zeros(4, 2, requires_grad=True), torch.tensor([0, 0, 1, 1]), 1.0)
-    assert float(loss) == pytest.approx(1.0)
-    assert float(triplet(embeddings, torch.tensor([0, 1, 2]), 1.0)) == 0
+    assert loss.item() == pytest.approx(1.0)
+    assert triplet(embeddings, torch.tensor([0, 1, 2]), 1.0).item() == 0
 
 
 def test_networks_are_of_the_published_size() -> None:
@@ -116,8 +116,8 @@ def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask
     if minimax:
         wanted["classify"] = {"classifiers"}, {"identity", "discrepancy"}
         wanted["hide"] = hiding, seen | {"identity", "discrepancy"}
-    assert len(model.networks["classifiers"]) == 1 + minimax  # type: ignore[arg-type]
-    for step in range(recipe.steps):
+    assert len(list(model.networks["classifiers"].children())) == 1 + minimax
+    for step in (0, 4, 6) if minimax else (0,):
         ((part, losses),) = model.losses(batch(), step, RNG)
         networks, terms = wanted[recipe.stage(step)]
         assert part == "networks"
@@ -128,8 +128,8 @@ def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask
 def test_a_term_weighs_what_the_others_are() -> None:
     one, other = torch.tensor(3.0, requires_grad=True), torch.tensor(1.0)
     parts = balanced({"one": one, "other": other}, {"one": 2.0, "other": -1.0})
-    assert {name: float(part) for name, part in parts.items()} == {"one": 2 * 0.25 * 3, "other": -0.75}
-    parts["one"].backward()
+    assert {name: part.item() for name, part in parts.items()} == {"one": 2 * 0.25 * 3, "other": -0.75}
+    torch.autograd.backward(parts["one"])
     assert one.grad == pytest.approx(0.5)
 
 
@@ -159,7 +159,7 @@ def test_a_run_of_each(tmp_path: Path) -> None:
     data = couples()
     teacher = Teacher(KnownRecipe(**SMALL))
     fit(teacher, data.secrets, tmp_path / "teacher", progress=False)
-    taught = {"teacher": str(tmp_path / "teacher")}
+    taught: dict[str, Any] = {"teacher": str(tmp_path / "teacher")}
     for model in (Published(replace(PUBLISHED, **taught)), Ours(replace(OURS, **taught, jpeg=50))):
         model.inherit()
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
@@ -192,18 +192,28 @@ def test_by_wrong_keys_nobody_is_alike() -> None:
     assert abs(float(torch.cosine_similarity(found[1:], found[:-1]).mean())) < 0.03
 
 
-def test_our_change_begins_at_nothing_and_is_bounded() -> None:
+def test_our_change_is_bounded() -> None:
     covers, codes = torch.rand(2, 3, 32, 40), torch.randn(2, 16)
     writer = Writer(16, 8, 0.05)
-    assert torch.equal(writer(covers, codes, codes), covers)
-    torch.nn.init.normal_(writer.write.weight, std=100)
-    assert (writer(covers, codes, -codes) - covers).abs().max() == pytest.approx(0.05, abs=1e-5)
-    assert Reader(16, 8)(covers).shape == (2, 16)
+    with torch.no_grad():
+        writer.carriers.mul_(1e4)
+        assert (writer(covers, codes, -codes) - covers).abs().max() == pytest.approx(0.05, abs=1e-5)
+        assert Reader(16, 8)(covers).shape == (2, 16)
+
+
+def test_ours_begins_with_what_can_be_read() -> None:
+    model = Ours(replace(OURS, size=128)).eval()
+    cover = torch.from_numpy(PHOTO[100:164, 100:164].copy()).permute(2, 0, 1)[None] / 255
+    codes = torch.randn(1, 128, generator=torch.Generator().manual_seed(0))
+    keys = Keys(1, 128, np.random.default_rng(0))
+    with torch.no_grad():
+        container = model.container(cover, codes, keys)
+        assert (model.embedding(container, keys) - codes).square().mean() < 0.1
+    assert -10 * torch.log10((container - cover).square().mean()) > 43
 
 
 def test_our_containers_are_whole() -> None:
     model = Ours(OURS)
-    torch.nn.init.normal_(model.networks["writer"].write.weight)  # type: ignore[union-attr,arg-type]
     covers, secrets = batch()[:, :3], batch()[:, 3:6]
     keys = Keys(8, 16, np.random.default_rng(0))
     containers = 255 * model.container(covers, model.code(secrets), keys)
@@ -211,20 +221,18 @@ def test_our_containers_are_whole() -> None:
     assert model.embedding(containers / 255, keys).shape == (8, 16)
 
 
-def test_ours_learns_to_be_read() -> None:
-    torch.manual_seed(0)
-    model = Ours(replace(OURS, cover=10.0)).train()
-    optimiser = torch.optim.Adam(model.networks.parameters(), 3e-3)
-    rng, images = np.random.default_rng(0), batch()
-    first = last = 0.0
-    for step in range(150):
-        ((_, losses),) = model.losses(images, step, rng)
-        optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+def test_all_of_ours_learns() -> None:
+    model = Ours(replace(OURS, jpeg=50)).train()
+    optimiser = torch.optim.Adam(model.networks.parameters(), 1e-3)
+    for _ in range(3):  # what begins at nothing lets through no gradient at first
+        ((part, losses),) = model.losses(batch(), 0, np.random.default_rng(0))
+        assert (part, set(losses)) == ("networks", {"cover", "identity"})
+        assert learned(model, losses) == {"writer", "reader"}
         optimiser.step()
-        last = float(losses["identity"])
-        first = first or last
-    assert last < first / 2
+    assert all(
+        parameter.grad.abs().sum() > 0 for parameter in model.networks.parameters() if parameter.grad is not None
+    )
+    assert all(parameter.grad is not None for parameter in model.networks.parameters())
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,7 @@ def test_ours_learns_to_be_read() -> None:
         (PUBLISHED, {"joint": 2.0}, "0–1"),
         (PUBLISHED, {"classes": 1}, "at least 2"),
         (OURS, {"crop": 36}, "multiple of 8"),
+        (OURS, {"size": 193}, "at most 192"),
         (OURS, {"cover": 0.0}, "above 0"),
         (OURS, {"jpeg": 99}, "0–95"),
     ],
@@ -246,5 +255,6 @@ def test_recipes_are_checked(recipe: KnownRecipe, changes: dict[str, Any], match
 
 def test_more_people_than_the_recipe_has_are_refused() -> None:
     model = Teacher(KnownRecipe(**SMALL | {"classes": 2}))
-    with pytest.raises(UsageError, match="set classes=3"):
+    with pytest.raises(UsageError, match="more than 2 classes") as refused:
         list(model.losses(batch()[:, 3:], 0, RNG))
+    assert refused.value.hint == "set classes=3, or more"

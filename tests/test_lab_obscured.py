@@ -32,7 +32,8 @@ def rows(values: np.ndarray) -> list[list[int]]:
 def test_every_way_keeps_the_shape_and_follows_its_key(name: str) -> None:
     before = PHOTO.copy()
     found = obscured(name)
-    assert (found.shape, found.dtype) == (PHOTO.shape, np.uint8)
+    assert found.shape == PHOTO.shape
+    assert found.dtype == np.uint8
     assert np.array_equal(PHOTO, before)
     assert np.array_equal(found, obscured(name))
     assert np.array_equal(found, obscured(name, seed=1)) == (name == "DIO")

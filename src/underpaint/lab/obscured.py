@@ -176,8 +176,8 @@ def _scrambled(blocks: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     """*blocks*, ``(n, 64, 3)``, in another order, each turned, mirrored and inverted or not."""
     turned = []
     for block in rng.permutation(blocks).reshape(-1, _LARGE, _LARGE, 3):
-        quarters, mirrored, inverted = rng.integers(4), rng.integers(2), rng.integers(2, dtype=np.uint8)
-        turned.append(np.rot90(block, quarters)[:, :: 1 - 2 * mirrored] ^ inverted * np.uint8(255))
+        quarters, mirrored, inverted = (int(rng.integers(choices)) for choices in (4, 2, 2))
+        turned.append(np.rot90(block, quarters)[:, :: 1 - 2 * mirrored] ^ np.uint8(255 * inverted))
     return np.stack(turned).reshape(blocks.shape)
 
 
@@ -194,7 +194,7 @@ def _logistic(start: float, count: int) -> NDArray[np.uint8]:
 def _cosines() -> NDArray[np.float64]:
     """The orthonormal cosine transform of 8 values, ``(8, 8)``."""
     place = np.arange(_LARGE)
-    waves = np.cos(np.pi * (2 * place + 1) * place[:, None] / (2 * _LARGE)) * np.sqrt(2 / _LARGE)
+    waves: NDArray[np.float64] = np.cos(np.pi * (2 * place + 1) * place[:, None] / (2 * _LARGE)) * np.sqrt(2 / _LARGE)
     waves[0] /= np.sqrt(2)
     return waves
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -78,7 +78,6 @@ class Teacher(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.network = recogniser(recipe)
-        in_memory_order(self)
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``network``: ``surprise`` and ``triplet`` of *images*, ``(B, 4, H, W)``, colour and class."""
@@ -94,7 +93,7 @@ class Taught(nn.Module):
         super().__init__()
         self.teacher = recogniser(recipe).requires_grad_(False)
 
-    def train(self, mode: bool = True) -> Taught:
+    def train(self, mode: bool = True) -> Self:
         """As of a module; the teacher stays as it is."""
         super().train(mode)
         self.teacher.eval()
@@ -111,7 +110,9 @@ class Taught(nn.Module):
 
 def recogniser(recipe: KnownRecipe) -> Recogniser:
     """A new network of the recipe's size."""
-    return Recogniser(recipe.classes, recipe.width, recipe.size)
+    network = Recogniser(recipe.classes, recipe.width, recipe.size)
+    in_memory_order(network)
+    return network
 
 
 def identity(embeddings: Tensor, odds: Tensor, labels: Tensor, recipe: KnownRecipe) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from underpaint.errors import UsageError
 from underpaint.lab import faces
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.losses import ms_ssim_as_coded
-from underpaint.lab.model import Entry, in_memory_order
+from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import Generator, Restorer
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, identity, recogniser
 
@@ -117,7 +117,6 @@ class Published(Taught):
         # How visible containers were: sum and number of steps of this stage B, and the mean of the last; 0 is unknown.
         self.visible: Tensor
         self.register_buffer("visible", torch.zeros(3))
-        in_memory_order(self)
 
     def inherit(self) -> None:
         """Take over the recipe's teacher, if there is anything to ask it.

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.lab import faces
 from underpaint.lab.diffchannels import DiffJpeg
-from underpaint.lab.model import Entry, in_memory_order
+from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import BLOCK, LENGTH, Keys, Reader, Writer
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught
 
@@ -54,7 +54,7 @@ class OursRecipe(KnownRecipe):
     #: The largest change of a value, of the full scale.
     reach: float = 12 / 255
     #: Channels of writer and reader.
-    hidden: int = 128
+    hidden: int = 64
     #: The lowest quality of JPEG that containers go through, up to 95, before they are read; 0 for none.
     jpeg: int = 0
 
@@ -62,6 +62,8 @@ class OursRecipe(KnownRecipe):
         super().__post_init__()
         if self.crop % BLOCK:
             raise UsageError(f"a crop must be a multiple of {BLOCK}, not {self.crop}")
+        if self.size > 3 * BLOCK**2:
+            raise UsageError(f"size must be at most {3 * BLOCK**2}, not {self.size}")
         if min(self.cover, self.identity) <= 0 or not 0 < self.reach <= 1 or self.hidden < 1:
             raise UsageError("weights must be above 0, reach above 0 and at most 1, hidden at least 1")
         if not 0 <= self.jpeg <= _FINEST:
@@ -76,7 +78,6 @@ class Ours(Taught):
         self.recipe = recipe
         writer = Writer(recipe.size, recipe.hidden, recipe.reach)
         self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(recipe.size, recipe.hidden)})
-        in_memory_order(self)
 
     def inherit(self) -> None:
         """Take over the recipe's teacher.

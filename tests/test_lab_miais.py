@@ -125,6 +125,11 @@ def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask
         assert learned(model, losses) == networks
 
 
+def test_both_classifiers_recognise() -> None:
+    model = Published(PUBLISHED).eval()
+    assert model.embedding(batch()[:, :3]).shape == (8, 2 * 16)
+
+
 def test_a_term_weighs_what_the_others_are() -> None:
     one, other = torch.tensor(3.0, requires_grad=True), torch.tensor(1.0)
     parts = balanced({"one": one, "other": other}, {"one": 2.0, "other": -1.0})

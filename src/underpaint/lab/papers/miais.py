@@ -49,8 +49,8 @@ Stage = Literal["joint", "classify", "hide"]
 
 #: By how much f₁ and f₂ differ, times this, to be of the size of other terms.
 _DISCREPANCY = 1000.0
-#: Factors of terms in joint steps, as of the authors' script.
-_JOINT = {"visual": 3.0, "restored": 2.25, "content": 0.1, "identity": 1.0}
+#: Factors of terms in joint steps, as of the authors' script; 1 of what one classifier makes of identity.
+_JOINT = {"visual": 3.0, "restored": 2.25, "content": 0.1}
 #: In stage A.
 _CLASSIFY = {"identity": 10.0, "discrepancy": -1.0}
 #: In stage B, without a restorer and with one; of what is visible see :data:`_PRESSURE`.
@@ -133,8 +133,8 @@ class Published(Taught):
         return made
 
     def embedding(self, containers: Tensor) -> Tensor:
-        """What *containers* are recognised by, ``(B, size)``: the mean over classifiers."""
-        return torch.stack([classifier(containers) for classifier in self._classifiers()]).mean(dim=0)
+        """What *containers* are recognised by, ``(B, classifiers · size)``: what each makes of them, side by side."""
+        return torch.cat([classifier(containers) for classifier in self._classifiers()], dim=1)
 
     def losses(self, images: Tensor, step: int, _rng: np.random.Generator) -> Iterator[tuple[str, Parts]]:
         """Yield part ``networks``: the terms of the stage of *step*, weighted.
@@ -149,7 +149,8 @@ class Published(Taught):
         if stage != "classify":
             parts |= self._seen(containers, known)
         if stage == "joint":
-            yield "networks", {name: _JOINT[name] * part for name, part in parts.items() if name in _JOINT}
+            factors = _JOINT | {"identity": 1 / len(self._classifiers())}
+            yield "networks", {name: factors[name] * part for name, part in parts.items() if name in factors}
         elif stage == "classify":
             yield "networks", balanced(parts, _CLASSIFY)
         else:

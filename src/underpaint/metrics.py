@@ -15,7 +15,7 @@ from underpaint.errors import UsageError
 from underpaint.types import LUMA, as_bits, as_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -38,6 +38,25 @@ def psnr(a: Image, b: Image) -> float:
     return float(10 * np.log10(255**2 / mse)) if mse else float("inf")
 
 
+def mse(a: Image, b: Image) -> float:
+    """Mean squared error of all RGB values, of the full scale: 0–1."""
+    return float(np.square(_distance(a, b), dtype=np.uint16).mean(dtype=np.float64)) / 255**2
+
+
+def pooled_psnr(pairs: Iterable[tuple[Image, Image]]) -> float:
+    """Peak signal-to-noise ratio in dB of the mean of :func:`mse` over *pairs*, as some papers have it.
+
+    At most the mean of :func:`psnr`, which it is where all are alike; infinity when equal.
+
+    Raises:
+        UsageError: as of :func:`psnr`, or there are no pairs.
+    """
+    errors = [mse(*pair) for pair in pairs]
+    if not errors:
+        raise UsageError("there are no pictures to compare")
+    return float(-10 * np.log10(np.mean(errors))) if any(errors) else float("inf")
+
+
 def apd(a: Image, b: Image) -> float:
     """Average pixel discrepancy: the mean absolute difference of all RGB values, 0–255."""
     return float(_distance(a, b).mean(dtype=np.float64))
@@ -56,22 +75,45 @@ def ssim(a: Image, b: Image) -> float:
     return _similarity(*_lumas(a, b, SSIM_WINDOW))[0]
 
 
-def ms_ssim(a: Image, b: Image) -> float:
+def ms_ssim(a: Image, b: Image, scales: int = 5) -> float:
     """Multi-scale structural similarity of the luma, 0–1; 1 when equal.
 
     Wang, Simoncelli, Bovik: Multi-scale structural similarity for image quality assessment, 2003: five scales, the
     published weights, halved by the mean of 2×2 pixels; an odd last row or column is repeated, as in the authors' code.
-    Negative structure at any scale counts as 0.
+    Negative structure at any scale counts as 0. With fewer *scales*, weights are those of the first, for a sum of 1.
 
     Raises:
-        UsageError: a side is below 176 pixels.
+        UsageError: *scales* are not 1–5, or a side is below 176 pixels, or half as many for each scale less.
     """
-    x, y = _lumas(a, b, MS_SSIM_SMALLEST_SIDE)
+    weights = _weights(scales)
+    x, y = _lumas(a, b, SSIM_WINDOW * 2 ** (scales - 1))
     product = 1.0
-    for weight in _MS_SSIM_WEIGHTS[:-1]:
+    for weight in weights[:-1]:
         product *= max(0.0, _similarity(x, y)[1]) ** weight
         x, y = _halved(x), _halved(y)
-    return float(product * max(0.0, _similarity(x, y)[0]) ** _MS_SSIM_WEIGHTS[-1])
+    return float(product * max(0.0, _similarity(x, y)[0]) ** weights[-1])
+
+
+def ms_ssim_as_coded(a: Image, b: Image, scales: int = 5) -> float:
+    """MS-SSIM as many a paper's code has it, .38 or so of unrelated pictures to 1.
+
+    As of the much copied ``pytorch_msssim`` with ``normalize=True``: means over colours, each brought from -1…1 to 0–1,
+    and the similarity at the last scale multiplied in once for each of the others. An odd last row or column is left
+    out.
+
+    Raises:
+        UsageError: as of :func:`ms_ssim`.
+    """
+    weights = _weights(scales)
+    _check_sides(a, b, SSIM_WINDOW * 2 ** (scales - 1))
+    x, y = (np.moveaxis(each, 2, 0).astype(np.float32) - np.float32(128) for each in (a, b))
+    product = 1.0
+    for scale, weight in enumerate(weights):
+        similarity, structure = np.mean([_similarity(*planes) for planes in zip(x, y, strict=True)], axis=0)
+        last = scale == scales - 1
+        product *= ((1 + (similarity if last else structure)) / 2) ** (weight * (max(1, scales - 1) if last else 1))
+        x, y = (np.stack([_halved(plane) for plane in _even(each)]) for each in (x, y))
+    return float(product)
 
 
 def ber(sent: ArrayLike, received: ArrayLike) -> float:
@@ -189,6 +231,20 @@ def _check_pair(a: Image, b: Image) -> None:
         raise UsageError(f"cannot compare pictures of different shapes, {a.shape} and {b.shape}")
 
 
+def _check_sides(a: Image, b: Image, smallest: int) -> None:
+    _check_pair(a, b)
+    if min(a.shape[:2]) < smallest:
+        raise UsageError(f"the picture is too small: both sides must be at least {smallest} pixels")
+
+
+def _weights(scales: int) -> tuple[float, ...]:
+    """Those of MS-SSIM, of the first *scales*."""
+    if not 1 <= scales <= len(_MS_SSIM_WEIGHTS):
+        raise UsageError(f"there are 1–{len(_MS_SSIM_WEIGHTS)} scales, not {scales}")
+    first = _MS_SSIM_WEIGHTS[:scales]
+    return first if scales == len(_MS_SSIM_WEIGHTS) else tuple(weight / sum(first) for weight in first)
+
+
 def _distance(a: Image, b: Image) -> NDArray[np.uint8]:
     """Return the absolute difference of each value, still in 8 bits."""
     _check_pair(a, b)
@@ -206,9 +262,7 @@ def _wrong(sent: ArrayLike, received: ArrayLike) -> NDArray[np.bool_]:
 
 def _lumas(a: Image, b: Image, smallest: int) -> list[NDArray[np.float32]]:
     """Return both lumas less 128, ``float32 (H, W)``: around zero, squares keep their precision in 32 bits."""
-    _check_pair(a, b)
-    if min(a.shape[:2]) < smallest:
-        raise UsageError(f"the picture is too small: both sides must be at least {smallest} pixels")
+    _check_sides(a, b, smallest)
     red, green, blue = np.array(LUMA, np.float32)
     return [red * i[..., 0] + green * i[..., 1] + blue * i[..., 2] - np.float32(128) for i in (a, b)]
 
@@ -243,6 +297,12 @@ def _convolved(planes: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDAr
     for start, weight in enumerate(kernel):
         result += weight * planes[:, start : start + size]
     return result
+
+
+def _even(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """*planes*, ``(n, H, W)``, without an odd last row or column."""
+    height, width = planes.shape[1:]
+    return planes[:, : height // 2 * 2, : width // 2 * 2]
 
 
 def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:

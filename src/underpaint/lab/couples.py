@@ -105,9 +105,9 @@ def tiny(folder: Path) -> Couples:
     return Couples(Cifar.of(folder / "cifar10"), _small(found.name, reduced(found)))
 
 
-def reduced(pictures: Labelled) -> NDArray[np.uint8]:
-    """*pictures* brought down to 32×32, ``uint8 (N, 32, 32, 3)``."""
-    small = [PIL.Image.fromarray(each).resize((SIDE, SIDE), PIL.Image.Resampling.BICUBIC) for each in pictures.pictures]
+def reduced(pictures: Labelled, side: int = SIDE) -> NDArray[np.uint8]:
+    """*pictures* brought down to *side*, ``uint8 (N, side, side, 3)``."""
+    small = [PIL.Image.fromarray(each).resize((side, side), PIL.Image.Resampling.BICUBIC) for each in pictures.pictures]
     return np.stack([np.asarray(each) for each in small])
 
 

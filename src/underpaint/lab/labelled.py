@@ -21,12 +21,10 @@ from underpaint.lab.data import Photographs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from underpaint.types import Image
-
-#: The smallest square that is cut out of a picture, as a share of its short side: the object shall still be seen.
-_SMALLEST = 0.6
 
 
 class Labelled(Photographs):
@@ -40,6 +38,9 @@ class Labelled(Photographs):
     Raises:
         UsageError: there are none, or not one label for each.
     """
+
+    #: The smallest square that is cut out of a picture, as a share of its short side: the object shall still be seen.
+    smallest = 0.6
 
     def __init__(self, name: str, pictures: Sequence[Image], labels: Sequence[int]) -> None:
         super().__init__(name, pictures)
@@ -83,24 +84,29 @@ class Labelled(Photographs):
         """Cut a square out of *size* pictures drawn at random, ``float32 (size, 4, crop, crop)``.
 
         Red, green and blue in [0, 1], and the class of each pixel, so that what is pasted together from several
-        pictures says by itself how much it has of each class. Squares lie at a random place, measure from 0.6 of a
-        picture's short side to all of it, are brought to *crop* and rounded to 8 bits, and mirrored at random.
+        pictures says by itself how much it has of each class. Squares lie at a random place, measure from
+        :attr:`smallest` of a picture's short side to all of it, are brought to *crop* and rounded to 8 bits, and
+        mirrored at random.
 
         A pure function of its arguments, as for photographs without labels.
         """
         rng = np.random.default_rng([seed, step, rank, 1])
-        drawn = rng.choice(len(self), size)
+        drawn = self.drawn(size, rng)
         planes = np.empty((size, 4, crop, crop), np.float32)
         for plane, index in zip(planes, drawn, strict=True):
-            plane[:3] = _cut(self.pictures[index], crop, rng).transpose(2, 0, 1) / np.float32(255)
+            plane[:3] = _cut(self.pictures[index], crop, self.smallest, rng).transpose(2, 0, 1) / np.float32(255)
             plane[3] = self.labels[index]
         return torch.from_numpy(planes)
 
+    def drawn(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Which pictures a batch of *size* is of, ``(size,)``."""
+        return rng.choice(len(self), size)
 
-def _cut(picture: Image, crop: int, rng: np.random.Generator) -> Image:
-    """Return a random square of *picture*, brought to *crop* pixels."""
+
+def _cut(picture: Image, crop: int, smallest: float, rng: np.random.Generator) -> Image:
+    """Return a random square of *picture*, at least *smallest* of its short side, brought to *crop* pixels."""
     height, width = picture.shape[:2]
-    side = min(height, width) * rng.uniform(_SMALLEST, 1)
+    side = min(height, width) * rng.uniform(smallest, 1)
     top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
     box = (left, top, left + side, top + side)
     square = PIL.Image.fromarray(picture).resize((crop, crop), PIL.Image.Resampling.BICUBIC, box)

@@ -9,6 +9,8 @@ from underpaint.lab.papers import (
     basn_exact,
     classifier,
     dmvjnd,
+    miais,
+    miais_ours,
     pixinpix,
     robust,
     robust_ours,
@@ -17,9 +19,9 @@ from underpaint.lab.papers import (
 
 __all__ = ["RECIPES", "Entry"]
 
+_PAPERS = (
+    *(baselines, basn, basn_exact, classifier, dmvjnd, miais, miais_ours),
+    *(pixinpix, robust, robust_ours, steganalysis),
+)
 #: Every recipe by name: each paper's, and ours.
-RECIPES: dict[str, Entry] = {
-    name: entry
-    for paper in (baselines, basn, basn_exact, classifier, dmvjnd, pixinpix, robust, robust_ours, steganalysis)
-    for name, entry in paper.RECIPES.items()
-}
+RECIPES: dict[str, Entry] = {name: entry for paper in _PAPERS for name, entry in paper.RECIPES.items()}

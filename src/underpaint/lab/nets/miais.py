@@ -1,0 +1,222 @@
+"""Networks for secrets that are recognised without being restored: as published, and ours.
+
+::
+
+    published   cover, secret ─► Generator ─► container ─► Recogniser ─► embedding ─► log-odds
+                                                        └► Restorer ─► secret
+    ours        secret ─► Recogniser ─► embedding ─► keyed ─► Writer ◄─ cover
+                                                              container ─► Reader ─► keyed embedding
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underpaint.lab.nets.pixinpix import cosines, nothing_yet
+from underpaint.lab.nets.resnet import BasicBlock, normalised
+
+#: The length of an embedding.
+LENGTH = 10.0
+#: What is dropped before and after the embedding's layer.
+_DROPPED = 0.2
+#: What ours sees at once: a block, as channels.
+BLOCK = 8
+_VALUES = 3 * BLOCK**2
+#: By how much a number of 1 changes a picture along its wave at first, of the full scale: 46 dB for 128 numbers.
+_UNIT = 1 / 160
+
+
+class Generator(nn.Module):
+    """The steg-generator: a U-Net that paints the container anew, without a shortcut from the cover.
+
+    P. Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), without dropout.
+
+    Args:
+        width: channels of the first level, 64 as published; they double three times.
+        downs: halvings, 7 as published; sides are multiples of ``2 ** downs``.
+    """
+
+    def __init__(self, width: int = 64, downs: int = 7) -> None:
+        super().__init__()
+        widths = [6, *(width * 2 ** min(level, 3) for level in range(downs))]
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        for level, (outer, inner) in enumerate(pairwise(widths)):
+            first, last = level == 0, level == downs - 1
+            before: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+            after: list[nn.Module] = [] if first or last else [nn.BatchNorm2d(inner)]
+            self.down.append(nn.Sequential(*before, nn.Conv2d(outer, inner, 4, 2, 1, bias=not after), *after))
+            made: list[nn.Module] = [nn.Sigmoid()] if first else [nn.BatchNorm2d(outer)]
+            joined = inner if last else 2 * inner
+            grow = nn.ConvTranspose2d(joined, 3 if first else outer, 4, 2, 1, bias=first)
+            self.up.append(nn.Sequential(nn.ReLU(), grow, *made))
+        self.apply(_begin)
+
+    def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
+        """Containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same."""
+        x: Tensor = torch.cat([covers, secrets], dim=1)
+        skips = []
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+        x = self.up[-1](skips.pop())
+        for up, skip in zip(reversed(self.up[:-1]), reversed(skips), strict=True):
+            x = up(torch.cat([skip, x], dim=1))
+        return x
+
+
+class Recogniser(nn.Module):
+    """A steg-classifier: embeddings of one length, by which pictures are compared, and the log-odds of classes.
+
+    The paper's is an Inception-v3 of 22 million weights for 256×256; this one is a small residual network, with the
+    published head.
+
+    Args:
+        classes: people, or kinds of objects, to learn from.
+        width: channels of the first of four stages; each next has twice as many.
+        size: of an embedding, 128 as published.
+    """
+
+    def __init__(self, classes: int, width: int = 16, size: int = 128) -> None:
+        super().__init__()
+        first = nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        stages = [BasicBlock(width * 2**level, width * 2 ** (level + 1), 2) for level in range(3)]
+        self.trunk = nn.Sequential(*first, BasicBlock(width, width, 1), *stages)
+        self.head = nn.Sequential(nn.Dropout(_DROPPED), nn.Linear(8 * width, size), nn.Dropout(_DROPPED))
+        self.classify = nn.Linear(size, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings, ``(B, size)`` of length 10, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        images = normalised(images).contiguous(memory_format=torch.channels_last)
+        return LENGTH * functional.normalize(self.head(self.trunk(images).mean(dim=(2, 3))), dim=1)
+
+
+class Restorer(nn.Module):
+    """The steg-restorer, table II of the paper.
+
+    Args:
+        width: channels of the first layer, 64 as published.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        widths = [3, width, 2 * width, 4 * width, 2 * width, width]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Sigmoid())
+
+    def forward(self, containers: Tensor) -> Tensor:
+        """Secrets, ``(B, 3, H, W)`` in [0, 1], of containers of the same."""
+        found: Tensor = self.layers(containers)
+        return found
+
+
+class Reader(nn.Module):
+    """Ours: what a container says, the mean of what its blocks say.
+
+    At first that is what lies along one wave for each number, the finest of a cosine transform: pictures have little
+    there.
+
+    Args:
+        size: of an embedding, at most 192.
+        width: channels.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.carriers = nn.Parameter(_waves(size))
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
+            nothing_yet(nn.Conv2d(width, size, 1)),
+        )
+
+    def forward(self, containers: Tensor) -> Tensor:
+        """Keyed codes, ``(B, size)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
+        blocks = functional.pixel_unshuffle(containers - 0.5, BLOCK)
+        said: Tensor = self.layers(blocks).mean(dim=(2, 3))
+        return said + blocks.mean(dim=(2, 3)) @ self.carriers.T / _UNIT
+
+
+class Writer(nn.Module):
+    """Ours: the cover and a change of at most *reach*.
+
+    It is told what the cover says by itself, and writes what is missing: along the reader's waves at first, then as it
+    learns to.
+
+    Args:
+        size: of an embedding, at most 192.
+        width: channels.
+        reach: the largest change of a value, of the full scale.
+    """
+
+    def __init__(self, size: int, width: int, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        self.carriers = nn.Parameter(_waves(size))
+        self.see = nn.Conv2d(_VALUES, width, 3, padding=1)
+        self.hear = nn.Linear(2 * size, width)
+        self.layers = nn.Sequential(
+            *(nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
+            nothing_yet(nn.Conv2d(width, _VALUES, 1)),
+        )
+
+    def forward(self, covers: Tensor, codes: Tensor, said: Tensor) -> Tensor:
+        """Containers, ``(B, 3, H, W)``, not clamped.
+
+        Args:
+            covers: ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8.
+            codes: what they shall say, keyed, ``(B, size)``.
+            said: what they say, as of :class:`Reader`.
+        """
+        missing = codes - said
+        seen = self.see(functional.pixel_unshuffle(covers - 0.5, BLOCK))
+        told = self.hear(torch.cat([codes, missing], dim=1))
+        change = self.layers(seen + told[:, :, None, None])
+        change = change + (missing @ self.carriers * (_UNIT / self.reach))[:, :, None, None]
+        return covers + self.reach * torch.tanh(functional.pixel_shuffle(change, BLOCK))
+
+
+class Keys:
+    """Keys of some containers: each turns codes in a way of its own, which keeps their length.
+
+    Places change and signs turn, so that by a wrong key a code is as unlike as any two that are drawn at random. Two
+    containers shall never have the same one: codes by one wrong key would still tell who is alike.
+
+    Args:
+        count: containers.
+        size: of a code.
+        rng: draws them.
+    """
+
+    def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
+        self.places = torch.from_numpy(rng.permuted(np.tile(np.arange(size), (count, 1)), axis=1))
+        self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
+
+    def turned(self, codes: Tensor) -> Tensor:
+        """*codes*, ``(count, size)``, by these keys."""
+        return codes.gather(1, self.places.to(codes.device)) * self.signs.to(codes)
+
+    def back(self, codes: Tensor) -> Tensor:
+        """What :meth:`turned` made *codes* of."""
+        signed = codes * self.signs.to(codes)
+        return torch.zeros_like(codes).scatter(1, self.places.to(codes.device), signed)
+
+
+def _waves(size: int) -> Tensor:
+    """The *size* finest waves of the cosine transform of a block, ``(size, 192)``, of length 1."""
+    across = torch.arange(BLOCK)
+    fineness = (across[:, None] ** 2 + across**2).flatten().repeat(3)
+    return cosines()[fineness.argsort(descending=True, stable=True)[:size]]
+
+
+def _begin(layer: nn.Module) -> None:
+    """As published."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.xavier_uniform_(layer.weight)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)

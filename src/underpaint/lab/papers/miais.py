@@ -1,0 +1,230 @@
+"""MIAIS: a face or an object hidden in a picture, and recognised there without being restored.
+
+J. Cui, P. Zhang, S. Li, L. Zheng, C. Bao, J. Xia and X. Li, "Multitask Identity-Aware Image Steganography via Minimax
+Optimization" (IEEE Transactions on Image Processing, 2021). As published::
+
+    cover, secret ─► generator h ─► container ─┬► classifiers f₁, f₂    identity, discrepancy
+                                               ├► a plain classifier v  content: as it sees the secret
+                                               └► restorer r            if multitask
+    joint   min h, f, r   visual + identity + content + restored                       (9), (10)
+    stage A min f₁, f₂    identity - discrepancy                                       (12)
+    stage B min h, r      visual + identity + content + discrepancy + restored         (13), (14)
+
+Stages take turns, after a share of joint steps. In both the weight of a term is the share of all others in their sum;
+and what is visible weighs much as long as it exceeded the hiding threshold in the last stage B, little afterwards.
+
+v is ``miais-teacher``. Ours is :mod:`underpaint.lab.papers.miais_ours`.
+
+Deviations from the paper are in docs/methods/miais.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from underpaint.errors import UsageError
+from underpaint.lab import faces
+from underpaint.lab.labelled import Labelled
+from underpaint.lab.losses import ms_ssim_as_coded
+from underpaint.lab.model import Entry
+from underpaint.lab.nets.miais import Generator, Restorer
+from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, identity, recogniser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from underpaint.lab.nets.miais import Recogniser
+
+    Parts = dict[str, Tensor]
+
+Stage = Literal["joint", "classify", "hide"]
+
+#: By how much f₁ and f₂ differ, times this, to be of the size of other terms.
+_DISCREPANCY = 1000.0
+#: Factors of terms in joint steps, as of the authors' script; 1 of what one classifier makes of identity.
+_JOINT = {"visual": 3.0, "restored": 2.25, "content": 0.1}
+#: In stage A.
+_CLASSIFY = {"identity": 10.0, "discrepancy": -1.0}
+#: In stage B, without a restorer and with one; of what is visible see :data:`_PRESSURE`.
+_HIDE = {"discrepancy": 5.0, "content": 2.0, "identity": 0.1}
+_HIDE_MULTITASK = {"discrepancy": 15.0, "content": 0.1, "identity": 0.1}
+#: Of what is visible in stage B above the hiding threshold, and below it; of what is restored, three quarters of it.
+_PRESSURE = {False: (130.0, 10.0), True: (50.0, 1.0)}
+_RESTORED = 0.75
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRecipe(KnownRecipe):
+    """What the published networks are trained by. Without minimax and content they are the paper's baseline.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    #: Two classifiers and stages that take turns.
+    minimax: bool = True
+    #: To a plain classifier, the container shall look like the secret.
+    content: bool = True
+    #: The secret can be restored.
+    multitask: bool = False
+    #: Run of ``miais-teacher`` whose network is the plain classifier.
+    teacher: str = "runs/miais-teacher"
+    #: Share of the steps that are joint, before stages take turns, and steps of a stage.
+    joint: float = 0.5
+    epoch: int = 50
+    #: The hiding threshold, of 1 - MS-SSIM.
+    threshold: float = 0.02
+    #: Channels of the generator's first level, and halvings; channels of the restorer's first layer.
+    generator: int = 16
+    downs: int = 5
+    restorer: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.downs, self.epoch, self.generator, self.restorer) < 1:
+            raise UsageError("downs, epoch, generator and restorer must be at least 1")
+        if self.crop % 2**self.downs:
+            raise UsageError(f"a crop must be a multiple of {2**self.downs}, not {self.crop}")
+        if not 0 <= self.joint <= 1 or not 0 <= self.threshold <= 1:
+            raise UsageError("joint and threshold must be 0–1")
+
+    def stage(self, step: int) -> Stage:
+        """Which stage *step* is of: the first that is not joint is A, as in the paper's algorithm."""
+        turn = step - round(self.joint * self.steps)
+        if not self.minimax or turn < 0:
+            return "joint"
+        return "hide" if turn // self.epoch % 2 else "classify"
+
+
+class Published(Taught):
+    """The paper's networks, losses and stages."""
+
+    def __init__(self, recipe: PublishedRecipe) -> None:
+        super().__init__(recipe)
+        self.recipe = recipe
+        self.networks = nn.ModuleDict({"generator": Generator(recipe.generator, recipe.downs)})
+        self.networks["classifiers"] = nn.ModuleList(recogniser(recipe) for _ in range(1 + recipe.minimax))
+        if recipe.multitask:
+            self.networks["restorer"] = Restorer(recipe.restorer)
+        # How visible containers were: sum and number of steps of this stage B, and the mean of the last; 0 is unknown.
+        self.visible: Tensor
+        self.register_buffer("visible", torch.zeros(3))
+
+    def inherit(self) -> None:
+        """Take over the recipe's teacher, if there is anything to ask it.
+
+        Raises:
+            ModelError: there is none.
+        """
+        if self.recipe.content:
+            self.learn_from(self.recipe.teacher)
+
+    def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
+        """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; not rounded, as in the authors' code."""
+        made: Tensor = self.networks["generator"](covers, secrets)
+        return made
+
+    def embedding(self, containers: Tensor) -> Tensor:
+        """What *containers* are recognised by, ``(B, classifiers · size)``: what each makes of them, side by side."""
+        return torch.cat([classifier(containers) for classifier in self._classifiers()], dim=1)
+
+    def losses(self, images: Tensor, step: int, _rng: np.random.Generator) -> Iterator[tuple[str, Parts]]:
+        """Yield part ``networks``: the terms of the stage of *step*, weighted.
+
+        *images* are couples of known classes, ``(B, 7, H, W)``. What the stage does not train gets no gradient.
+        """
+        known, stage = Known.of(images, self.recipe), self.recipe.stage(step)
+        self.networks["classifiers"].requires_grad_(stage != "hide")
+        with torch.set_grad_enabled(stage != "classify"):
+            containers = self.container(known.covers, known.secrets)
+        parts = self._told(containers, known.labels)
+        if stage != "classify":
+            parts |= self._seen(containers, known)
+        if stage == "joint":
+            factors = _JOINT | {"identity": 1 / len(self._classifiers())}
+            yield "networks", {name: factors[name] * part for name, part in parts.items() if name in factors}
+        elif stage == "classify":
+            yield "networks", balanced(parts, _CLASSIFY)
+        else:
+            yield "networks", balanced(parts, self._factors(step, parts["visual"]))
+
+    def _told(self, containers: Tensor, labels: Tensor) -> Parts:
+        """What classifiers make of *containers*: ``identity``, and of two of them ``discrepancy``."""
+        classifiers = self._classifiers()
+        made = [classifier(containers) for classifier in classifiers]
+        odds = [classifier.classify(each) for classifier, each in zip(classifiers, made, strict=True)]
+        losses = [identity(*both, labels, self.recipe) for both in zip(made, odds, strict=True)]
+        parts = {"identity": torch.stack([part for loss in losses for part in loss.values()]).sum()}
+        if self.recipe.minimax:
+            one, other = (each.softmax(dim=1) for each in odds)
+            parts["discrepancy"] = _DISCREPANCY * (one - other).abs().mean()
+        return parts
+
+    def _seen(self, containers: Tensor, known: Known) -> Parts:
+        """What became of cover and secret: ``visual``, and what the recipe asks of ``content`` and ``restored``."""
+        parts = {"visual": 1 - ms_ssim_as_coded(containers, known.covers).mean()}
+        if self.recipe.content:
+            parts["content"] = (self.teacher(containers) - self.teacher(known.secrets)).square().mean()
+        if self.recipe.multitask:
+            restored = self.networks["restorer"](containers)
+            parts["restored"] = 1 - ms_ssim_as_coded(restored, known.secrets).mean()
+        return parts
+
+    def _factors(self, step: int, visual: Tensor) -> dict[str, float]:
+        """Those of stage B, by how visible containers were in the last one; takes note of this one."""
+        multitask, turn = self.recipe.multitask, step - round(self.recipe.joint * self.recipe.steps)
+        total, count, last = self.visible.tolist()
+        if turn % self.recipe.epoch == 0 and count:
+            total, count, last = 0.0, 0.0, total / count
+        self.visible.copy_(torch.tensor([total + float(visual.detach()), count + 1, last]))
+        pressure = _PRESSURE[multitask][0 < last <= self.recipe.threshold]
+        factors = _HIDE_MULTITASK if multitask else _HIDE
+        return factors | {"visual": pressure, "restored": _RESTORED * pressure}
+
+    def _classifiers(self) -> list[Recogniser]:
+        return cast("list[Recogniser]", list(cast("nn.ModuleList", self.networks["classifiers"])))
+
+
+def balanced(parts: Parts, factors: dict[str, float]) -> Parts:
+    """*parts*, each times its factor and the share of all others in their sum, through which no gradient goes."""
+    total = torch.stack([part.detach() for part in parts.values()]).sum().clamp(min=1e-9)
+    return {name: factors[name] * (1 - part.detach() / total) * part for name, part in parts.items()}
+
+
+_TEACHER = KnownRecipe(
+    steps=3000, batch=64, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0, ema=0.995
+)
+_PUBLISHED = PublishedRecipe(steps=3000, batch=32, crop=64, learning_rate=5e-4, warmup=100, decay="cosine", clip=5.0)
+
+
+def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> Entry:
+    summary = f"what tells {folder} apart, which miais learns from; --data has '{folder}'"
+    return Entry(Teacher, replace(_TEACHER, **otherwise), summary, read=lambda path: read(path / folder))
+
+
+def _published(pool: str, read: Callable[..., faces.KnownCouples], **otherwise: Any) -> Entry:
+    return Entry(
+        Published,
+        replace(_PUBLISHED, **otherwise),
+        f"the paper's networks, {read.__name__} in {pool}, recognised there; --data has both",
+        read=partial(read, pool=pool),
+        inherit=Published.inherit,
+    )
+
+
+RECIPES = {
+    "miais-teacher": _teacher("faces", faces.Faces.of),
+    "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, **OBJECTS),
+    "miais-published": _published("textures", faces.faces),
+    "miais-published-photographs": _published("photographs", faces.faces),
+    "miais-published-faces": _published("faces", faces.faces),
+    "miais-objects-published": _published("textures", faces.objects, teacher="runs/miais-objects-teacher", **OBJECTS),
+}

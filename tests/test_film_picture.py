@@ -14,6 +14,7 @@ from cli import run
 from films import HEIGHT, WIDTH, planes, write_clip
 from underpaint import app, image, metrics
 from underpaint.app import Secret, reels
+from underpaint.bench import film as bench
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.methods import packets
 from underpaint.methods.film import Reader
@@ -164,3 +165,10 @@ class TestFiles:
         assert json.loads(hidden.stdout)["compression"]
         assert run("reveal", target, "-o", out).status == 0
         assert image.read(out).pixels.shape == image.read(secret).pixels.shape
+
+    def test_bench_prints_a_table(self, cover: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, None)})
+        monkeypatch.setattr(bench, "SIDE", 32)
+        facts, _, _, _, row = bench._pictured(cover, tmp_path / "container.mp4")
+        assert facts.startswith("a picture of 32×32 in ")
+        assert row.endswith("| exact |")

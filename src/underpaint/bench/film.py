@@ -27,7 +27,7 @@ from underpaint import metrics, samples
 from underpaint.app import Secret
 from underpaint.app.filming import hide_video, reveal_video
 from underpaint.app.reels import FRAMES_PER_SECOND, Resent, frames, luma, opened
-from underpaint.errors import PayloadError, UsageError
+from underpaint.errors import CapacityError, PayloadError, UsageError
 from underpaint.image import Picture, decode
 from underpaint.methods.film import Reader
 from underpaint.methods.packets import Gatherer
@@ -97,12 +97,16 @@ def measure(clip: Path) -> list[str]:
 def _pictured(cover: Path, container: Path) -> list[str]:
     """The table of a picture in *cover*, which is hidden in *container*."""
     secret = _secret()
-    report = hide_video(cover, container, secret, force=True)
+    try:
+        report = hide_video(cover, container, secret, force=True)
+    except CapacityError as error:
+        return [f"a picture of {SIDE}×{SIDE}: {error}"]
     payload = reveal_video(container)
     came, was = decode(payload.data).pixels, secret.picture.pixels
+    near = f"APD {metrics.apd(came, was):.2f}, {metrics.psnr(came, was):.1f} dB"
+    how = f"{report.psnr:.1f} dB of luma; survives {report.survives}"
     lines = [
-        f"a picture of {SIDE}×{SIDE} in {len(payload.data)} bytes: APD {metrics.apd(came, was):.2f}, "
-        f"{metrics.psnr(came, was):.1f} dB; {report.psnr:.1f} dB of luma; survives {report.survives}",
+        f"a picture of {SIDE}×{SIDE} in {len(payload.data)} bytes: {near}; {how}",
         "",
         "| encoded again | kbit/s | PSNR | picture |",
         "|---|---|---|---|",

@@ -168,7 +168,8 @@ class TestFiles:
 
     def test_bench_prints_a_table(self, cover: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, None)})
-        monkeypatch.setattr(bench, "SIDE", 32)
+        for name, size in {"SIDE": 32, "WIDTH": WIDTH, "HEIGHT": HEIGHT}.items():
+            monkeypatch.setattr(bench, name, size)
         facts, _, _, _, row = bench._pictured(cover, tmp_path / "container.mp4")
         assert facts.startswith("a picture of 32×32 in ")
         assert row.endswith("| exact |")

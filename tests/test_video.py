@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,8 @@ import pytest
 from PIL import Image as Pillow
 
 from cli import run
-from underpaint import app, image, samples
+from films import FRAMES, HEIGHT, WIDTH, planes, write_clip
+from underpaint import app, samples
 from underpaint.app import filming, reels
 from underpaint.bench import film as bench
 from underpaint.errors import (
@@ -31,45 +31,9 @@ from underpaint.methods.robust import Robust
 from underpaint.types import Image, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 MESSAGE = "8 bytes!"
-PHOTOGRAPH = image.read(samples.path("chelsea")).pixels
-HEIGHT, WIDTH, FRAMES = 144, 176, 12
-
-
-def pictures(count: int = FRAMES) -> Iterator[Image]:
-    """A slow pan."""
-    for left in range(count):
-        yield PHOTOGRAPH[40 : 40 + HEIGHT, 100 + 2 * left : 100 + 2 * left + WIDTH]
-
-
-def planes(count: int = FRAMES) -> list[Image]:
-    return [np.ascontiguousarray(picture[..., 1]) for picture in pictures(count)]
-
-
-def write_clip(path: Path, *, sound: str | None = None, times: list[int] | None = None, turned: int = 0) -> Path:
-    """A clip at ten frames per second, or at *times* in hundredths of a second."""
-    with av.open(str(path), "w") as file:
-        video: Any = file.add_stream("mpeg4", rate=10)
-        video.width, video.height, video.pix_fmt, video.codec_context.qmax = WIDTH, HEIGHT, "yuv420p", 3
-        video.codec_context.time_base = video.time_base = Fraction(1, 100)
-        if turned:
-            video.set_display_rotation(turned)
-        audio: Any = file.add_stream(sound, rate=8000, layout="mono") if sound else None
-        for time, picture in zip(times or range(0, 10 * FRAMES, 10), pictures(), strict=True):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame.pts, frame.time_base = time, Fraction(1, 100)
-            file.mux(video.encode(frame))
-        file.mux(video.encode(None))
-        if audio:
-            tone = np.sin(np.arange(8192) / 5, dtype=np.float32)[None]
-            for start in range(0, 8192, 1024):
-                block = av.AudioFrame.from_ndarray(tone[:, start : start + 1024], format="fltp", layout="mono")
-                block.sample_rate, block.pts = 8000, start
-                file.mux(audio.encode(block))
-            file.mux(audio.encode(None))
-    return path
 
 
 def packets(path: Path) -> list[bytes]:
@@ -294,7 +258,9 @@ def test_command_line(cover: Path, tmp_path: Path) -> None:
     hidden = run("hide", str(cover), "-m", MESSAGE, "-o", target, "--json")
     assert json.loads(hidden.stdout)["method"] == "robust"
     assert run("reveal", target).stdout.decode() == MESSAGE
-    assert run("hide", str(cover), "-i", str(samples.path("chelsea")), "-o", target, "--force").status == 2
+    refused = run("hide", str(cover), "-i", str(samples.path("chelsea")), "-o", target, "--force")
+    assert refused.status != 0
+    assert "take a longer video or a smaller picture" in refused.stderr
 
 
 def test_progress_is_one_line_of_a_terminal_and_gone_in_the_end(cover: Path, tmp_path: Path) -> None:
@@ -310,10 +276,11 @@ def test_progress_is_one_line_of_a_terminal_and_gone_in_the_end(cover: Path, tmp
 def test_bench_prints_a_table(cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, 1.0)})
     bench.main([str(cover)])
-    facts, _, _, _, row, _ = capsys.readouterr().out.splitlines()
+    facts, _, _, _, row, _, picture, _ = capsys.readouterr().out.splitlines()
     assert facts.startswith(f"cover: {FRAMES} frames")
     assert row.startswith("| h264 | ")
     assert "| exact | 1 of 1 exact |" in row
+    assert "does not fit" in picture
     with pytest.raises(UsageError):
         bench.main([])
 

@@ -36,7 +36,8 @@ it is, such as a png, and a file too large for that by lsb. --method chooses
 otherwise.
 
 A video takes a message too, in every frame: hide lake.mp4 -o sent.mp4 -m TEXT.
-It is read from any part of it, recompressed or not.
+It is read from any part of it, recompressed or not. It takes a picture (-i) in
+packets; the better part of the video has enough of them.
 
 Without a passphrase the payload is checked, but not secret. --passphrase asks
 for one at the terminal, --passphrase-file reads it from a file; else the

@@ -5,7 +5,8 @@
     decode ─► aim ─► paint (two threads) ─► encode ─► file beside ─► read back ─► renamed
        └─► sound and subtitles, as they are ─┘
 
-Memory holds a few frames, however long the video is. What frames say is :mod:`underpaint.methods.film`'s.
+Memory holds a few frames, however long the video is. What frames say is :mod:`underpaint.methods.film`'s, and
+:mod:`underpaint.methods.packets`' if that is a picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.app.hiding import HideReport
+from underpaint.app.pictures import Secret, compressed
 from underpaint.app.reels import (
     FRAMES_PER_SECOND,
     VIDEOS,
@@ -36,9 +38,20 @@ from underpaint.app.reels import (
     writing,
 )
 from underpaint.app.tools import check_target
-from underpaint.errors import ImageError, NotFoundError, PayloadError, SurvivalError, UsageError
+from underpaint.errors import (
+    CapacityError,
+    DamagedError,
+    ImageError,
+    NotFoundError,
+    PayloadError,
+    SurvivalError,
+    UsageError,
+)
 from underpaint.image import replacing
+from underpaint.methods import packets
 from underpaint.methods.film import Reader, Writer
+from underpaint.methods.packets import Gatherer, Sender
+from underpaint.types import Payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +60,9 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
 
+    from underpaint.app.pictures import Compression
     from underpaint.lattice import Array
-    from underpaint.types import Image, Payload
+    from underpaint.types import Image
 
     #: Is told what is being done, and which share of it is done.
     Progress = Callable[[str, float], None]
@@ -59,6 +73,9 @@ METHOD = "robust"
 CLIP = 2.0
 HARSH = "mpeg4 at 200 kbit/s, 2 seconds of it"
 DEFAULT: tuple[str, dict[str, str]] = "mpeg4", {}
+#: All of a video with a picture is sent through what OpenCV asks of it: a bit per pixel, quantisers from 3.
+USUAL = "mpeg4 at a bit per pixel"
+OPENCV: tuple[str, dict[str, str]] = "mpeg4", {"qmin": "3"}
 
 #: Larger frames are not sent: MPEG-4 does not hold them.
 _LARGEST = 4096
@@ -69,7 +86,7 @@ _PAINTERS, _WAITING = 2, 4
 def hide_video(
     cover: str | Path,
     container: str | Path,
-    payload: Payload,
+    payload: Payload | Secret,
     *,
     passphrase: str | None = None,
     psnr: float | None = None,
@@ -77,7 +94,7 @@ def hide_video(
     force: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
-    """Hide *payload* in every frame of the video file *cover*, and write *container*, as its extension says.
+    """Hide *payload* in the frames of the video file *cover*, and write *container*, as its extension says.
 
     Sound, subtitles and the times of frames stay. The new file is read back before it takes its name; on any failure
     there is none, and an old one is as it was.
@@ -85,7 +102,7 @@ def hide_video(
     Args:
         cover: video file.
         container: file to write.
-        payload: a message, or a few bytes.
+        payload: a message or a few bytes, in every frame; or a picture, in packets one after the other.
         passphrase: what it takes to reveal.
         psnr: of luma, in dB, to aim at before frames are encoded.
         metadata: keep the cover's title and the like.
@@ -107,14 +124,21 @@ def hide_video(
     tell = progress or _silent
     with writing(container), replacing(Path(container)) as part:
         first = _first(cover)
-        writer = Writer(first.height, first.width, payload, passphrase, psnr)
+        writer: Writer | Sender
+        reader: type[Reader | Gatherer]
+        if isinstance(payload, Secret):
+            payload, compression = fitted(payload, cover, first)
+            writer, reader = Sender(first.height, first.width, payload, passphrase, psnr), Gatherer
+        else:
+            compression = None
+            writer, reader = Writer(first.height, first.width, payload, passphrase, psnr), Reader
         with opened(cover) as source, ThreadPoolExecutor(_PAINTERS) as pool:
             copy = Copy(source, first, container, part, metadata=metadata)
             try:
                 _mark(source, copy, writer, pool, tell)
             finally:
                 copy.close()
-        reached, survives = _read_back(cover, part, payload, passphrase, tell)
+        reached, survives = _read_back(cover, part, payload, (reader(passphrase), reader(passphrase)), tell)
     missed: tuple[str, ...] = ()
     if psnr is not None and reached < psnr:
         missed = (f"encoding brought {psnr:g} dB down to {reached:.1f}",)
@@ -126,7 +150,7 @@ def hide_video(
         survives=survives,
         seconds=time.perf_counter() - started,
         warnings=(*copy.warnings, *missed),
-        compression=None,
+        compression=compression,
         findings=None,
     )
 
@@ -140,16 +164,43 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
         ImageError: the file cannot be read.
         MissingExtraError: PyAV is not installed.
     """
-    reader = Reader(passphrase)
+    readers = Reader(passphrase), Gatherer(passphrase)
     with opened(path) as container:
         for frame in _told(container, "reading", progress or _silent):
-            if (payload := reader.add(luma(frame))) is not None:
-                return payload
+            plane = luma(frame)
+            for reader in readers:
+                if (payload := reader.add(plane)) is not None:
+                    return payload
+    damage: DamagedError | None = None
+    for reader in readers:
+        try:
+            return reader.end()
+        except NotFoundError:
+            continue
+        except DamagedError as error:
+            damage = error
+    hint = "another passphrase, an unmarked video, or one that has changed too much: they look the same"
+    raise damage or NotFoundError("no payload found", hint=hint)
+
+
+def fitted(secret: Secret, cover: str | Path, first: VideoFrame) -> tuple[Payload, Compression]:
+    """A picture compressed to what a video with such a *first* frame carries.
+
+    Raises:
+        CapacityError: it does not fit, however it is compressed.
+        ImageError: *cover* cannot be read.
+    """
+    with opened(cover) as source:
+        count = sum(packet.size > 0 for packet in source.demux(source.streams.video[0]))
+    room = packets.room(first.height, first.width, count)
     try:
-        return reader.end()
-    except NotFoundError as error:
-        hint = "another passphrase, an unmarked video, or one that has changed too much: they look the same"
-        raise NotFoundError("no payload found", hint=hint) from error
+        data, compression = compressed(secret.picture, room)
+    except CapacityError:
+        raise CapacityError(
+            f"the picture does not fit at any quality: {count} frames have room for {max(room, 0)} bytes",
+            hint="take a longer video or a smaller picture",
+        ) from None
+    return Payload(data, "picture"), compression
 
 
 def refuse(**settings: object) -> None:
@@ -176,7 +227,9 @@ def _first(cover: str | Path) -> VideoFrame:
     raise ImageError(f"cannot read {cover}: no frame of it can be decoded")
 
 
-def _mark(source: InputContainer, copy: Copy, writer: Writer, pool: ThreadPoolExecutor, tell: Progress) -> None:
+def _mark(
+    source: InputContainer, copy: Copy, writer: Writer | Sender, pool: ThreadPoolExecutor, tell: Progress
+) -> None:
     """Copy *source*, every frame marked."""
     video = source.streams.video[0]
     waiting: deque[Future[VideoFrame]] = deque()
@@ -198,22 +251,30 @@ def _mark(source: InputContainer, copy: Copy, writer: Writer, pool: ThreadPoolEx
         tell("hiding", 1.0)
 
 
-def _painted(writer: Writer, frame: VideoFrame, plane: Image, change: Array | None) -> VideoFrame:
+def _painted(writer: Writer | Sender, frame: VideoFrame, plane: Image, change: Array | None) -> VideoFrame:
     return with_luma(frame, writer.paint(plane, change))
 
 
 def _read_back(
-    cover: str | Path, part: Path, payload: Payload, passphrase: str | None, tell: Progress
+    cover: str | Path,
+    part: Path,
+    payload: Payload,
+    readers: tuple[Reader | Gatherer, Reader | Gatherer],
+    tell: Progress,
 ) -> tuple[float, str | None]:
     """See that the payload is read from *part*; return its PSNR in dB, of luma, and what a clip of it survives.
+
+    One of *readers* reads the whole, the other the clip.
 
     Raises:
         SurvivalError: it is not.
         ImageError: frames were lost.
     """
-    whole, clip, squares, pixels = Reader(passphrase), Reader(passphrase), 0.0, 0
+    (whole, clip), squares, pixels = readers, 0.0, 0
+    pictured = isinstance(clip, Gatherer)
+    length, encoder = (math.inf, OPENCV) if pictured else (CLIP, DEFAULT)
     with opened(cover) as source, opened(part) as written:
-        start = max(seconds(written) - CLIP, 0) / 2
+        start = max(seconds(written) - length, 0) / 2
         rate = max(round(written.streams.video[0].average_rate or FRAMES_PER_SECOND), 1)
         resent: Resent | None = None
         for before, after in zip_longest(frames(source), _told(written, "reading back", tell)):
@@ -224,20 +285,21 @@ def _read_back(
             squares += float(difference @ difference)
             pixels += difference.size
             whole.add(plane)
-            if start <= (after.time or 0) < start + CLIP and max(plane.shape) <= _LARGEST:
-                resent = resent or Resent(after.width, after.height, rate, *DEFAULT)
+            if start <= (after.time or 0) < start + length and max(plane.shape) <= _LARGEST:
+                bit_rate = after.width * after.height * rate if pictured else None
+                resent = resent or Resent(after.width, after.height, rate, *encoder, bit_rate)
                 for each in resent.send(after):
                     clip.add(luma(each))
         for each in resent.send(None) if resent else ():
             clip.add(luma(each))
     if not _says(whole, payload):
-        hint = "shorten the message, take a larger or longer video, or a lower --psnr"
-        raise SurvivalError("the message cannot be read from the video as it was encoded", hint=hint)
+        hint = "hide less, take a larger or longer video, or a lower --psnr"
+        raise SurvivalError("the payload cannot be read from the video as it was encoded", hint=hint)
     reached = 10 * math.log10(255.0**2 * pixels / squares) if squares else math.inf
-    return reached, HARSH if _says(clip, payload) else None
+    return reached, (USUAL if pictured else HARSH) if _says(clip, payload) else None
 
 
-def _says(reader: Reader, payload: Payload) -> bool:
+def _says(reader: Reader | Gatherer, payload: Payload) -> bool:
     try:
         found = reader.end()
     except PayloadError:

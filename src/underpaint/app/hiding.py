@@ -150,12 +150,11 @@ def hide_file(
         from underpaint.app import filming
 
         filming.refuse(method=method not in (None, filming.METHOD), survive=survive, quality=quality)
-        filming.refuse(machine_safe=machine_safe, check=check, image=isinstance(payload, Secret))
-        content = payload if isinstance(payload, Payload) else Payload(b"")
+        filming.refuse(machine_safe=machine_safe, check=check)
         return filming.hide_video(
             cover,
             container,
-            content,
+            payload,
             passphrase=passphrase,
             psnr=psnr,
             metadata=metadata,

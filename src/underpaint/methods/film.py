@@ -33,11 +33,13 @@ from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from underpaint.lattice import Array
+    from underpaint.lattice import Array, Spread
     from underpaint.marks import Projections
-    from underpaint.types import Image
+    from underpaint.types import Bits, Image
 
 #: Sides of the canvases, in pixels: the first that has room is taken.
 SIDES = (128, 256)
@@ -130,31 +132,47 @@ class Writer:
     ) -> None:
         marks.check_psnr(psnr)
         self._plane, size, self.psnr = _laid(height, width, payload, psnr)
-        key = own_key(_key(passphrase), self._plane)
+        key = own_key(film_key(passphrase), self._plane)
         blank = np.zeros((self._plane.side, self._plane.side), np.uint8)
         sealed = marks.sealed(self._plane, blank, payload, key, size)
-        self._count, self._parts = sealed.count, sealed.parts
-        self._step = marks.typical_step(self._plane, PILOTS + marks.coded(size), self.psnr)
-        self._aims: Projections | None = None
+        step = marks.typical_step(self._plane, PILOTS + marks.coded(size), self.psnr)
+        self._parts, self._brush = sealed.parts, Brush(self._plane, sealed.count, step)
 
     def change(self, luma: Image) -> Array | None:
         """How the coefficients of the next frame, ``uint8 (H, W)``, are to change; None leaves it as it is.
 
         Frames come in the order they are shown in, because each looks at the one before.
         """
-        small = self._plane.reduced(luma)
-        if small.std() < _FLAT:
-            return None
-        plan = Plan(self._plane, small, self._count, self._parts)
-        aims = plan.aims(self._step)
-        if self._aims is not None:
-            near = np.abs(self._aims - plan.projections) < _FAITHFUL * self._step
-            aims = np.where(near, self._aims, aims)
-        self._aims = aims
-        return plan.change(aims - plan.projections)
+        return self._brush.change(luma, self._parts)
 
     def paint(self, luma: Image, change: Array | None) -> Image:
         """The frame with this change; several threads may do so at once."""
+        return self._brush.paint(luma, change)
+
+
+class Brush:
+    """Moves the projections of one frame after the other to where bits want them, and no further than it must."""
+
+    def __init__(self, plane: Plane, count: int, step: float) -> None:
+        self._plane, self._count, self._step = plane, count, step
+        self._aims: Projections | None = None
+        self._bits: Bits | None = None
+
+    def change(self, luma: Image, parts: Sequence[tuple[Spread, Bits]]) -> Array | None:
+        """How the coefficients of the next frame are to change, as in :meth:`Writer.change`."""
+        small = self._plane.reduced(luma)
+        if small.std() < _FLAT:
+            return None
+        plan = Plan(self._plane, small, self._count, parts)
+        aims, bits = plan.aims(self._step), np.concatenate([bits for _, bits in parts])
+        if self._aims is not None:
+            near = np.abs(self._aims - plan.projections) < _FAITHFUL * self._step
+            aims = np.where(near & (bits == self._bits), self._aims, aims)
+        self._aims, self._bits = aims, bits
+        return plan.change(aims - plan.projections)
+
+    def paint(self, luma: Image, change: Array | None) -> Image:
+        """The frame with this change."""
         return luma if change is None else self._plane.paint(luma, change, self._count)
 
 
@@ -165,7 +183,7 @@ class Reader:
     """
 
     def __init__(self, passphrase: str | None) -> None:
-        self._key = _key(passphrase)
+        self._key = film_key(passphrase)
         self._damage: DamagedError | None = None
         self._payload: Payload | None = None
         self._begin()
@@ -220,10 +238,8 @@ class _Listener:
         self._sizes = [size for size in SIZES if marks.fits(plane, size)]
         self._count, self._pilots, _ = marks.layout(plane, key, self._sizes[-1])
         self._patterns = np.stack([1 - 2.0 * marks.pilot(key, size) for size in self._sizes], axis=1)
-        largest = marks.typical_step(plane, PILOTS + marks.coded(self._sizes[0]), marks.LOWEST_PSNR - 3)
-        count = int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2
-        self._steps = np.geomspace(_FINEST_STEP, largest, count)
-        self._scores = np.zeros((count, len(self._sizes)))
+        self._steps = steps(plane, self._sizes[0])
+        self._scores = np.zeros((len(self._steps), len(self._sizes)))
         self._best = 0.0
         self._heard: list[Array] = []
 
@@ -231,7 +247,7 @@ class _Listener:
         coefficients = self._plane.analyse(luma, self._count)
         self._heard.append(coefficients)
         cells = self._pilots.phases(self._pilots.project(coefficients), self._steps)
-        fit = _cosines(cells) @ self._patterns  # (steps, sizes)
+        fit = cosines(cells) @ self._patterns  # (steps, sizes)
         self._best = max(self._best, float(fit.max()))
         # The log-likelihood of a mark as tight as it looks. A few frames that arrived well stand out among many that
         # did not, which a sum of the fits themselves would bury.
@@ -261,23 +277,41 @@ class _Listener:
         announced = np.array([pilots.project(each) for each in heard])  # (frames, PILOTS)
         step = max(
             step * (1 + _STEP_RATIO * np.linspace(-1, 1, 9)),
-            key=lambda each: np.square(np.maximum(_cosines(announced / each - pilots.dither) @ pattern, 0)).sum(),
+            key=lambda each: np.square(np.maximum(cosines(announced / each - pilots.dither) @ pattern, 0)).sum(),
         )
-        agreed = _cosines(announced / step - pilots.dither) @ pattern  # (frames,)
-        said = _cosines(np.array([message.project(each) for each in heard]) / step - message.dither)
-        trust = agreed / PILOTS
-        for _ in range(_ROUNDS):
-            soft = -2 * _concentration(trust) @ said
-            body = np.packbits(ecc.decode(soft.astype(np.float32))).tobytes()
-            try:
-                return frame.open_compact(body, self._key)
-            except NotFoundError:
-                belief = np.tanh(soft / 2)
-            trust = (agreed - said @ belief) / (PILOTS + np.abs(belief).sum())
-        return None
+        agreed = cosines(announced / step - pilots.dither) @ pattern  # (frames,)
+        said = cosines(np.array([message.project(each) for each in heard]) / step - message.dither)
+        return opened(said, agreed, self._key)
 
 
-def _key(passphrase: str | None) -> Key:
+def opened(said: NDArray[np.float64], agreed: Projections, key: Key) -> Payload | None:
+    """The message that frames make, if any, by how far each agrees with bits of 0 and, in sum, with its pilots.
+
+    Args:
+        said: cosines, ``(frames, bits)``; 1 is a certain 0, -1 a certain 1.
+        agreed: of the pilots, ``(frames,)``; at most :data:`PILOTS`.
+        key: opens it.
+    """
+    trust = agreed / PILOTS
+    for _ in range(_ROUNDS):
+        soft = -2 * _concentration(trust) @ said
+        body = np.packbits(ecc.decode(soft.astype(np.float32))).tobytes()
+        try:
+            return frame.open_compact(body, key)
+        except NotFoundError:
+            belief = np.tanh(soft / 2)
+        trust = (agreed - said @ belief) / (PILOTS + np.abs(belief).sum())
+    return None
+
+
+def steps(plane: Plane, size: int) -> Projections:
+    """The steps that a reader tries, to that of a frame of *size* bytes at the lowest PSNR."""
+    largest = marks.typical_step(plane, PILOTS + marks.coded(size), marks.LOWEST_PSNR - 3)
+    return np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
+
+
+def film_key(passphrase: str | None) -> Key:
+    """What keys of films are made from."""
     return Key.derive(passphrase, SALT, COMPACT_COST)
 
 
@@ -297,7 +331,7 @@ def _laid(height: int, width: int, payload: Payload, psnr: float | None) -> tupl
             if psnr is not None:
                 return plane, size, psnr
             for quality in QUALITIES:
-                if _strength(plane, size, quality, height * width) >= _STRONG:
+                if strength(plane, size, quality, height * width) >= _STRONG:
                     return plane, size, quality
     raise CapacityError(
         f"{len(payload.data)} bytes do not fit, about {most} do" if most else "the video is too small for a message",
@@ -312,7 +346,7 @@ def capacity(height: int, width: int) -> int:
         size
         for plane in _planes(height, width)
         for size in SIZES
-        if marks.fits(plane, size) and _strength(plane, size, QUALITIES[-1], height * width) >= _STRONG
+        if marks.fits(plane, size) and strength(plane, size, QUALITIES[-1], height * width) >= _STRONG
     )
     return max(usable, default=overhead) - overhead
 
@@ -321,12 +355,12 @@ def _planes(height: int, width: int) -> list[Plane]:
     return [Plane(side) for side in SIDES if side <= _ENLARGED * min(height, width)]
 
 
-def _strength(plane: Plane, size: int, psnr: float, pixels: int) -> float:
+def strength(plane: Plane, size: int, psnr: float, pixels: int) -> float:
     """The step in coefficients of the frame, of which the canvas is a reduced copy."""
     return marks.typical_step(plane, PILOTS + marks.coded(size), psnr) * math.sqrt(pixels) / plane.side
 
 
-def _cosines(cells: NDArray[np.floating]) -> NDArray[np.float64]:
+def cosines(cells: NDArray[np.floating]) -> NDArray[np.float64]:
     """How well projections, in lattice cells, agree with bit 0: 1 at its lattice points, -1 at those of bit 1."""
     return np.asarray(np.cos(2 * np.pi * cells), np.float64)
 

@@ -44,8 +44,8 @@ _STRONG = 40.0
 #: A packet: what payload it is of, its place, k - 1, and so many bytes.
 _MARK = 2
 _ROOM = SIZE - frame.compact_size(Payload(b"")) - _MARK - 2
-#: Groups that a reader looks at together.
-_TOGETHER = 16
+#: Groups that a reader looks at together, and how many standard deviations from chance one has to be.
+_TOGETHER, _WORTH_A_TRY = 16, 2.0
 
 
 def room(height: int, width: int, count: int) -> int:
@@ -171,8 +171,12 @@ class Gatherer:
         ended = len(frames) if last else int(np.searchsorted(groups, groups[-1]))
         for group in np.unique(groups[:ended]):
             own = np.flatnonzero(groups == group)
+            fit = agreed[own, group % 2]
+            # Pilots of chance have a variance of 1/2 each; decoding takes long.
+            if fit.sum() < _WORTH_A_TRY * math.sqrt(PILOTS * len(own) / 2):
+                continue
             said = cosines(np.array([self._said[each] for each in own]) / step - self._message.dither)
-            packet = opened(said, agreed[own, group % 2], self._key)
+            packet = opened(said, fit, self._key)
             if packet is not None:
                 self._file(packet.data)
         del self._announced[:ended], self._said[:ended]

@@ -11,9 +11,10 @@ import PIL.Image
 import pytest
 import torch
 
+from underpaint.bench.inside import AFTER
 from underpaint.bench.inside_table import by_pictures
 from underpaint.bench.result import read
-from underpaint.bench.revealed import SMALL, Revealed
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.errors import UsageError
 from underpaint.lab.couples import Couples
 from underpaint.lab.data import Photographs
@@ -29,7 +30,7 @@ def run_of(name: str, folder: Path) -> Path:
     """A run of two steps."""
     torch.set_num_threads(1)
     entry = RECIPES[name]
-    recipe = replace(entry.recipe, steps=2, batch=2)
+    recipe = replace(entry.recipe, steps=2, batch=2, crop=32)
     if isinstance(recipe, RivalRecipe):
         recipe = replace(recipe, width=4, noise=0.0)
     noise = [Photographs("noise", [RNG.integers(256, size=(32, 32, 3), dtype=np.uint8)]) for _ in range(2)]
@@ -81,6 +82,19 @@ def test_digits_are_judged_on_digits_and_drawn(mosaic: Path) -> None:
         assert (row.pictures, row.pairs) == ("mnist in cifar10, 32×32", 2)
     with PIL.Image.open(mosaic / "sheet.png") as sheet:
         assert sheet.size == (6 * 34 * 3, 2 * 34 * 3)
+
+
+def test_a_network_trained_behind_codecs_is_judged_behind_each(tmp_path: Path) -> None:
+    run = run_of("robust-picture-published", tmp_path)
+    (tmp_path / "images").mkdir()
+    for number in range(2):
+        pixels = RNG.integers(100, 156, size=(256, 256, 3), dtype=np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+    result = judge("robust-picture-published", run, tmp_path / "images")
+    assert (result.table, [row.after for row in result.rows]) == (PICTURES, list(AFTER))
+    assert all((row.pairs, row.sides) == (2, (256, 256)) for row in result.rows)
+    assert len({row.cover.apd for row in result.rows}) == len(AFTER)
+    assert len({row.secret.apd for row in result.rows if row.secret}) == len(AFTER)
 
 
 def test_what_can_be_judged_is_known(mosaic: Path) -> None:

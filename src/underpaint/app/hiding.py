@@ -166,10 +166,10 @@ def hide_file(
     written, exact = _written(kind, quality), is_exact(kind, quality)
     if not exact:
         methods = [by for by in methods if not by.needs_lossless] or methods
-    if not exact and methods[0].needs_lossless:
-        robust = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
-        hint = f"write a .png without a quality, or hide less with what survives: {robust}"
-        raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
+        if methods[0].needs_lossless:
+            robust = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
+            hint = f"write a .png without a quality, or hide less with what survives: {robust}"
+            raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
     check_target(container, cover, force=force)
     picture = read(cover)
     before = as_cover(picture.pixels)

@@ -53,7 +53,7 @@ from underpaint.bench.statistics import REPLACEMENT, estimated
 from underpaint.bench.sweep import carriers
 from underpaint.bench.trellis import METHOD, TRELLIS, Searches, searches
 from underpaint.errors import UsageError
-from underpaint.methods import METHODS
+from underpaint.methods import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -132,7 +132,7 @@ class Table:
 TABLES = {
     "channels": Table("wrong bits behind forty channels, without error correction", channels, carriers),
     "messages": Table("whole messages that are read exactly, by the path of the command line", messages, carriers),
-    "speed": Table("seconds and memory of whole processes", speed, lambda: METHODS),
+    "speed": Table("seconds and memory of whole processes", speed, lambda: EXACT),
     **{
         name: Table(
             f"{grid.place} of the paper on robust hiding beside our methods",

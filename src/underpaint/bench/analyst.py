@@ -31,7 +31,7 @@ from underpaint.bench.simulated import COSTS, changed
 from underpaint.bench.source import Source
 from underpaint.bench.straddling import FUSIONS, STRATEGIES
 from underpaint.errors import CapacityError, UsageError
-from underpaint.methods import METHODS
+from underpaint.methods import EXACT
 from underpaint.secret.keys import KEY_SIZE, Key
 from underpaint.types import Payload
 
@@ -60,7 +60,7 @@ FEWEST = 100
 
 #: Simulated by their costs, if they are no designs with a coder.
 _SIMULATED = tuple(name for name in COSTS if name not in DESIGNS)
-_HIDDEN = tuple(name for name, method in METHODS.items() if method.needs_lossless)
+_HIDDEN = tuple(name for name, method in EXACT.items() if method.needs_lossless)
 #: Whose containers can be judged.
 JUDGED = (PUBLISHED, *_HIDDEN, *(name for name in DESIGNS if name not in _HIDDEN), *_SIMULATED, CLEAN)
 
@@ -213,7 +213,7 @@ def _maker(cover: Image, rng: np.random.Generator) -> Callable[[Trial], tuple[Im
             return changed(cover, COSTS[trial.method](cover), rate, draws), count
         if trial.method in _HIDDEN:
             payload = Payload(message[:count])
-            return METHODS[trial.method].hide(cover, payload, None, psnr=None, survive=None), count
+            return EXACT[trial.method].hide(cover, payload, None, psnr=None, survive=None), count
         if trial.method == CLEAN:
             return cover, 0
         return DESIGNS[trial.method].send(cover, message[:count], key).container, count

@@ -15,7 +15,7 @@ from underpaint.bench.result import Quality, Result, Row
 from underpaint.bench.source import Source
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
-from underpaint.methods import METHODS
+from underpaint.methods import EXACT
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def messages(
     Messages are random bytes, which no compression shortens. A picture that hide refuses counts as one that failed.
 
     Args:
-        method: key of :data:`METHODS`.
+        method: key of :data:`EXACT`.
         images: folder of pictures; the samples by default.
         cases: what to hide, how well, and what to send it through.
         seed: of messages, passphrases and the channels' randomness.
@@ -96,8 +96,8 @@ def messages(
     Raises:
         UsageError: an unknown method or channel, or no pictures.
     """
-    if method not in METHODS:
-        raise UsageError(f"no method is called '{method}'", hint=f"the methods are {', '.join(METHODS)}")
+    if method not in EXACT:
+        raise UsageError(f"no method is called '{method}'", hint=f"the methods are {', '.join(EXACT)}")
     for case in cases:
         for chain in case.chains:
             parse(chain)

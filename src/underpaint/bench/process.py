@@ -16,7 +16,7 @@ from underpaint.bench.pictures import pictures_in
 from underpaint.bench.result import Speed, Timing
 from underpaint.bench.source import Source
 from underpaint.errors import UnderpaintError, UsageError
-from underpaint.methods import METHODS
+from underpaint.methods import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def speed(
     A method that survives something hides a short message, one that does not a file of random bytes.
 
     Args:
-        method: key of :data:`METHODS`.
+        method: key of :data:`EXACT`.
         images: folder of pictures that covers are tiled with; the samples by default.
         sizes: width and height of covers, and bytes of the file to hide in each.
         seed: of covers and files.
@@ -57,8 +57,8 @@ def speed(
         UsageError: an unknown method, more than one process, or no pictures.
         UnderpaintError: a command failed.
     """
-    if method not in METHODS:
-        raise UsageError(f"no method is called '{method}'", hint=f"the methods are {', '.join(METHODS)}")
+    if method not in EXACT:
+        raise UsageError(f"no method is called '{method}'", hint=f"the methods are {', '.join(EXACT)}")
     if jobs not in (None, 1):
         raise UsageError("speed is measured one process at a time", hint="leave out jobs")
     pictures = pictures_in(images)
@@ -71,7 +71,7 @@ def speed(
             rng = np.random.default_rng([seed, width, height])
             image.write(image.Picture(tiled(pictures, width, height, rng)), cover)
             payload.write_bytes(rng.bytes(size))
-            if METHODS[method].needs_lossless:
+            if EXACT[method].needs_lossless:
                 option, given, held = "-f", str(payload), size
             else:
                 option, given, held = "-m", MESSAGE, len(MESSAGE.encode())

@@ -19,10 +19,11 @@ import torch
 from underpaint import image
 from underpaint.bench import RESULTS
 from underpaint.bench.dmvjnd import SIDE
-from underpaint.bench.inside import alone, scored, small_pairs
-from underpaint.bench.revealed import SMALL, Revealed
+from underpaint.bench.inside import AFTER, alone, pairs, scored, small_pairs
+from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.sheet import ROWS, pairs_sheet
 from underpaint.bench.source import Source
+from underpaint.channels import parse
 from underpaint.errors import UsageError
 from underpaint.lab import couples
 from underpaint.lab import run as folder
@@ -32,7 +33,7 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.papers import RECIPES, baselines, pixinpix
 from underpaint.lab.papers.baselines import Rival, RivalRecipe
 from underpaint.lab.papers.pixinpix import Published
-from underpaint.lab.recipe import with_settings
+from underpaint.lab.recipe import Recipe, with_settings
 from underpaint.lab.ship import pictures
 from underpaint.zoo import read_model
 
@@ -60,6 +61,8 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     settings = folder.read_record(run)["recipe"]
     entry = RECIPES[name]
     recipe = with_settings(entry.recipe, [f"{key}={_written(value)}" for key, value in settings.items()])
+    if isinstance(recipe, RivalRecipe) and recipe.codecs:
+        return _behind_codecs(name, run, images, recipe)
     title, files, covers, secrets = _pairs(name, images)
     if name not in NAMES:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
@@ -85,15 +88,34 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     if drawn is not None:
         rows = [pair for pair in made[:ROWS] if pair is not None]
         image.write(image.Picture(pairs_sheet(covers[:ROWS], secrets[:ROWS], rows)), drawn)
-    provenance = folder.provenance(run)
-    seen = recipe.steps * recipe.batch
-    trained = f"{seen:,} couples, {provenance['hours']:.2f} h"
-    row = scored(title, covers, secrets, made, trained)
+    row = scored(title, covers, secrets, made, _trained(run, recipe))
     if bits:
         right = np.mean([pair[1] == secret for pair, secret in zip(made, secrets, strict=True) if pair])
         row = replace(row, secret=None, bits=3 * (2 * float(right) - 1))
     source = Source.of(SMALL, name, images, files, recipe.seed)
     return Revealed(SMALL, name, source, (row,))
+
+
+def _behind_codecs(name: str, run: Path, images: Path | None, recipe: RivalRecipe) -> Revealed:
+    """Rows of the table of photographs: containers as they are, and after each codec."""
+    model = Rival(recipe)
+    restore(model, run)
+    title, files, covers, secrets = pairs(images)
+    rows = []
+    with torch.inference_mode():
+        containers = [
+            _pictures(model.container(_tensor([cover]), _tensor([secret])))[0]
+            for cover, secret in zip(covers, secrets, strict=True)
+        ]
+        for after in AFTER:
+            arrived = [parse(after)(container) for container in containers]
+            made = [(each, _pictures(model.revealed(_tensor([each])))[0]) for each in arrived]
+            rows.append(scored(title, covers, secrets, list(made), _trained(run, recipe), after))
+    return Revealed(PICTURES, name, Source.of(PICTURES, name, images, files, recipe.seed), tuple(rows))
+
+
+def _trained(run: Path, recipe: Recipe) -> str:
+    return f"{recipe.steps * recipe.batch:,} couples, {folder.provenance(run)['hours']:.2f} h"
 
 
 def _pairs(name: str, images: Path | None) -> tuple[str, list[Path], list[Image], list[Image]]:
@@ -116,6 +138,8 @@ def _bits(pictures: list[Image], seed: int) -> list[Image]:
 
 
 def _written(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -112,3 +112,5 @@ class ImageCarrier(Protocol):
 METHODS: dict[str, Method] = {
     method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB(), PixInPix())
 }
+#: Those that hide any bytes, and give back exactly these.
+EXACT: dict[str, Method] = {name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier)}

@@ -14,6 +14,10 @@ StegNet's spread of both, and a critic's opinion of containers. SteganoGAN and H
 takes the place of the message, and its squared error that of the bits' cross-entropy. ``steganogan-…-bits`` hide three
 random bits in each pixel, as published; what an ideal Reed–Solomon code leaves of them is 3 (2 · accuracy - 1).
 
+``robust-picture-published`` is the last experiment of Zhang, Karjauv, Benz and Kweon, "Towards Robust Data Hiding
+Against (JPEG) Compression" (2021): one pair of networks behind three real codecs. Theirs is not described; here it is
+``udh``, their own of the year before.
+
 Deviations, of all alike: every step is Adam's at one rate; containers are rounded to 8 bits before they are read, as
 they are in files (``rounded=false`` takes that back); a critic is taught by cross-entropy, and its weights are free.
 Baluja's noise, against hiding in lowest bits, is ``noise``.
@@ -30,6 +34,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint.lab import couples
+from underpaint.lab.diffchannels import PseudoDifferentiable
 from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.baselines import PAIRS, Critic
 from underpaint.lab.recipe import Recipe
@@ -64,6 +69,9 @@ class RivalRecipe(Recipe):
     noise: float = 0.0
     #: Containers are rounded to 8 bits before they are read.
     rounded: bool = True
+    #: Channels, one of which, drawn at random, each container goes through before it is read: the real codec, its error
+    #: as noise that gradients pass by.
+    codecs: tuple[str, ...] = ()
     #: Three random bits for each pixel take the place of the picture, as SteganoGAN's own data.
     bits: bool = False
 
@@ -107,6 +115,8 @@ class Rival(nn.Module):
             secrets = torch.from_numpy(rng.integers(2, size=secrets.shape)).to(covers)
         containers = self.container(covers, secrets)
         arrived = containers + recipe.noise * torch.randn_like(containers) if recipe.noise else containers
+        if recipe.codecs:
+            arrived = PseudoDifferentiable(recipe.codecs)(arrived, rng)
         found = self.revealed(arrived)
         errors = containers - covers, found - secrets
         parts = {
@@ -159,11 +169,19 @@ _OWN = {
     "udh": replace(_RECIPE, width=64),
 }
 RECIPES = {
-    name: Entry(
+    "robust-picture-published": Entry(
         Rival,
-        recipe if recipe.bits else replace(recipe, network=name),
-        f"{name}, a rival of pixinpix, {'bits' if recipe.bits else 'CIFAR-10'} in CIFAR-10; --data has it",
-        read=couples.cifar,
-    )
-    for name, recipe in _OWN.items()
+        replace(_OWN["udh"], network="udh", crop=64, batch=8, codecs=("jpeg:75", "webp:75", "jpeg2000:4")),
+        "a picture in a picture behind JPEG, WebP and JPEG 2000, as published; photographs",
+        read=couples.photographs,
+    ),
+    **{
+        name: Entry(
+            Rival,
+            recipe if recipe.bits else replace(recipe, network=name),
+            f"{name}, a rival of pixinpix, {'bits' if recipe.bits else 'CIFAR-10'} in CIFAR-10; --data has it",
+            read=couples.cifar,
+        )
+        for name, recipe in _OWN.items()
+    },
 }

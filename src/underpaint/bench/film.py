@@ -11,6 +11,7 @@ clip carries, as APD (mean absolute difference of values) and in dB, and whether
 
 from __future__ import annotations
 
+import argparse
 import math
 import resource
 import sys
@@ -27,7 +28,7 @@ from underpaint import metrics, samples
 from underpaint.app import Secret
 from underpaint.app.filming import hide_video, reveal_video
 from underpaint.app.reels import FRAMES_PER_SECOND, Resent, frames, luma, opened
-from underpaint.errors import CapacityError, PayloadError, UsageError
+from underpaint.errors import CapacityError, PayloadError
 from underpaint.image import Picture, decode
 from underpaint.methods.film import Reader
 from underpaint.methods.packets import Gatherer
@@ -182,17 +183,13 @@ def _psnr(before: Sequence[Image], after: Sequence[Image]) -> float:
     return 10 * math.log10(255.0**2 / float(np.mean(squares)))
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Print the tables of the clips that *arguments* name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if not arguments:
-        raise UsageError("there is nothing to measure on", hint="name video files")
-    for clip in arguments:
-        print(*measure(Path(clip)), "", sep="\n", flush=True)
+def main() -> None:
+    """Print the tables of the clips that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.bench.film", description=__doc__)
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file")
+    for clip in parser.parse_args().clips:
+        print(*measure(clip), "", sep="\n", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

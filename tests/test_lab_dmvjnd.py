@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.lab.fit import fit
 from underpaint.lab.labelled import Labelled
-from underpaint.lab.moving import lacking, moved, rounded, shaken
+from underpaint.lab.moving import lacking, moved, shaken
 from underpaint.lab.nets.cifar import NETWORKS, Mapped, cam
 from underpaint.lab.nets.classifiers import CLASSIFIERS
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
@@ -29,6 +29,7 @@ from underpaint.lab.papers.dmvjnd import (
     place,
 )
 from underpaint.lab.refinement import refined
+from underpaint.lab.rounding import rounded
 
 PUBLISHED = PublishedRecipe(steps=2, batch=2, crop=32, width=4)
 OURS = OursRecipe(steps=2, batch=2, crop=32)

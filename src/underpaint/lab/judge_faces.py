@@ -23,9 +23,9 @@ from underpaint.lab.fit import restore
 from underpaint.lab.nets.miais import Keys
 from underpaint.lab.papers import RECIPES, miais
 from underpaint.lab.papers.miais import Published
-from underpaint.lab.papers.miais_ours import Ours, rounded
 from underpaint.lab.recipe import with_settings
 from underpaint.lab.recognising import Teacher
+from underpaint.lab.rounding import rounded
 from underpaint.verification import Verified, rank_one
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from underpaint.lab.papers.miais_ours import Ours
     from underpaint.types import Image
 
 #: What can be judged: those whose secrets are faces.

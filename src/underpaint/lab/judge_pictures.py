@@ -34,6 +34,7 @@ from underpaint.lab.papers import RECIPES, baselines, pixinpix
 from underpaint.lab.papers.baselines import Rival, RivalRecipe
 from underpaint.lab.papers.pixinpix import Published
 from underpaint.lab.recipe import Recipe, with_settings
+from underpaint.lab.rounding import rounded
 from underpaint.lab.ship import pictures
 from underpaint.zoo import read_model
 
@@ -76,7 +77,7 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
         with torch.inference_mode():
             for start in range(0, len(covers), _AT_ONCE):
                 both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
-                containers = baselines.rounded(model.container(both[0], both[1]))
+                containers = rounded(model.container(both[0], both[1]))
                 found = model.revealed(containers)
                 made += zip(_pictures(containers), _pictures((found > 0) + 0.0 if bits else found), strict=True)
     else:

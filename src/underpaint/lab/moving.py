@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from underpaint.lab.rounding import rounded
 from underpaint.methods.dmvjnd import PEAK
 
 if TYPE_CHECKING:
@@ -63,9 +64,3 @@ def lacking(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     up = torch.sigmoid(4 * direction / length)
     room = up * (1 - images).square() + (1 - up) * images.square()
     return (1.2 * 10 ** (-psnr[:, 0] / 10) - room.mean(dim=(1, 2, 3))).clamp(min=0).mean()
-
-
-def rounded(images: Tensor) -> Tensor:
-    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
-    clamped = images.clamp(0, 1)
-    return clamped + (torch.round(255 * clamped) / 255 - clamped).detach()

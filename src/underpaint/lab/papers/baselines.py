@@ -38,6 +38,7 @@ from underpaint.lab.diffchannels import PseudoDifferentiable
 from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.baselines import PAIRS, Critic
 from underpaint.lab.recipe import Recipe
+from underpaint.lab.rounding import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,12 +139,6 @@ class Rival(nn.Module):
             odds = self.critic(torch.cat([covers, containers.detach()]))
             wanted = torch.arange(2, device=odds.device).repeat_interleave(len(covers)).to(odds)
             yield "critic", {"surprise": functional.binary_cross_entropy_with_logits(odds, wanted)}
-
-
-def rounded(images: Tensor) -> Tensor:
-    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
-    clamped = images.clamp(0, 1)
-    return clamped + (torch.round(255 * clamped) / 255 - clamped).detach()
 
 
 def _error(error: Tensor, kind: Literal["square", "absolute"]) -> Tensor:

@@ -40,9 +40,10 @@ from underpaint.lab import run as folder
 from underpaint.lab.cifar import Cifar
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.model import Entry
-from underpaint.lab.moving import lacking, moved, rounded, shaken
+from underpaint.lab.moving import lacking, moved, shaken
 from underpaint.lab.nets.dmvjnd import EncoderDecoder, Generator, Panel
 from underpaint.lab.recipe import Recipe
+from underpaint.lab.rounding import rounded
 from underpaint.lab.shipped import shipped, shipped_cifar
 from underpaint.methods.dmvjnd import PANELS
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from underpaint.errors import UsageError
@@ -28,6 +27,7 @@ from underpaint.lab.diffchannels import DiffJpeg
 from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import BLOCK, LENGTH, Keys, Reader, Writer
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught
+from underpaint.lab.rounding import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,12 +121,6 @@ class Ours(Taught):
                 "identity": recipe.identity * (self.embedding(arrived, keys) - codes).square().mean(),
             },
         )
-
-
-def rounded(images: Tensor) -> Tensor:
-    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
-    clamped = images.clamp(0, 1)
-    return clamped + (torch.round(255 * clamped) / 255 - clamped).detach()
 
 
 _FACES = OursRecipe(steps=3000, batch=64, crop=64, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)

@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.lab import couples
 from underpaint.lab.model import Entry, in_memory_order
-from underpaint.lab.nets.pixinpix import Blocks, UNet, nothing_yet, whole
+from underpaint.lab.nets.pixinpix import Blocks, UNet, nothing_yet
 from underpaint.lab.recipe import Recipe
+from underpaint.lab.rounding import rounded
 from underpaint.methods.pixinpix import BLOCK
 
 if TYPE_CHECKING:
@@ -166,11 +167,6 @@ class Ours(nn.Module):
                 "secret": self.recipe.secret * (revealed - secrets).square().mean(),
             },
         )
-
-
-def rounded(images: Tensor) -> Tensor:
-    """*images* clamped to [0, 1] and rounded to levels of 8 bits, which gradients pass as if they were not rounded."""
-    return whole(255 * images.clamp(0, 1) + 0.5) / 255
 
 
 _PUBLISHED = PublishedRecipe(steps=100 * 782, batch=64, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)

@@ -197,7 +197,7 @@ def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="any change to the container destroys what is hidden; detectors find it easily",
+        limits="any change to the container destroys what is hidden; two to three bits lie in every value",
         text=_PICTURES,
     )
     return graphs, card

@@ -12,7 +12,8 @@ the block. A value takes the nearest level that leaves its digit, with a keyed n
 periods are nearly alike within a group, as that costs least. The head lies in lowest bits at public places, as in
 :mod:`underpaint.sealed`; it has the secret's shape, and a digest of all numbers, so that nothing else is ever revealed.
 
-Limits: any change to the container destroys the secret. Detectors find it easily: two to three bits in every value.
+Limits: any change to the container destroys the secret. Two to three bits lie in every value, which is not to be hidden
+from a detector that was trained on such containers.
 """
 
 from __future__ import annotations

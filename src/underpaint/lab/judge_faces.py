@@ -23,7 +23,7 @@ from underpaint.lab.fit import restore
 from underpaint.lab.nets.miais import Keys
 from underpaint.lab.papers import RECIPES, miais
 from underpaint.lab.papers.miais import Published
-from underpaint.lab.recipe import with_settings
+from underpaint.lab.recipe import as_settings, with_settings
 from underpaint.lab.recognising import Teacher
 from underpaint.lab.rounding import rounded
 from underpaint.verification import Verified, rank_one
@@ -67,7 +67,7 @@ def judge(
     if name not in NAMES:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
     entry, settings = RECIPES[name], folder.read_record(run)["recipe"]
-    recipe = with_settings(entry.recipe, [f"{key}={_written(value)}" for key, value in settings.items()])
+    recipe = with_settings(entry.recipe, as_settings(settings))
     model = entry.model(recipe)
     restore(cast("torch.nn.Module", model), run)
     found = faces.Faces.of(data / "faces", split)
@@ -130,10 +130,6 @@ def _computed(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     with torch.inference_mode():
         parts = [network(*part) for part in zip(*(torch.split(each, _AT_ONCE) for each in inputs), strict=True)]
     return torch.cat(parts)
-
-
-def _written(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tensor(pictures: NDArray[np.uint8]) -> Tensor:

@@ -33,7 +33,7 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.papers import RECIPES, baselines, pixinpix
 from underpaint.lab.papers.baselines import Rival, RivalRecipe
 from underpaint.lab.papers.pixinpix import Published
-from underpaint.lab.recipe import Recipe, with_settings
+from underpaint.lab.recipe import Recipe, as_settings, with_settings
 from underpaint.lab.rounding import rounded
 from underpaint.lab.ship import pictures
 from underpaint.zoo import read_model
@@ -61,7 +61,7 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     """
     settings = folder.read_record(run)["recipe"]
     entry = RECIPES[name]
-    recipe = with_settings(entry.recipe, [f"{key}={_written(value)}" for key, value in settings.items()])
+    recipe = with_settings(entry.recipe, as_settings(settings))
     if isinstance(recipe, RivalRecipe) and recipe.codecs:
         return _behind_codecs(name, run, images, recipe)
     title, files, covers, secrets = _pairs(name, images)
@@ -136,12 +136,6 @@ def _bits(pictures: list[Image], seed: int) -> list[Image]:
     """Random bits of the shape of *pictures*, each 0 or 255."""
     rng = np.random.default_rng(seed)
     return [255 * rng.integers(2, size=each.shape, dtype=np.uint8) for each in pictures]
-
-
-def _written(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tensor(pictures: list[Image]) -> torch.Tensor:

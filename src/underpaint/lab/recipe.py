@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,17 @@ def with_settings(recipe: AnyRecipe, settings: Iterable[str]) -> AnyRecipe:
         except ValueError:
             raise UsageError(f"{name} cannot be '{text}'", hint=f"legal is {_describe(types[name])}") from None
     return replace(recipe, **changed)
+
+
+def as_settings(values: Mapping[str, object]) -> list[str]:
+    """What :func:`with_settings` takes, of a recipe's *values* by name, as a run's record has them."""
+    return [f"{name}={_written(value)}" for name, value in values.items()]
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check(recipe: Recipe, name: str, range_: str, legal: bool) -> None:

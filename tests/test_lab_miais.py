@@ -20,7 +20,7 @@ from underpaint.lab.losses import ms_ssim_as_coded, triplet
 from underpaint.lab.nets.miais import LENGTH, Generator, Keys, Reader, Recogniser, Restorer, Writer
 from underpaint.lab.papers.miais import Published, PublishedRecipe, balanced
 from underpaint.lab.papers.miais_ours import Ours, OursRecipe
-from underpaint.lab.recognising import KnownRecipe, Teacher
+from underpaint.lab.recognising import KnownRecipe, Teacher, TeacherRecipe
 from underpaint.metrics import ms_ssim_as_coded as measured
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_the_teacher_stays_as_it_is() -> None:
 
 def test_a_run_of_each(tmp_path: Path) -> None:
     data = couples()
-    teacher = Teacher(KnownRecipe(**SMALL))
+    teacher = Teacher(TeacherRecipe(**SMALL))
     fit(teacher, data.secrets, tmp_path / "teacher", progress=False)
     taught: dict[str, Any] = {"teacher": str(tmp_path / "teacher")}
     for model in (Published(replace(PUBLISHED, **taught)), Ours(replace(OURS, **taught, jpeg=50))):
@@ -259,7 +259,7 @@ def test_recipes_are_checked(recipe: KnownRecipe, changes: dict[str, Any], match
 
 
 def test_more_people_than_the_recipe_has_are_refused() -> None:
-    model = Teacher(KnownRecipe(**SMALL | {"classes": 2}))
+    model = Teacher(TeacherRecipe(**SMALL | {"classes": 2}))
     with pytest.raises(UsageError, match="more than 2 classes") as refused:
         list(model.losses(batch()[:, 3:], 0, RNG))
     assert refused.value.hint == "set classes=3, or more"

@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint.lab import run as folder
+from underpaint.lab.augment import erased, toned
 from underpaint.lab.losses import triplet
 from underpaint.lab.model import in_memory_order
-from underpaint.lab.nets.miais import Recogniser
+from underpaint.lab.nets.miais import LENGTH, Recogniser
 from underpaint.lab.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class KnownRecipe(Recipe):
     classes: int = 98
     #: Channels of a classifier's first stage.
     width: int = 16
-    #: Of an embedding.
-    size: int = 128
+    #: Of an embedding; 128 as published, for 1,662 people.
+    size: int = 64
     #: Weight of the triplet loss beside cross-entropy: alpha. The paper has none for objects.
     triplet: float = 2.0
     #: By how much others shall be farther, at embeddings of length 10: gamma.
@@ -71,19 +72,53 @@ class Known(NamedTuple):
         return cls(images[:, :3], images[:, -4:-1], labels)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TeacherRecipe(KnownRecipe):
+    """How a plain classifier is trained.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    #: How far brightness, contrast and saturation go: see :func:`~underpaint.lab.augment.toned`.
+    tones: float = 0.0
+    #: Share of secrets of which a rectangle is erased.
+    erased: float = 0.0
+    #: By how much the cosine of the right class must be the largest, and what cosines are multiplied by; without a lead
+    #: there are no cosines, and the loss is the paper's.
+    lead: float = 0.0
+    scale: float = 20.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.tones <= 1 or not 0 <= self.erased <= 1 or not 0 <= self.lead < 1 or self.scale <= 0:
+            raise UsageError("tones and erased must be 0–1, lead at least 0 and below 1, scale above 0")
+
+
 class Teacher(nn.Module):
     """The plain classifier v: it learns from secrets as they are."""
 
-    def __init__(self, recipe: KnownRecipe) -> None:
+    def __init__(self, recipe: TeacherRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = recogniser(recipe)
 
-    def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``network``: ``surprise`` and ``triplet`` of *images*, ``(B, 4, H, W)``, colour and class."""
-        known = Known.of(images, self.recipe)
-        made = self.network(known.secrets)
-        yield "network", identity(made, self.network.classify(made), known.labels, self.recipe)
+    def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield part ``network`` of *images*, ``(B, 4, H, W)``, colour and class: ``surprise``, and maybe ``triplet``.
+
+        With a lead, cross-entropy is of cosines (H. Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face
+        Recognition", CVPR 2018); the lead grows over the warmup.
+        """
+        recipe, known = self.recipe, Known.of(images, self.recipe)
+        seen = erased(toned(known.secrets, recipe.tones, rng), recipe.erased, rng)
+        made = self.network(seen)
+        if recipe.lead:
+            cosines = functional.normalize(made, dim=1) @ functional.normalize(self.network.classify.weight, dim=1).T
+            lead = recipe.lead * min(1.0, (step + 1) / (recipe.warmup + 1))
+            odds = recipe.scale * (cosines - lead * functional.one_hot(known.labels, recipe.classes))
+        else:
+            odds = self.network.classify(made)
+        yield "network", identity(made, odds, known.labels, recipe)
 
 
 class Taught(nn.Module):
@@ -113,6 +148,11 @@ def recogniser(recipe: KnownRecipe) -> Recogniser:
     network = Recogniser(recipe.classes, recipe.width, recipe.size)
     in_memory_order(network)
     return network
+
+
+def both_ways(network: nn.Module, images: Tensor) -> Tensor:
+    """Embeddings of *images*, ``(B, 3, H, W)`` in [0, 1], together with their mirror images."""
+    return LENGTH * functional.normalize(network(images) + network(images.flip(3)), dim=1)
 
 
 def identity(embeddings: Tensor, odds: Tensor, labels: Tensor, recipe: KnownRecipe) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint.lab import run as folder
+from underpaint.lab.augment import toned
 from underpaint.lab.cifar import Cifar
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.model import Entry, in_memory_order
@@ -147,19 +148,6 @@ class Trained(nn.Module):
             "network",
             {"surprise": functional.cross_entropy(odds, wanted, label_smoothing=recipe.smoothing)},
         )
-
-
-def toned(images: Tensor, by: float, rng: np.random.Generator) -> Tensor:
-    """Return *images*, ``(B, 3, H, W)`` in [0, 1], each with its own brightness, contrast and saturation.
-
-    Brightness is shifted by up to half of *by*; contrast and saturation are multiplied by 1 - *by* … 1 + *by*.
-    """
-    light, *factors = 1 + torch.from_numpy(rng.uniform(-by, by, (3, len(images), 1, 1, 1))).to(images)
-    images = images + (light - 1) / 2
-    for factor, axes in zip(factors, ((1, 2, 3), (1,)), strict=True):
-        mean = images.mean(dim=axes, keepdim=True)
-        images = mean + factor * (images - mean)
-    return images.clamp(0, 1)
 
 
 def pasted(images: Tensor, rng: np.random.Generator) -> Tensor:

@@ -33,7 +33,7 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.losses import ms_ssim_as_coded
 from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import Generator, Restorer
-from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, identity, recogniser
+from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, TeacherRecipe, identity, recogniser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,8 +199,19 @@ def balanced(parts: Parts, factors: dict[str, float]) -> Parts:
     return {name: factors[name] * (1 - part.detach() / total) * part for name, part in parts.items()}
 
 
-_TEACHER = KnownRecipe(
-    steps=3000, batch=64, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0, ema=0.995
+_TEACHER = TeacherRecipe(
+    steps=2000,
+    batch=64,
+    crop=64,
+    learning_rate=1e-3,
+    warmup=300,
+    decay="cosine",
+    clip=5.0,
+    ema=0.998,
+    triplet=0.0,
+    tones=0.3,
+    erased=0.4,
+    lead=0.3,
 )
 _PUBLISHED = PublishedRecipe(steps=3000, batch=32, crop=64, learning_rate=5e-4, warmup=100, decay="cosine", clip=5.0)
 
@@ -222,7 +233,7 @@ def _published(pool: str, read: Callable[..., faces.KnownCouples], **otherwise: 
 
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
-    "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, **OBJECTS),
+    "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, lead=0.0, **OBJECTS),
     "miais-published": _published("textures", faces.faces),
     "miais-published-photographs": _published("photographs", faces.faces),
     "miais-published-faces": _published("faces", faces.faces),

@@ -24,6 +24,8 @@ from underpaint.lab.nets.resnet import BasicBlock, normalised
 LENGTH = 10.0
 #: What is dropped before and after the embedding's layer.
 _DROPPED = 0.2
+#: By how many signs a key announces itself.
+ANNOUNCED = 40
 #: What ours sees at once: a block, as channels.
 BLOCK = 8
 _VALUES = 3 * BLOCK**2
@@ -119,24 +121,24 @@ class Restorer(nn.Module):
 class Reader(nn.Module):
     """Ours: what a container says, the mean of what its blocks say.
 
-    At first that is what lies along one wave for each number, the finest of a cosine transform: pictures have little
-    there.
+    At first that is what lies along one wave of a cosine transform for each number.
 
     Args:
-        size: of an embedding, at most 192.
+        count: of numbers, at most 192.
         width: channels.
+        coarse: begin with the coarsest waves, which codecs keep, not with the finest, where pictures have little.
     """
 
-    def __init__(self, size: int, width: int) -> None:
+    def __init__(self, count: int, width: int, coarse: bool = False) -> None:
         super().__init__()
-        self.carriers = nn.Parameter(_waves(size))
+        self.carriers = nn.Parameter(_waves(count, coarse))
         self.layers = nn.Sequential(
             *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
-            nothing_yet(nn.Conv2d(width, size, 1)),
+            nothing_yet(nn.Conv2d(width, count, 1)),
         )
 
     def forward(self, containers: Tensor) -> Tensor:
-        """Keyed codes, ``(B, size)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
+        """Numbers, ``(B, count)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
         blocks = functional.pixel_unshuffle(containers - 0.5, BLOCK)
         said: Tensor = self.layers(blocks).mean(dim=(2, 3))
         return said + blocks.mean(dim=(2, 3)) @ self.carriers.T / _UNIT
@@ -149,43 +151,45 @@ class Writer(nn.Module):
     learns to.
 
     Args:
-        size: of an embedding, at most 192.
+        count: of numbers, at most 192.
         width: channels.
         reach: the largest change of a value, of the full scale.
+        coarse: as of the reader.
     """
 
-    def __init__(self, size: int, width: int, reach: float) -> None:
+    def __init__(self, count: int, width: int, reach: float, coarse: bool = False) -> None:
         super().__init__()
         self.reach = reach
-        self.carriers = nn.Parameter(_waves(size))
+        self.carriers = nn.Parameter(_waves(count, coarse))
         self.see = nn.Conv2d(_VALUES, width, 3, padding=1)
-        self.hear = nn.Linear(2 * size, width)
+        self.hear = nn.Linear(2 * count, width)
         self.layers = nn.Sequential(
             *(nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
             nothing_yet(nn.Conv2d(width, _VALUES, 1)),
         )
 
-    def forward(self, covers: Tensor, codes: Tensor, said: Tensor) -> Tensor:
+    def forward(self, covers: Tensor, numbers: Tensor, said: Tensor) -> Tensor:
         """Containers, ``(B, 3, H, W)``, not clamped.
 
         Args:
             covers: ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8.
-            codes: what they shall say, keyed, ``(B, size)``.
+            numbers: what they shall say, ``(B, count)``.
             said: what they say, as of :class:`Reader`.
         """
-        missing = codes - said
+        missing = numbers - said
         seen = self.see(functional.pixel_unshuffle(covers - 0.5, BLOCK))
-        told = self.hear(torch.cat([codes, missing], dim=1))
+        told = self.hear(torch.cat([numbers, missing], dim=1))
         change = self.layers(seen + told[:, :, None, None])
         change = change + (missing @ self.carriers * (_UNIT / self.reach))[:, :, None, None]
         return covers + self.reach * torch.tanh(functional.pixel_shuffle(change, BLOCK))
 
 
 class Keys:
-    """Keys of some containers: each turns codes in a way of its own, which keeps their length.
+    """Keys of some containers: each turns codes in a way of its own, and announces itself by signs beside them.
 
     Places change and signs turn, so that by a wrong key a code is as unlike as any two that are drawn at random. Two
-    containers shall never have the same one: codes by one wrong key would still tell who is alike.
+    containers shall never have the same one: codes by one wrong key would still tell who is alike. The runtime's are
+    :mod:`underpaint.templates`.
 
     Args:
         count: containers.
@@ -196,22 +200,29 @@ class Keys:
     def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
         self.places = torch.from_numpy(rng.permuted(np.tile(np.arange(size), (count, 1)), axis=1))
         self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
+        self.announced = torch.from_numpy(rng.integers(2, size=(count, ANNOUNCED)) * 2 - 1)
 
     def turned(self, codes: Tensor) -> Tensor:
-        """*codes*, ``(count, size)``, by these keys."""
-        return codes.gather(1, self.places.to(codes.device)) * self.signs.to(codes)
+        """What containers are to say of *codes*, ``(count, size)``: ``(count, size + ANNOUNCED)``."""
+        turned = codes.gather(1, self.places.to(codes.device)) * self.signs.to(codes)
+        return torch.cat([turned, self.announced.to(codes)], dim=1)
 
-    def back(self, codes: Tensor) -> Tensor:
-        """What :meth:`turned` made *codes* of."""
-        signed = codes * self.signs.to(codes)
-        return torch.zeros_like(codes).scatter(1, self.places.to(codes.device), signed)
+    def back(self, numbers: Tensor) -> Tensor:
+        """The codes that :meth:`turned` made *numbers* of."""
+        signed = numbers[:, : self.signs.shape[1]] * self.signs.to(numbers)
+        return torch.zeros_like(signed).scatter(1, self.places.to(numbers.device), signed)
 
 
-def _waves(size: int) -> Tensor:
-    """The *size* finest waves of the cosine transform of a block, ``(size, 192)``, of length 1."""
+def _waves(count: int, coarse: bool) -> Tensor:
+    """The *count* finest or coarsest waves of the cosine transform of a block, ``(count, 192)``, of length 1.
+
+    The mean is no wave, and comes last.
+    """
     across = torch.arange(BLOCK)
     fineness = (across[:, None] ** 2 + across**2).flatten().repeat(3)
-    return cosines()[fineness.argsort(descending=True, stable=True)[:size]]
+    if coarse:
+        fineness = torch.where(fineness > 0, -fineness, -(2 * BLOCK**2))
+    return cosines()[fineness.argsort(descending=True, stable=True)[:count]]
 
 
 def _begin(layer: nn.Module) -> None:

@@ -25,8 +25,8 @@ from underpaint.errors import UsageError
 from underpaint.lab import faces
 from underpaint.lab.diffchannels import DiffJpeg
 from underpaint.lab.model import Entry
-from underpaint.lab.nets.miais import BLOCK, LENGTH, Keys, Reader, Writer
-from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught
+from underpaint.lab.nets.miais import ANNOUNCED, BLOCK, LENGTH, Keys, Reader, Writer
+from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, both_ways
 from underpaint.lab.rounding import rounded
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class OursRecipe(KnownRecipe):
         super().__post_init__()
         if self.crop % BLOCK:
             raise UsageError(f"a crop must be a multiple of {BLOCK}, not {self.crop}")
-        if self.size > 3 * BLOCK**2:
-            raise UsageError(f"size must be at most {3 * BLOCK**2}, not {self.size}")
+        if self.size > 3 * BLOCK**2 - ANNOUNCED:
+            raise UsageError(f"size must be at most {3 * BLOCK**2 - ANNOUNCED}, not {self.size}")
         if min(self.cover, self.identity) <= 0 or not 0 < self.reach <= 1 or self.hidden < 1:
             raise UsageError("weights must be above 0, reach above 0 and at most 1, hidden at least 1")
         if not 0 <= self.jpeg <= _FINEST:
@@ -76,8 +76,9 @@ class Ours(Taught):
     def __init__(self, recipe: OursRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
-        writer = Writer(recipe.size, recipe.hidden, recipe.reach)
-        self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(recipe.size, recipe.hidden)})
+        count, coarse = recipe.size + ANNOUNCED, recipe.jpeg > 0
+        writer = Writer(count, recipe.hidden, recipe.reach, coarse)
+        self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(count, recipe.hidden, coarse)})
 
     def inherit(self) -> None:
         """Take over the recipe's teacher.
@@ -89,8 +90,7 @@ class Ours(Taught):
 
     def code(self, secrets: Tensor) -> Tensor:
         """What *secrets*, ``(B, 3, H, W)`` in [0, 1], are recognised by: ``(B, size)``, of a mean square of 1."""
-        made: Tensor = self.teacher(secrets)
-        return made * float(self.recipe.size**0.5 / LENGTH)
+        return both_ways(self.teacher, secrets) * float(self.recipe.size**0.5 / LENGTH)
 
     def container(self, covers: Tensor, codes: Tensor, keys: Keys) -> Tensor:
         """*covers*, ``(B, 3, H, W)`` in [0, 1], that say *codes* by *keys*; rounded to 8 bits."""
@@ -118,7 +118,7 @@ class Ours(Taught):
             "networks",
             {
                 "cover": recipe.cover * (containers - covers).square().mean(),
-                "identity": recipe.identity * (self.embedding(arrived, keys) - codes).square().mean(),
+                "identity": recipe.identity * (self.networks["reader"](arrived) - keys.turned(codes)).square().mean(),
             },
         )
 

@@ -17,12 +17,12 @@ import torch
 
 from cli import run
 from underpaint.errors import ImageError, ModelError, UsageError
+from underpaint.lab.augment import toned
 from underpaint.lab.fit import fit
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.nets.classifiers import CLASSIFIERS, UNSEEN
 from underpaint.lab.nets.resnet import MEAN, STD, ResNet18, normalised, resnet18
 from underpaint.lab.papers import RECIPES
-from underpaint.lab.augment import toned
 from underpaint.lab.papers.classifier import ClassifierRecipe, Trained, accuracy, pasted
 from underpaint.lab.run import learned
 from underpaint.lab.shipped import shipped_cifar

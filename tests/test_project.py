@@ -19,9 +19,11 @@ from underpaint.bench.equal import TOLERANCE
 from underpaint.bench.flipped import Flips
 from underpaint.bench.placed import Published
 from underpaint.bench.process import RUNS
+from underpaint.bench.recognised import Claims, Recognitions
 from underpaint.bench.result import ABLATION, NETWORKS, read
 from underpaint.bench.revealed import Revealed
 from underpaint.bench.source import Source
+from underpaint.bench.unmasked import PublishedUnmaskings, Unmaskings
 from underpaint.channels import CHANNELS, parse
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +73,7 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
     assert result.table in (*TABLES, ABLATION, NETWORKS)
     assert result.write(tmp_path).read_bytes() == file.read_bytes(), "what is derived follows from what was measured"
     assert result.lists()["rows"]
-    if isinstance(result, Published | Figures | Statements):
+    if isinstance(result, Published | Figures | Statements | Claims | PublishedUnmaskings):
         return
     if isinstance(result, Paper):
         ours = {name for chain in GRIDS[result.table].chains for name in (chain, chain.partition(":")[0])}
@@ -86,6 +88,15 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
             assert len(timing.runs) == RUNS
             assert min(timing.runs) > 0
             assert timing.peak_mb > 0
+        return
+    if isinstance(result, Recognitions):
+        for found in result.rows:
+            assert 0 <= found.accuracy <= 1
+            assert found.scale
+            assert found.count
+        return
+    if isinstance(result, Unmaskings):
+        assert all(0 <= row.accuracy <= 1 for row in result.rows)
         return
     if isinstance(result, Searches):
         assert all(row.excess > 0 and min(row.runs) > 0 for row in result.rows)

@@ -46,12 +46,22 @@ from underpaint.bench.measured import Measured
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
+from underpaint.bench.recognised import (
+    ABLATION,
+    COVERS,
+    MULTITASK,
+    PRIVACY,
+    RECOVERY,
+    Recognitions,
+    recognised,
+)
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.statistics import FEWEST as PHOTOGRAPHS
 from underpaint.bench.statistics import REPLACEMENT, estimated
 from underpaint.bench.sweep import carriers
 from underpaint.bench.trellis import METHOD, TRELLIS, Searches, searches
+from underpaint.bench.unmasked import STEGANALYSIS, Unmaskings
 from underpaint.errors import UsageError
 from underpaint.methods import EXACT
 
@@ -68,6 +78,7 @@ __all__ = [
     "GRID",
     "GRIDS",
     "MACHINE_SAFE",
+    "MIAIS",
     "PICTURES",
     "PUBLISHED",
     "SMALL",
@@ -82,11 +93,13 @@ __all__ = [
     "Flips",
     "Paper",
     "Placements",
+    "Recognitions",
     "Result",
     "Revealed",
     "Searches",
     "Speed",
     "Table",
+    "Unmaskings",
     "agreements",
     "at_equal_psnr",
     "carriers",
@@ -128,6 +141,15 @@ class Table:
     own: bool = False
 
 
+#: The tables of secrets that are recognised without being restored.
+MIAIS = {
+    ABLATION: "parts of the published system: table III of the paper on MIAIS, of faces and of objects",
+    COVERS: "other pools of covers: its table IV",
+    PRIVACY: "who is still recognised in pictures that hide from the eye: its table V",
+    MULTITASK: "systems that also restore the secret: its table VI",
+    RECOVERY: "what somebody who learns to restore finds of secrets",
+    STEGANALYSIS: "containers found by steganalysers that learn: its table VII",
+}
 #: Every table that can be measured.
 TABLES = {
     "channels": Table("wrong bits behind forty channels, without error correction", channels, carriers),
@@ -183,6 +205,7 @@ TABLES = {
         together=True,
         fewest=PHOTOGRAPHS,
     ),
+    **{name: Table(summary, recognised, tuple, together=True, own=True) for name, summary in MIAIS.items()},
 }
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")

@@ -12,10 +12,13 @@ from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.inside_table import by_pictures
 from underpaint.bench.placed import BASN, Placements, Published
+from underpaint.bench.recognised import TABLES, Recognitions
+from underpaint.bench.recognised_table import by_hider, by_system
 from underpaint.bench.result import ABLATION, ALL, NETWORKS, Ablation, Gain, Paper, Result
 from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.strategies import by_strategy
 from underpaint.bench.sweep import CROP
+from underpaint.bench.unmasked import STEGANALYSIS, Unmaskings
 from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 
@@ -80,6 +83,10 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return by_estimator(judged) if alone else by_method(figures, judged)
     if inside := [each for each in results if isinstance(each, Revealed)]:
         return by_pictures(inside)
+    if systems := [each for each in results if isinstance(each, Recognitions)]:
+        return by_system(systems)
+    if found := [each for each in results if isinstance(each, Unmaskings)]:
+        return by_hider(found)
     ours, paper = in_order(results), next((each for each in results if isinstance(each, Paper)), None)
     if ours and isinstance(ours[0], Ablation):
         return _ablation(paper, [each for each in ours if isinstance(each, Ablation)])
@@ -89,7 +96,8 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
         return _equal(paper, ours)
     if paper and not ours:
         return single(paper)
-    names = ", ".join((*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS, PICTURES, SMALL))
+    named = (*GRIDS, ABLATION, NETWORKS, BASN, DMVJND, ANALYST, STATISTICS, PICTURES, SMALL, *TABLES, STEGANALYSIS)
+    names = ", ".join(named)
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 

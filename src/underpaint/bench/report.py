@@ -22,8 +22,10 @@ from underpaint.bench.dmvjnd import WAYS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
+from underpaint.bench.recognised import Recognitions
 from underpaint.bench.result import Result, read
 from underpaint.bench.revealed import PICTURES, SMALL, Revealed
+from underpaint.bench.unmasked import Unmaskings
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -129,7 +131,8 @@ def publish(result: Measured, results: Path, console: Console) -> None:
     What is compared with others is only written: :func:`publish_together` shows it beside them.
     """
     written = result.write(results)
-    if result.table not in GRIDS and not isinstance(result, Placements | Agreements | Detections | Revealed):
+    beside_others = Placements | Agreements | Detections | Revealed | Recognitions | Unmaskings
+    if result.table not in GRIDS and not isinstance(result, beside_others):
         console.print(_screen(single(result)))
     console.print(f"wrote {written}", markup=False, highlight=False)
     if isinstance(result, Result) and result.table == "channels":

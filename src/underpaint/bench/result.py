@@ -12,7 +12,9 @@
               ├─ Flips                  labels that hiding changes
               ├─ Revealed               pictures in pictures
               ├─ Agreements, Statements labels of pictures that a machine shall not notice the change of
-              └─ Detections, Figures    what detectors make of pictures
+              ├─ Detections, Figures    what detectors make of pictures
+              ├─ Recognitions, Claims   secrets that are recognised without being restored
+              └─ Unmaskings             what steganalysers that learn make of them
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from underpaint.bench import recognised, unmasked
 from underpaint.bench.agreed import DMVJND, Agreements, Statements
 from underpaint.bench.coded import CODING, Coding
 from underpaint.bench.detected import ANALYST, STATISTICS, Detections, Figures
@@ -290,7 +293,13 @@ def read(file: Path) -> Measured:
     """
     table = file.parent.name
     if file.stem == PAPER:
-        papers: dict[str, type[Measured]] = {BASN: Published, DMVJND: Statements, ANALYST: Figures}
+        papers: dict[str, type[Measured]] = {
+            BASN: Published,
+            DMVJND: Statements,
+            ANALYST: Figures,
+            **dict.fromkeys(recognised.TABLES, recognised.Claims),
+            unmasked.STEGANALYSIS: unmasked.PublishedUnmaskings,
+        }
         return papers.get(table, Paper).read(file)
     kinds: dict[str, type[Measured]] = {
         ABLATION: Ablation,
@@ -304,6 +313,8 @@ def read(file: Path) -> Measured:
         SMALL: Revealed,
         ANALYST: Detections,
         STATISTICS: Detections,
+        **dict.fromkeys(recognised.TABLES, recognised.Recognitions),
+        unmasked.STEGANALYSIS: unmasked.Unmaskings,
         "speed": Speed,
     }
     return kinds.get(table, Result).read(file)

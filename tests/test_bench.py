@@ -271,7 +271,7 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         bench.MACHINE_SAFE: ["robust", "basn-stc"],
         bench.PICTURES: list(bench.ways()),
         bench.SMALL: list(bench.ways(small=True)),
-        **dict.fromkeys(bench.MIAIS, list[str]()),
+        **{name: [] for name in bench.MIAIS},
     }
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES

@@ -2,7 +2,8 @@
 
 Each way takes a picture, ``uint8 (H, W, 3)``, and a generator for its key, and returns one of the same shape. With a
 generator of one seed for all pictures they share a key, and a network can learn around it; with one that goes on, each
-has its own. Which it was, and block sizes where a paper has several, MIAIS does not say.
+has its own. Which it was, and block sizes where a paper has several, MIAIS does not say; :func:`obscured` does as the
+way's own paper.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from underpaint.errors import UsageError
 from underpaint.lab.diffchannels.jpeg import quantisation_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -132,15 +133,15 @@ def dio(picture: Image, _rng: np.random.Generator) -> Image:
     no key in it.
     """
     planes = picture @ _YCC.T - _MIDDLE
-    blocks = _blocks(planes, _LARGE).reshape(-1, _LARGE, _LARGE, 3)
-    cosines = _cosines()
-    steps = quantisation_tables(_QUALITY)[[0, 1, 1]].reshape(3, _LARGE, _LARGE).transpose(1, 2, 0)
-    numbers = np.rint(np.einsum("uy,vx,nyxc->nuvc", cosines, cosines, blocks) / steps)
+    # One matrix for both directions: (n, 64, 3) from (n, 64, 3).
+    cosines = np.kron(_cosines(), _cosines())
+    steps = quantisation_tables(_QUALITY)[[0, 1, 1]].T
+    numbers = np.rint(cosines @ _blocks(planes, _LARGE) / steps)
     public = np.where(np.abs(numbers) > _THRESHOLD, _THRESHOLD, numbers)
-    public[:, 0, 0] = 0
-    values = np.einsum("uy,vx,nuvc->nyxc", cosines, cosines, public * steps) + _MIDDLE
+    public[:, 0] = 0
+    values = cosines.T @ (public * steps) + _MIDDLE
     rgb = np.rint(values @ np.linalg.inv(_YCC).T).clip(0, 255).astype(np.uint8)
-    return _picture(rgb.reshape(-1, _LARGE**2, 3), picture.shape)
+    return _picture(rgb, picture.shape)
 
 
 #: Every way, by the name that it has in table V.
@@ -155,6 +156,16 @@ OBSCURED: dict[str, Way] = {
     "PPFR": ppfr,
     "BWS": bws,
 }
+#: Ways with one key for all pictures: as published, what learns from them needs it. DIO has none.
+SHARED = {"LE", "ELE", "EM-HOG", "PPFR"}
+#: The seed of that key.
+_SHARED_KEY = 0
+
+
+def obscured(way: str, pictures: Iterable[Image], rng: np.random.Generator) -> list[Image]:
+    """Each of *pictures* as of a *way* in :data:`OBSCURED`: by a key that *rng* draws for it, or by the shared one."""
+    shared = way in SHARED
+    return [OBSCURED[way](each, np.random.default_rng(_SHARED_KEY) if shared else rng) for each in pictures]
 
 
 def _half_keys(count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -174,21 +185,20 @@ def _halves_turned(picture: Image, masks: NDArray[np.uint8], order: NDArray[np.i
 
 def _scrambled(blocks: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """*blocks*, ``(n, 64, 3)``, in another order, each turned, mirrored and inverted or not."""
-    turned = []
-    for block in rng.permutation(blocks).reshape(-1, _LARGE, _LARGE, 3):
-        quarters, mirrored, inverted = (int(rng.integers(choices)) for choices in (4, 2, 2))
-        turned.append(np.rot90(block, quarters)[:, :: 1 - 2 * mirrored] ^ np.uint8(255 * inverted))
-    return np.stack(turned).reshape(blocks.shape)
+    places = np.arange(_LARGE**2).reshape(_LARGE, _LARGE)
+    ways = [np.rot90(each, quarters).ravel() for each in (places, places[:, ::-1]) for quarters in range(4)]
+    turned = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
+    inverted = rng.integers(2, size=(len(blocks), 1, 1), dtype=np.uint8) * np.uint8(255)
+    return np.take_along_axis(rng.permutation(blocks), turned, axis=1) ^ inverted
 
 
 def _logistic(start: float, count: int) -> NDArray[np.uint8]:
     """Bytes of the logistic map x → 4x(1 - x)."""
-    value, found = start, np.empty(count)
-    for place in range(-_PASSED, count):
+    value, found = start, []
+    for _ in range(_PASSED + count):
         value = 4 * value * (1 - value)
-        if place >= 0:
-            found[place] = value
-    return np.floor(found * 1e6).astype(np.int64).astype(np.uint8)
+        found.append(value)
+    return np.floor(np.array(found[_PASSED:]) * 1e6).astype(np.int64).astype(np.uint8)
 
 
 def _cosines() -> NDArray[np.float64]:

@@ -189,7 +189,8 @@ def _scrambled(blocks: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     ways = [np.rot90(each, quarters).ravel() for each in (places, places[:, ::-1]) for quarters in range(4)]
     turned = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
     inverted = rng.integers(2, size=(len(blocks), 1, 1), dtype=np.uint8) * np.uint8(255)
-    return np.take_along_axis(rng.permutation(blocks), turned, axis=1) ^ inverted
+    scrambled: NDArray[np.uint8] = np.take_along_axis(rng.permutation(blocks), turned, axis=1) ^ inverted
+    return scrambled
 
 
 def _logistic(start: float, count: int) -> NDArray[np.uint8]:

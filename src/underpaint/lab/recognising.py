@@ -110,8 +110,7 @@ class Teacher(nn.Module):
         Recognition", CVPR 2018); the lead grows over the warmup.
         """
         recipe, known = self.recipe, Known.of(images, self.recipe)
-        seen = erased(toned(known.secrets, recipe.tones, rng), recipe.erased, rng)
-        made = self.network(seen)
+        made = self.network(self.shown(known.secrets, rng))
         if recipe.lead:
             cosines = functional.normalize(made, dim=1) @ functional.normalize(self.network.classify.weight, dim=1).T
             lead = recipe.lead * min(1.0, (step + 1) / (recipe.warmup + 1))
@@ -119,6 +118,10 @@ class Teacher(nn.Module):
         else:
             odds = self.network.classify(made)
         yield "network", identity(made, odds, known.labels, recipe)
+
+    def shown(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
+        """What the network learns from: *secrets*, ``(B, 3, H, W)`` in [0, 1], as they might have been."""
+        return erased(toned(secrets, self.recipe.tones, rng), self.recipe.erased, rng)
 
 
 class Taught(nn.Module):

@@ -20,7 +20,7 @@ Deviations from the paper are in docs/methods/miais.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -33,6 +33,7 @@ from underpaint.lab.labelled import Labelled
 from underpaint.lab.losses import ms_ssim_as_coded
 from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import Generator, Restorer
+from underpaint.lab.obscuring import Obscured, ObscuredRecipe
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, TeacherRecipe, identity, recogniser
 
 if TYPE_CHECKING:
@@ -213,6 +214,7 @@ _TEACHER = TeacherRecipe(
     erased=0.4,
     lead=0.3,
 )
+_OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 800, "warmup": 150, "ema": 0.995})
 _PUBLISHED = PublishedRecipe(steps=3000, batch=32, crop=64, learning_rate=5e-4, warmup=100, decay="cosine", clip=5.0)
 
 
@@ -233,6 +235,12 @@ def _published(pool: str, read: Callable[..., faces.KnownCouples], **otherwise: 
 
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
+    "miais-obscured": Entry(
+        Obscured,
+        _OBSCURED,
+        "the teacher's kind, of faces obscured by a way of table V; --data has 'faces'",
+        read=lambda path: faces.Faces.of(path / "faces"),
+    ),
     "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, lead=0.0, **OBJECTS),
     "miais-published": _published("textures", faces.faces),
     "miais-published-photographs": _published("photographs", faces.faces),

@@ -41,11 +41,12 @@ class Generator(nn.Module):
     Args:
         width: channels of the first level, 64 as published; they double three times.
         downs: halvings, 7 as published; sides are multiples of ``2 ** downs``.
+        pictures: that it sees, 2 as published.
     """
 
-    def __init__(self, width: int = 64, downs: int = 7) -> None:
+    def __init__(self, width: int = 64, downs: int = 7, pictures: int = 2) -> None:
         super().__init__()
-        widths = [6, *(width * 2 ** min(level, 3) for level in range(downs))]
+        widths = [3 * pictures, *(width * 2 ** min(level, 3) for level in range(downs))]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, (outer, inner) in enumerate(pairwise(widths)):
             first, last = level == 0, level == downs - 1
@@ -58,9 +59,9 @@ class Generator(nn.Module):
             self.up.append(nn.Sequential(nn.ReLU(), grow, *made))
         self.apply(_begin)
 
-    def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
+    def forward(self, *pictures: Tensor) -> Tensor:
         """Containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same."""
-        x: Tensor = torch.cat([covers, secrets], dim=1)
+        x: Tensor = torch.cat(pictures, dim=1)
         skips = []
         for down in self.down:
             x = down(x)
@@ -116,6 +117,31 @@ class Restorer(nn.Module):
         """Secrets, ``(B, 3, H, W)`` in [0, 1], of containers of the same."""
         found: Tensor = self.layers(containers)
         return found
+
+
+class Drawer(nn.Module):
+    """What somebody who has an embedding, and no picture, draws by it.
+
+    Args:
+        size: of an embedding.
+        width: channels of the last level; each before has twice as many.
+        side: of the picture, a multiple of 16.
+    """
+
+    def __init__(self, size: int, width: int, side: int) -> None:
+        super().__init__()
+        widths, start = [width * 2**level for level in (3, 2, 1, 0)], side // 16
+        layers: list[nn.Module] = [nn.Linear(size, widths[0] * start**2), nn.Unflatten(1, (-1, start, start))]
+        for inputs, outputs in pairwise([widths[0], *widths]):
+            grow = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+            layers += [nn.BatchNorm2d(inputs), nn.ReLU(), grow]
+        layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1), nn.Sigmoid()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Pictures, ``(B, 3, side, side)`` in [0, 1], by *embeddings*, ``(B, size)``."""
+        drawn: Tensor = self.layers(embeddings)
+        return drawn
 
 
 class Reader(nn.Module):

@@ -21,6 +21,7 @@ from underpaint.lab.nets.miais import ANNOUNCED, LENGTH, Generator, Keys, Reader
 from underpaint.lab.papers.miais import Published, PublishedRecipe, balanced
 from underpaint.lab.papers.miais_ours import Ours, OursRecipe
 from underpaint.lab.recognising import KnownRecipe, Teacher, TeacherRecipe
+from underpaint.lab.run import read_state
 from underpaint.metrics import ms_ssim_as_coded as measured
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def test_what_is_visible_weighs_less_below_the_threshold() -> None:
     model = Published(replace(PUBLISHED, joint=0.0, threshold=0.1))
 
     def pressure(step: int, visual: float) -> float:
-        return model._factors(step, torch.tensor(visual))["visual"]
+        return model._pressure(step, torch.tensor(visual), (130, 10))["visual"]
 
     # Steps of four stages B, each after a stage A of two steps.
     assert [pressure(step, 0.5) for step in (2, 3)] == [130, 130]
@@ -170,13 +171,29 @@ def test_a_run_of_each(tmp_path: Path) -> None:
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
         for name, value in teacher.network.state_dict().items():
             assert torch.equal(model.teacher.state_dict()[name], value)
+    more = Published(replace(PUBLISHED, start=str(tmp_path / "Published")))
+    more.inherit()
+    before = read_state(tmp_path / "Published")
+    assert before is not None
+    assert all(torch.equal(value, before["weights"][name]) for name, value in more.state_dict().items())
+
+
+def test_classifiers_begin_with_what_the_teacher_sees(tmp_path: Path) -> None:
+    teacher = Teacher(TeacherRecipe(**SMALL))
+    fit(teacher, couples().secrets, tmp_path, progress=False)
+    model = Published(replace(PUBLISHED, teacher=str(tmp_path)))
+    model.inherit()
+    one, other = model._classifiers()
+    pictures = torch.rand(2, 3, 32, 32)
+    teacher.eval(), one.eval(), other.eval()
+    assert torch.equal(one.trunk(pictures), teacher.network.trunk(pictures))
+    assert not torch.equal(one(pictures), other(pictures)), "heads are their own"
 
 
 def test_without_a_teacher_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
     for model in (Published(replace(PUBLISHED, teacher=str(tmp_path))), Ours(replace(OURS, teacher=str(tmp_path)))):
         with pytest.raises(ModelError):
             model.inherit()
-    Published(replace(PUBLISHED, teacher=str(tmp_path), content=False)).inherit()
 
 
 def test_a_key_turns_and_turns_back() -> None:

@@ -11,7 +11,8 @@ Optimization" (IEEE Transactions on Image Processing, 2021). As published::
     stage B min h, r      visual + identity + content + discrepancy + restored         (13), (14)
 
 Stages take turns, after a share of joint steps. In both the weight of a term is the share of all others in their sum;
-and what is visible weighs much as long as it exceeded the hiding threshold in the last stage B, little afterwards.
+and what is visible weighs much as long as it exceeded the hiding threshold in the last stage B, or as many joint steps,
+little afterwards.
 
 v is ``miais-teacher``. Ours is :mod:`underpaint.lab.papers.miais_ours`.
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint.lab import faces
+from underpaint.lab import run as folder
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.losses import ms_ssim_as_coded
 from underpaint.lab.model import Entry
@@ -38,7 +41,6 @@ from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import numpy as np
 
@@ -51,14 +53,16 @@ Stage = Literal["joint", "classify", "hide"]
 #: By how much f₁ and f₂ differ, times this, to be of the size of other terms.
 _DISCREPANCY = 1000.0
 #: Factors of terms in joint steps, as of the authors' script; 1 of what one classifier makes of identity.
-_JOINT = {"visual": 3.0, "restored": 2.25, "content": 0.1}
+_JOINT = {"content": 0.1}
 #: In stage A.
 _CLASSIFY = {"identity": 10.0, "discrepancy": -1.0}
 #: In stage B, without a restorer and with one; of what is visible see :data:`_PRESSURE`.
 _HIDE = {"discrepancy": 5.0, "content": 2.0, "identity": 0.1}
 _HIDE_MULTITASK = {"discrepancy": 15.0, "content": 0.1, "identity": 0.1}
-#: Of what is visible in stage B above the hiding threshold, and below it; of what is restored, three quarters of it.
+#: Of what is visible above the hiding threshold, and below it; of what is restored, three quarters of it. In stage B
+#: without a restorer and with one; in joint steps, whose script has the lower one alone, by the same measure.
 _PRESSURE = {False: (130.0, 10.0), True: (50.0, 1.0)}
+_JOINT_PRESSURE = (39.0, 3.0)
 _RESTORED = 0.75
 
 
@@ -78,6 +82,8 @@ class PublishedRecipe(KnownRecipe):
     multitask: bool = False
     #: Run of ``miais-teacher`` whose network is the plain classifier.
     teacher: str = "runs/miais-teacher"
+    #: Run of these networks to go on from with other covers; none is named at first.
+    start: str = ""
     #: Share of the steps that are joint, before stages take turns, and steps of a stage.
     joint: float = 0.5
     epoch: int = 50
@@ -115,18 +121,22 @@ class Published(Taught):
         self.networks["classifiers"] = nn.ModuleList(recogniser(recipe) for _ in range(1 + recipe.minimax))
         if recipe.multitask:
             self.networks["restorer"] = Restorer(recipe.restorer)
-        # How visible containers were: sum and number of steps of this stage B, and the mean of the last; 0 is unknown.
+        # How visible containers were: sum and number of steps of this stage, and the mean of the last; 0 is unknown.
         self.visible: Tensor
         self.register_buffer("visible", torch.zeros(3))
 
     def inherit(self) -> None:
-        """Take over the recipe's teacher, if there is anything to ask it.
+        """Take over the recipe's teacher, and its sight for classifiers to begin with; or all of an earlier run.
 
         Raises:
             ModelError: there is none.
         """
-        if self.recipe.content:
-            self.learn_from(self.recipe.teacher)
+        if self.recipe.start:
+            folder.restore(self, Path(self.recipe.start))
+            return
+        self.learn_from(self.recipe.teacher)
+        for classifier in self._classifiers():
+            classifier.trunk.load_state_dict(self.teacher.trunk.state_dict())
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; not rounded, as in the authors' code."""
@@ -151,11 +161,14 @@ class Published(Taught):
             parts |= self._seen(containers, known)
         if stage == "joint":
             factors = _JOINT | {"identity": 1 / len(self._classifiers())}
+            factors |= self._pressure(step, parts["visual"], _JOINT_PRESSURE)
             yield "networks", {name: factors[name] * part for name, part in parts.items() if name in factors}
         elif stage == "classify":
             yield "networks", balanced(parts, _CLASSIFY)
         else:
-            yield "networks", balanced(parts, self._factors(step, parts["visual"]))
+            factors = _HIDE_MULTITASK if self.recipe.multitask else _HIDE
+            factors |= self._pressure(step, parts["visual"], _PRESSURE[self.recipe.multitask])
+            yield "networks", balanced(parts, factors)
 
     def _told(self, containers: Tensor, labels: Tensor) -> Parts:
         """What classifiers make of *containers*: ``identity``, and of two of them ``discrepancy``."""
@@ -179,16 +192,15 @@ class Published(Taught):
             parts["restored"] = 1 - ms_ssim_as_coded(restored, known.secrets).mean()
         return parts
 
-    def _factors(self, step: int, visual: Tensor) -> dict[str, float]:
-        """Those of stage B, by how visible containers were in the last one; takes note of this one."""
-        multitask, turn = self.recipe.multitask, step - round(self.recipe.joint * self.recipe.steps)
+    def _pressure(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
+        """Which of *factors*, by how visible containers were in the last stage; takes note of this one."""
+        turn = step - round(self.recipe.joint * self.recipe.steps)
         total, count, last = self.visible.tolist()
         if turn % self.recipe.epoch == 0 and count:
             total, count, last = 0.0, 0.0, total / count
         self.visible.copy_(torch.tensor([total + float(visual.detach()), count + 1, last]))
-        pressure = _PRESSURE[multitask][0 < last <= self.recipe.threshold]
-        factors = _HIDE_MULTITASK if multitask else _HIDE
-        return factors | {"visual": pressure, "restored": _RESTORED * pressure}
+        pressure = factors[0 < last <= self.recipe.threshold]
+        return {"visual": pressure, "restored": _RESTORED * pressure}
 
     def _classifiers(self) -> list[Recogniser]:
         return cast("list[Recogniser]", list(cast("nn.ModuleList", self.networks["classifiers"])))

@@ -233,6 +233,10 @@ class TestRs:
         assert not np.any(groups._squares(picture, 1, whole=True))
         assert rs(picture) is None
 
+    def test_lines_that_never_cross_say_nothing(self) -> None:
+        counts = (groups._Counts(np.float64(each), np.float64(each)) for each in (2, 1, 1, 0))
+        assert groups._length(groups._Squares(*counts)) is None
+
     def test_the_tool_averages_magnitudes(self) -> None:
         picture = PHOTOGRAPHS["chelsea"][:60, :61]
         lengths = [slow_tool_length(slow_squares(picture[..., colour], step)) for step in (1, 2) for colour in range(3)]

@@ -91,7 +91,7 @@ def _length(squares: _Squares) -> float | None:
     width = b * b - 4 * a * c
     with np.errstate(all="ignore"):
         x = min(_roots(a, b, width), key=abs) if a and width >= 0 else _by_lines(squares)
-    return float(x / (x - 0.5)) if x < 0.5 else None
+    return float(x / (x - 0.5)) if -np.inf < x < 0.5 else None
 
 
 def _tool_length(squares: _Squares) -> float:

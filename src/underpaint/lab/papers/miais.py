@@ -227,7 +227,7 @@ _TEACHER = TeacherRecipe(
     lead=0.3,
 )
 _OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 800, "warmup": 150, "ema": 0.995})
-_PUBLISHED = PublishedRecipe(steps=3000, batch=32, crop=64, learning_rate=5e-4, warmup=100, decay="cosine", clip=5.0)
+_PUBLISHED = PublishedRecipe(steps=2000, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
 
 
 def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> Entry:

@@ -1,0 +1,269 @@
+"""How well secrets are recognised in containers of a run, by people, objects and covers that it never saw.
+
+``python -m underpaint.lab.judge_miais miais-published --run runs/miais-faces-full --data DATA`` writes a row below
+``results/``, in a file that is called as the run. Of a teacher it is the row of plain secrets.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from underpaint import metrics
+from underpaint.analyst.statistics import stegexpose
+from underpaint.bench import RESULTS
+from underpaint.bench.recognised import ABLATION, COVERS, MULTITASK, Alike, Recognition, Recognitions
+from underpaint.bench.source import Source
+from underpaint.errors import UsageError
+from underpaint.lab import faces
+from underpaint.lab import run as folder
+from underpaint.lab.couples import reduced
+from underpaint.lab.labelled import Labelled
+from underpaint.lab.nets.miais import LENGTH, Keys
+from underpaint.lab.papers import RECIPES, trained
+from underpaint.lab.papers.miais import Published
+from underpaint.lab.papers.miais_ours import Ours
+from underpaint.lab.recipe import as_settings, with_settings
+from underpaint.lab.recognising import Teacher
+from underpaint.lab.rounding import rounded
+from underpaint.verification import Verified, rank_one
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from underpaint.types import Image
+
+#: What the paper calls the rows of its table VI, by recipe; its own row is that of a run that restores.
+ADAPTED = {
+    "miais-baluja": "HiPS*",
+    "miais-steganogan": "SteganoGAN*",
+    "miais-hidden": "HiDDeN*",
+    "miais-stegnet": "StegNet*",
+}
+#: What can be judged.
+NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, Published, Ours) or name in ADAPTED]
+#: Above what StegExpose says container.
+SUSPICIOUS = 0.2
+#: Pictures that are computed at once.
+_AT_ONCE = 100
+
+
+class Made(NamedTuple):
+    """What a system makes of secrets."""
+
+    #: What they are recognised by, and what those are by whom they are: both ``(N, size)``.
+    codes: Tensor
+    gallery: Tensor
+    #: Of classes, ``(N, classes)``.
+    odds: Tensor
+    #: The same of plain secrets, if the system has a sight of its own for them.
+    plain: Made | None = None
+    containers: Tensor | None = None
+    restored: Tensor | None = None
+    #: Codes by wrong keys.
+    wrong: Tensor | None = None
+
+
+def judge(
+    name: str, run: Path, data: Path, split: faces.Split = "test", each: int = 150, seed: int = 0
+) -> Recognitions:
+    """Recognise secrets of a *split* in containers rounded to 8 bits.
+
+    Args:
+        name: of the recipe, one of :data:`NAMES`.
+        run: of that recipe; beside it lies the run of its teacher, by the name of the teacher's recipe.
+        data: what it was trained on.
+        split: of people; ``val`` to choose by. Objects are always those of ``val``, which nothing is chosen by.
+        each: pairs of either kind in each of ten folds.
+        seed: of pairs, covers and keys.
+
+    Raises:
+        UsageError: the recipe is of another kind, or *data* has no secrets or too few.
+        ModelError: *run* has no checkpoint of these networks, or there is no teacher.
+    """
+    if name not in NAMES:
+        raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
+    model, objects = trained(name, run), "objects" in name
+    size: int = model.recipe.crop
+    found = Labelled.of(data / "tiny-imagenet", "val") if objects else faces.Faces.of(data / "faces", split)
+    secrets, labels = tensor(reduced(found, size)), found.labels
+    covers, pool = None, None
+    if not isinstance(model, Teacher):
+        pool = _pool(name)
+        covers = faces.covers(data, pool, "test").batch(0, size=len(secrets), crop=size, seed=seed)[:, :3]
+    made = _made(model, covers, secrets, seed)
+    plain = made.plain or _seen(trained(_teacher(name), run.parent / _teacher(name)), secrets)
+
+    def accuracy(made: Made) -> float:
+        if objects:
+            return float((made.odds.argmax(dim=1).numpy() == labels).mean())
+        return verified(made.codes, labels, each, seed)["accuracy"]
+
+    told: dict[str, Any] = {"accuracy": accuracy(made), "plain": accuracy(plain)}
+    if not objects:
+        told |= verified(made.codes, labels, each, seed)
+        told["rank_one"] = looked_up(made.codes, made.gallery, labels)
+        if made.wrong is not None:
+            told["wrong_key"] = verified(made.wrong, labels, each, seed)["accuracy"]
+    if covers is not None and made.containers is not None:
+        before, after = pictures(covers), pictures(made.containers)
+        told |= {"cover": likeness(zip(before, after, strict=True))} | detected(before, after)
+    if made.restored is not None:
+        told["secret"] = likeness(zip(pictures(secrets), pictures(made.restored), strict=True))
+    table, title = _named(name, model)
+    row = Recognition(
+        title, "objects" if objects else "faces", pool=pool, scale=scale(name, run), count=len(labels), **told
+    )
+    source = Source.here(f"python -m underpaint.lab.judge_miais {name}", seed, found.name, len(found), found.sha256)
+    return Recognitions(table, run.name, source, (row,))
+
+
+def likeness(pairs: Iterable[tuple[Image, Image]]) -> Alike:
+    """How like *pairs* of pictures are, by both conventions of PSNR and of MS-SSIM, at as many scales as fit."""
+    both = list(pairs)
+    scales = min(5, int(np.log2(min(both[0][0].shape[:2]) // metrics.SSIM_WINDOW)) + 1)
+    pooled = metrics.pooled_psnr(both)
+    return Alike(
+        mse=float(np.mean([metrics.mse(*pair) for pair in both])),
+        pooled_psnr=pooled if np.isfinite(pooled) else None,
+        psnr=float(np.mean([min(metrics.psnr(*pair), 100.0) for pair in both])) if np.isfinite(pooled) else None,
+        ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_as_coded(*pair, scales) for pair in both])),
+        ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in both])),
+        scales=scales,
+        ssim=float(np.mean([metrics.ssim(*pair) for pair in both])),
+    )
+
+
+def verified(codes: Tensor, labels: NDArray[np.int64], each: int = 150, seed: int = 0) -> dict[str, float]:
+    """Whether pairs of *codes*, ``(N, size)``, are of one person: fields of a row of the bench."""
+    pairs = faces.pairs(labels, each, seed=seed)
+    told = torch.linalg.vector_norm(codes[pairs.first] - codes[pairs.second], dim=1)
+    return Verified.of(told.numpy(), pairs.same)._asdict()
+
+
+def looked_up(codes: Tensor, gallery: Tensor, labels: NDArray[np.int64]) -> float:
+    """Rank one: of everybody the first picture is enrolled, as of *gallery*; all others are looked up."""
+    _, first = np.unique(labels, return_index=True)
+    others = np.delete(np.arange(len(labels)), first)
+    return rank_one(codes[others].numpy(), labels[others], gallery[first].numpy(), labels[first])
+
+
+def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
+    """What StegExpose makes of *containers*: fields of a row of the bench. Who has no estimate is not suspected."""
+    clean, stego = (np.array([stegexpose(each).mean or 0.0 for each in part]) for part in (covers, containers))
+    return {"detected": float((stego > SUSPICIOUS).mean()), "detected_auc": metrics.auc(clean, stego)}
+
+
+def scale(name: str, run: Path) -> str:
+    """On what, and for how long, a *run* of the recipe *name* was trained."""
+    recipe = with_settings(RECIPES[name].recipe, as_settings(folder.read_record(run)["recipe"]))
+    kinds = f"{getattr(recipe, 'classes', 0)} {'kinds' if 'objects' in name else 'people'}"
+    steps = f"{recipe.steps:,} steps of {recipe.batch}"
+    more = " from table III's" if getattr(recipe, "start", "") else ""
+    return f"{kinds}, {steps}{more}, {recipe.crop}×{recipe.crop}, {folder.provenance(run)['hours']:.2f} h"
+
+
+def computed(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """What *network* makes of *inputs*, some at a time."""
+    with torch.inference_mode():
+        parts = [network(*part) for part in zip(*(torch.split(each, _AT_ONCE) for each in inputs), strict=True)]
+    return torch.cat(parts)
+
+
+def tensor(pictures: NDArray[np.uint8]) -> Tensor:
+    """*pictures*, ``(N, H, W, 3)``, as networks take them."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
+
+
+def pictures(tensor: Tensor) -> list[Image]:
+    """Pictures of a *tensor*, ``(N, 3, H, W)``, clamped and rounded."""
+    return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def _made(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) -> Made:
+    if covers is None:
+        return _seen(model, secrets)
+    if isinstance(model, Ours):
+        gallery = computed(model.code, secrets)
+        right, wrong = (Keys(len(secrets), model.recipe.size, np.random.default_rng([seed, key])) for key in range(2))
+        with torch.inference_mode():
+            containers = model.container(covers, gallery, right)
+            codes, false = (model.embedding(containers, keys) for keys in (right, wrong))
+        length = LENGTH / model.recipe.size**0.5
+        with torch.inference_mode():
+            odds, known = (model.teacher.classify(length * each) for each in (codes, gallery))
+        return Made(codes, gallery, odds, Made(gallery, gallery, known), containers, wrong=false)
+    containers = rounded(computed(model.container, covers, secrets))
+    networks = model.networks
+    classifiers = list(networks["classifiers"] if "classifiers" in networks else [networks["recogniser"]])
+    made = [computed(each, containers) for each in classifiers]
+    with torch.inference_mode():
+        odds = torch.stack([one.classify(code) for one, code in zip(classifiers, made, strict=True)]).sum(dim=0)
+    restores = not isinstance(model, Published) or model.recipe.multitask
+    codes = torch.cat(made, dim=1)
+    return Made(
+        codes,
+        codes,
+        odds,
+        containers=containers,
+        restored=computed(model.restored, containers) if restores else None,
+    )
+
+
+def _seen(teacher: Teacher, secrets: Tensor) -> Made:
+    """Secrets as they are."""
+    codes = computed(teacher.network, secrets)
+    with torch.inference_mode():
+        return Made(codes, codes, teacher.network.classify(codes))
+
+
+def _teacher(name: str) -> str:
+    return f"miais-{'objects-' * ('objects' in name)}teacher"
+
+
+def _pool(name: str) -> str:
+    """What covers of the recipe are."""
+    return str(getattr(RECIPES[name].read, "keywords", {}).get("pool", "textures"))
+
+
+def _named(name: str, model: Any) -> tuple[str, str]:
+    """Which table a run belongs to, and what its row is called."""
+    if isinstance(model, Teacher):
+        return ABLATION, "plain secrets"
+    if name in ADAPTED:
+        return MULTITASK, ADAPTED[name]
+    if not isinstance(model, Published):
+        return ABLATION, "ours"
+    if model.recipe.multitask:
+        return MULTITASK, "MIAIS"
+    parts = "".join(f" + {part}" for part in ("content", "minimax") if getattr(model.recipe, part))
+    return ABLATION if _pool(name) == "textures" else COVERS, parts.strip() or "baseline"
+
+
+def main() -> None:
+    """Judge what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_miais", description=judge.__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", choices=["val", "test"], default="test", help="val only prints")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    # People to choose by have fewer pairs.
+    each = {"val": 50, "test": 150}[arguments.split]
+    found = judge(arguments.name, arguments.run, arguments.data, arguments.split, each)
+    if arguments.split == "val":
+        print(found.rows[0])
+    else:
+        print(f"wrote {found.write(arguments.results)}")
+
+
+if __name__ == "__main__":
+    main()

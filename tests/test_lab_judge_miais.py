@@ -21,6 +21,7 @@ from underpaint.lab.judge_miais import NAMES, detected, judge, likeness
 from underpaint.lab.papers import RECIPES
 from underpaint.lab.papers.miais import PublishedRecipe
 from underpaint.lab.papers.miais_ours import OursRecipe
+from underpaint.lab.places import draw
 from underpaint.lab.recognising import KnownRecipe
 from underpaint.types import Image
 
@@ -132,3 +133,12 @@ def test_others_are_not_judged(tmp_path: Path) -> None:
     assert "miais-published-faces" in NAMES
     with pytest.raises(UsageError, match="cannot be judged"):
         judge("stegnet", tmp_path, tmp_path)
+
+
+def test_people_are_drawn(data: Path, runs: Path, tmp_path: Path) -> None:
+    run = run_of("miais-published", data, runs)
+    for name in ("one", "two"):
+        draw([run], data, tmp_path / f"{name}.svg")
+    drawn = (tmp_path / "one.svg").read_text()
+    assert all(title in drawn for title in ("plain secrets", "+ content + minimax"))
+    assert (tmp_path / "two.svg").read_text() == drawn

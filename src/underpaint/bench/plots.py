@@ -14,8 +14,11 @@ from underpaint.bench.result import Paper
 from underpaint.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from underpaint.bench.detected import Detections
     from underpaint.bench.measured import Measured
@@ -126,6 +129,18 @@ def plot_curves(results: Sequence[Detections], target: Path) -> None:
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("containers found")
         _legend(figure, panels, 4)
+
+
+def plot_places(panels: Mapping[str, NDArray[np.floating]], labels: NDArray[np.int64], target: Path) -> None:
+    """Draw where pictures lie, ``(n, 2)`` by the name of each panel, a colour for each of their *labels*, as SVG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    with _figure(target, 2.1 * len(panels), 2.3) as figure:
+        for axes, (name, places) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+            axes.scatter(*places.T, c=labels, s=6, cmap="tab10", linewidths=0)
+            axes.set(title=name, xticks=[], yticks=[])
 
 
 def _legend(figure: Any, panels: Iterable[Any], columns: int | None = None) -> None:

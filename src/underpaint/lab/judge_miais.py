@@ -94,11 +94,9 @@ def judge(
     size: int = model.recipe.crop
     found = Labelled.of(data / "tiny-imagenet", "val") if objects else faces.Faces.of(data / "faces", split)
     secrets, labels = tensor(reduced(found, size)), found.labels
-    covers, pool = None, None
-    if not isinstance(model, Teacher):
-        pool = _pool(name)
-        covers = faces.covers(data, pool, "test").batch(0, size=len(secrets), crop=size, seed=seed)[:, :3]
-    made = _made(model, covers, secrets, seed)
+    pool = None if isinstance(model, Teacher) else pool_of(name)
+    covers = None if pool is None else drawn_from(data, pool, len(secrets), size, seed)
+    made = recognised(model, covers, secrets, seed)
     plain = made.plain or _seen(trained(_teacher(name), run.parent / _teacher(name)), secrets)
 
     def accuracy(made: Made) -> float:
@@ -117,12 +115,48 @@ def judge(
         told |= {"cover": likeness(zip(before, after, strict=True))} | detected(before, after)
     if made.restored is not None:
         told["secret"] = likeness(zip(pictures(secrets), pictures(made.restored), strict=True))
-    table, title = _named(name, model)
+    table, title = named(name, model)
     row = Recognition(
         title, "objects" if objects else "faces", pool=pool, scale=scale(name, run), count=len(labels), **told
     )
     source = Source.here(f"python -m underpaint.lab.judge_miais {name}", seed, found.name, len(found), found.sha256)
     return Recognitions(table, run.name, source, (row,))
+
+
+def recognised(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) -> Made:
+    """What *model* makes of *secrets* in *covers*, both ``(N, 3, H, W)`` in [0, 1]; keys are drawn by *seed*."""
+    if covers is None:
+        return _seen(model, secrets)
+    if isinstance(model, Ours):
+        gallery = computed(model.code, secrets)
+        right, wrong = (Keys(len(secrets), model.recipe.size, np.random.default_rng([seed, key])) for key in range(2))
+        with torch.inference_mode():
+            containers = model.container(covers, gallery, right)
+            codes, false = (model.embedding(containers, keys) for keys in (right, wrong))
+        length = LENGTH / model.recipe.size**0.5
+        with torch.inference_mode():
+            odds, known = (model.teacher.classify(length * each) for each in (codes, gallery))
+        return Made(codes, gallery, odds, Made(gallery, gallery, known), containers, wrong=false)
+    containers = rounded(computed(model.container, covers, secrets))
+    networks = model.networks
+    classifiers = list(networks["classifiers"] if "classifiers" in networks else [networks["recogniser"]])
+    made = [computed(each, containers) for each in classifiers]
+    with torch.inference_mode():
+        odds = torch.stack([one.classify(code) for one, code in zip(classifiers, made, strict=True)]).sum(dim=0)
+    restores = not isinstance(model, Published) or model.recipe.multitask
+    codes = torch.cat(made, dim=1)
+    return Made(
+        codes,
+        codes,
+        odds,
+        containers=containers,
+        restored=computed(model.restored, containers) if restores else None,
+    )
+
+
+def drawn_from(data: Path, pool: str, count: int, size: int, seed: int) -> Tensor:
+    """*count* covers of a *pool* that nobody was trained on, ``(count, 3, size, size)`` in [0, 1]."""
+    return faces.covers(data, pool, "test").batch(0, size=count, crop=size, seed=seed)[:, :3]
 
 
 def likeness(pairs: Iterable[tuple[Image, Image]]) -> Alike:
@@ -187,36 +221,6 @@ def pictures(tensor: Tensor) -> list[Image]:
     return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
 
 
-def _made(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) -> Made:
-    if covers is None:
-        return _seen(model, secrets)
-    if isinstance(model, Ours):
-        gallery = computed(model.code, secrets)
-        right, wrong = (Keys(len(secrets), model.recipe.size, np.random.default_rng([seed, key])) for key in range(2))
-        with torch.inference_mode():
-            containers = model.container(covers, gallery, right)
-            codes, false = (model.embedding(containers, keys) for keys in (right, wrong))
-        length = LENGTH / model.recipe.size**0.5
-        with torch.inference_mode():
-            odds, known = (model.teacher.classify(length * each) for each in (codes, gallery))
-        return Made(codes, gallery, odds, Made(gallery, gallery, known), containers, wrong=false)
-    containers = rounded(computed(model.container, covers, secrets))
-    networks = model.networks
-    classifiers = list(networks["classifiers"] if "classifiers" in networks else [networks["recogniser"]])
-    made = [computed(each, containers) for each in classifiers]
-    with torch.inference_mode():
-        odds = torch.stack([one.classify(code) for one, code in zip(classifiers, made, strict=True)]).sum(dim=0)
-    restores = not isinstance(model, Published) or model.recipe.multitask
-    codes = torch.cat(made, dim=1)
-    return Made(
-        codes,
-        codes,
-        odds,
-        containers=containers,
-        restored=computed(model.restored, containers) if restores else None,
-    )
-
-
 def _seen(teacher: Teacher, secrets: Tensor) -> Made:
     """Secrets as they are."""
     codes = computed(teacher.network, secrets)
@@ -228,12 +232,12 @@ def _teacher(name: str) -> str:
     return f"miais-{'objects-' * ('objects' in name)}teacher"
 
 
-def _pool(name: str) -> str:
+def pool_of(name: str) -> str:
     """What covers of the recipe are."""
     return str(getattr(RECIPES[name].read, "keywords", {}).get("pool", "textures"))
 
 
-def _named(name: str, model: Any) -> tuple[str, str]:
+def named(name: str, model: Any) -> tuple[str, str]:
     """Which table a run belongs to, and what its row is called."""
     if isinstance(model, Teacher):
         return ABLATION, "plain secrets"
@@ -244,7 +248,7 @@ def _named(name: str, model: Any) -> tuple[str, str]:
     if model.recipe.multitask:
         return MULTITASK, "MIAIS"
     parts = "".join(f" + {part}" for part in ("content", "minimax") if getattr(model.recipe, part))
-    return ABLATION if _pool(name) == "textures" else COVERS, parts.strip() or "baseline"
+    return ABLATION if pool_of(name) == "textures" else COVERS, parts.strip() or "baseline"
 
 
 def main() -> None:

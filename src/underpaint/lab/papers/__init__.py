@@ -14,6 +14,7 @@ from underpaint.lab.papers import (
     dmvjnd,
     miais,
     miais_ours,
+    miais_rivals,
     pixinpix,
     robust,
     robust_ours,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["RECIPES", "Entry", "trained"]
 
 _PAPERS = (
-    *(baselines, basn, basn_exact, classifier, dmvjnd, miais, miais_ours),
+    *(baselines, basn, basn_exact, classifier, dmvjnd, miais, miais_ours, miais_rivals),
     *(pixinpix, robust, robust_ours, steganalysis),
 )
 #: Every recipe by name: each paper's, and ours.

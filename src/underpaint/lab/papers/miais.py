@@ -34,7 +34,7 @@ from underpaint.lab import faces
 from underpaint.lab import run as folder
 from underpaint.lab.labelled import Labelled
 from underpaint.lab.losses import ms_ssim_as_coded
-from underpaint.lab.model import Entry
+from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.miais import Generator, Restorer
 from underpaint.lab.obscuring import Obscured, ObscuredRecipe
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, Teacher, TeacherRecipe, identity, recogniser
@@ -121,6 +121,7 @@ class Published(Taught):
         self.networks["classifiers"] = nn.ModuleList(recogniser(recipe) for _ in range(1 + recipe.minimax))
         if recipe.multitask:
             self.networks["restorer"] = Restorer(recipe.restorer)
+        in_memory_order(self.networks)
         # How visible containers were: sum and number of steps of this stage, and the mean of the last; 0 is unknown.
         self.visible: Tensor
         self.register_buffer("visible", torch.zeros(3))
@@ -142,6 +143,11 @@ class Published(Taught):
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; not rounded, as in the authors' code."""
         made: Tensor = self.networks["generator"](covers, secrets)
         return made
+
+    def restored(self, containers: Tensor) -> Tensor:
+        """The secrets in *containers*, ``(B, 3, H, W)`` in [0, 1]; only if multitask."""
+        found: Tensor = self.networks["restorer"](containers)
+        return found
 
     def embedding(self, containers: Tensor) -> Tensor:
         """What *containers* are recognised by, ``(B, classifiers · size)``: what each makes of them, side by side."""
@@ -188,8 +194,7 @@ class Published(Taught):
         if self.recipe.content:
             parts["content"] = (self.teacher(containers) - self.teacher(known.secrets)).square().mean()
         if self.recipe.multitask:
-            restored = self.networks["restorer"](containers)
-            parts["restored"] = 1 - ms_ssim_as_coded(restored, known.secrets).mean()
+            parts["restored"] = 1 - ms_ssim_as_coded(self.restored(containers), known.secrets).mean()
         return parts
 
     def _pressure(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:

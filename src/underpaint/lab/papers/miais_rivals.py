@@ -18,7 +18,8 @@ is not published; critics, whose opinion would weigh a thousandth, and Baluja's 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
+
+    from underpaint.lab.nets.miais import Recogniser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +106,9 @@ class Adapted(nn.Module):
             variances = [error.abs().var(dim=(1, 2, 3)).mean() for error in errors.values()]
             parts["spread"] = recipe.spread * torch.stack(variances).sum()
         if recipe.identity:
-            made = self.embedding(containers)
-            told = identity(made, self.networks["recogniser"].classify(made), labels, recipe)
+            classifier = cast("Recogniser", self.networks["recogniser"])
+            made = classifier(containers)
+            told = identity(made, classifier.classify(made), labels, recipe)
             parts |= {name: recipe.identity * part for name, part in told.items()}
         yield "networks", parts
 
@@ -115,7 +119,7 @@ RECIPES = {
         Adapted,
         recipe,
         f"{recipe.network} with a recogniser beside it, a rival of miais: faces in textures; --data has both",
-        read=faces.faces,
+        read=partial(faces.faces, pool="textures"),
     )
     for name, recipe in {
         "baluja": replace(_RECIPE, network="baluja", hidden=8, secret=0.75),

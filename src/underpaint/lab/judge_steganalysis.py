@@ -1,0 +1,196 @@
+"""Table VII of the paper on MIAIS: whether steganalysers that learn tell containers with faces from covers.
+
+``python -m underpaint.lab.judge_steganalysis miais-multitask --runs runs --data DATA`` trains both networks of
+:mod:`underpaint.lab.nets.steganalysers` anew: once on containers of that system, once on those of all others that
+restore, and writes to ``results/`` how often they are right about it. Runs have the names of systems.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+import numpy as np
+import torch
+
+from underpaint.bench import RESULTS
+from underpaint.bench.source import Source
+from underpaint.bench.unmasked import STEGANALYSIS, Unmasking, Unmaskings
+from underpaint.errors import UsageError
+from underpaint.lab import faces
+from underpaint.lab import run as folder
+from underpaint.lab.fit import fit, restore
+from underpaint.lab.nets.miais import Keys
+from underpaint.lab.pairs import Pairs
+from underpaint.lab.papers import RECIPES
+from underpaint.lab.papers.miais_ours import Ours
+from underpaint.lab.papers.steganalysis import Steganalyser, SteganalysisRecipe
+from underpaint.lab.recipe import as_settings, with_settings
+from underpaint.lab.rounding import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from underpaint.lab.papers.miais import Published
+
+
+class Hider(NamedTuple):
+    """A system whose containers are looked for."""
+
+    #: What the table calls it, and the recipe of its run.
+    name: str
+    recipe: str
+
+
+#: By the name of the run. Those before the last restore what they hide, as all of the paper's.
+HIDERS = {
+    "miais-hidden": Hider("HiDDeN*", "miais-hidden"),
+    "miais-baluja": Hider("HiPS*", "miais-baluja"),
+    "miais-steganogan": Hider("SteganoGAN*", "miais-steganogan"),
+    "miais-stegnet": Hider("StegNet*", "miais-stegnet"),
+    "miais-multitask": Hider("MIAIS", "miais-published"),
+    "miais": Hider("ours", "miais"),
+}
+#: What looks for them, and how it is trained: a batch is of so many pairs.
+ANALYSERS = ("ye", "yedroudj")
+RECIPE = SteganalysisRecipe(
+    steps=100, batch=16, crop=64, learning_rate=1e-3, warmup=10, decay="cosine", clip=1.0, ema=0.9
+)
+#: Pairs to learn from, and to judge by.
+COUNTS: dict[Literal["train", "test"], int] = {"train": 1500, "test": 500}
+#: Pictures that are computed at once.
+_AT_ONCE = 50
+
+
+class Contained(Pairs):
+    """Covers and containers of some systems, all of which are learned from from the first step on."""
+
+    def drawn(self, step: int, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:  # noqa: ARG002
+        """Draw *size* containers, each by its system and its number, all alike."""
+        systems, numbers = rng.integers(len(self.containers), size=size), rng.integers(len(self), size=size)
+        return list(zip(systems.tolist(), numbers.tolist(), strict=True))
+
+
+def contained(
+    names: Sequence[str], runs: Path, data: Path, split: Literal["train", "test"], count: int, side: int, seed: int = 0
+) -> Contained:
+    """Hide faces in *count* photographs by each system of *names*, of *side* pixels each way; all in the same ones.
+
+    No photograph, and nobody, is in both splits.
+
+    Raises:
+        UsageError: *data* has no faces or photographs.
+        ModelError: a run has no checkpoint of its networks.
+    """
+    pool = faces.covers(data, "photographs", split)
+    people = faces.Faces.of(data / "faces", split)
+    covers = pool.batch(0, size=count, crop=side, seed=2 * seed)[:, :3]
+    secrets = people.batch(0, size=count, crop=side, seed=2 * seed + 1)[:, :3]
+    made = np.stack([_levels(_hidden(name, runs / name, covers, secrets, seed)) for name in names])
+    return Contained(f"{people.name} in {pool.name}", _levels(covers), made, np.ones(made.shape[:2]))
+
+
+def judge(
+    name: str,
+    runs: Path,
+    data: Path,
+    recipe: SteganalysisRecipe = RECIPE,
+    counts: dict[Literal["train", "test"], int] = COUNTS,
+) -> Unmaskings:
+    """Train each steganalyser twice, and count how often it is right about containers of *name* and their covers.
+
+    Args:
+        name: key of :data:`HIDERS`.
+        runs: folder of the runs of all of them.
+        data: what these were trained on.
+        recipe: of both steganalysers.
+        counts: pairs of either split.
+
+    Raises:
+        UsageError: there is no such system, or as of :func:`contained`.
+        ModelError: as of :func:`contained`.
+    """
+    if name not in HIDERS:
+        raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(HIDERS)}")
+    # Ours restores nothing: nothing that restores is judged by what learned from it.
+    others = [other for other in HIDERS if other not in (name, "miais")]
+    shown = contained([name], runs, data, "test", counts["test"], recipe.crop, recipe.seed)
+    rows = []
+    for case, known in enumerate(([name], others), start=1):
+        learned = contained(known, runs, data, "train", counts["train"], recipe.crop, recipe.seed)
+        rows += [
+            Unmasking(
+                analyser=network,
+                case=cast("Literal[1, 2]", case),
+                hider=HIDERS[name].name,
+                accuracy=round(_accuracy(replace(recipe, network=network), learned, shown), 6),
+                pairs=counts["test"],
+                trained_pairs=counts["train"] * len(known),
+                scale=f"{recipe.steps:,} steps of {recipe.batch} pairs",
+            )
+            for network in ANALYSERS
+        ]
+    command = f"python -m underpaint.lab.judge_steganalysis {name} --steps {recipe.steps}"
+    source = Source.here(command, recipe.seed, shown.name, len(shown), shown.sha256)
+    return Unmaskings(STEGANALYSIS, name, source, tuple(rows))
+
+
+def _accuracy(recipe: SteganalysisRecipe, learned: Contained, shown: Contained) -> float:
+    """The share of covers and containers of *shown* that a network tells rightly which has learned from others."""
+    model = Steganalyser(recipe)
+    with TemporaryDirectory() as scratch:
+        fit(model, learned, Path(scratch) / "run", progress=False)
+        restore(model, Path(scratch) / "run")
+    odds = [_odds(model.network, pictures) for pictures in (shown.covers, shown.containers[0])]
+    return float(torch.cat([odds[0] <= 0, odds[1] > 0]).float().mean())
+
+
+def _odds(network: nn.Module, pictures: NDArray[np.uint8]) -> Tensor:
+    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        return torch.cat([network(part) for part in torch.split(planes, _AT_ONCE)])
+
+
+def _hidden(name: str, run: Path, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
+    """Containers, rounded to 8 bits, by the networks of *run*; of ours each by a key of its own."""
+    entry = RECIPES[HIDERS[name].recipe]
+    model = entry.model(with_settings(entry.recipe, as_settings(folder.read_record(run)["recipe"])))
+    restore(cast("nn.Module", model), run)
+    made = []
+    with torch.inference_mode():
+        for start in range(0, len(covers), _AT_ONCE):
+            both = [part[start : start + _AT_ONCE] for part in (covers, secrets)]
+            if isinstance(model, Ours):
+                keys = Keys(len(both[0]), model.recipe.size, np.random.default_rng([seed, start]))
+                made.append(model.container(both[0], model.code(both[1]), keys))
+            else:
+                made.append(rounded(cast("Published", model).container(*both)))
+    return torch.cat(made)
+
+
+def _levels(pictures: Tensor) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = (255 * pictures).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return found
+
+
+def main() -> None:
+    """Judge the system that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_steganalysis", description=judge.__doc__)
+    parser.add_argument("name", choices=list(HIDERS))
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of each steganalyser")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    recipe = replace(RECIPE, steps=arguments.steps)
+    print(f"wrote {judge(arguments.name, arguments.runs, arguments.data, recipe).write(arguments.results)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ from lab_people import people
 from underpaint.bench.unmasked import Unmaskings
 from underpaint.errors import ModelError, UsageError
 from underpaint.lab import judge_steganalysis
+from underpaint.lab import run as folder
 from underpaint.lab.fit import fit
 from underpaint.lab.judge_steganalysis import HIDERS, Contained, contained, judge
 from underpaint.lab.papers import RECIPES
@@ -33,6 +34,11 @@ SMALL: dict[str, Any] = {"steps": 2, "batch": 4, "crop": 32, "classes": 10, "wid
 def _one_thread() -> None:
     """Networks this small only lose time to more."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return people(tmp_path_factory.mktemp("data"))
 
 
 def batch() -> torch.Tensor:
@@ -70,6 +76,21 @@ def test_without_a_weight_nobody_is_recognised() -> None:
     assert losses.keys() == {"cover", "secret"}
 
 
+def test_a_recogniser_begins_with_the_teachers_sight(data: Path, tmp_path: Path) -> None:
+    entry = RECIPES["miais-teacher"]
+    assert isinstance(entry.recipe, KnownRecipe)
+    assert entry.read is not None
+    fit(entry.model(replace(entry.recipe, **SMALL)), entry.read(data), tmp_path, progress=False)
+    model = Adapted(replace(small("miais-hidden"), teacher=str(tmp_path)))
+    model.inherit()
+    seen = folder.learned(tmp_path, "network.trunk")
+    assert all(
+        torch.equal(weight, seen[name]) for name, weight in model.networks["recogniser"].trunk.state_dict().items()
+    )
+    with pytest.raises(ModelError):
+        Adapted(replace(small("miais-hidden"), teacher="none")).inherit()
+
+
 def test_rivals_out_of_range() -> None:
     for wrong in ({"network": "lsb"}, {"cover": 0.0}, {"identity": -1.0}, {"hidden": 0}):
         with pytest.raises(UsageError):
@@ -84,11 +105,6 @@ def test_all_systems_are_learned_from_alike() -> None:
     images = shown.batch(0, size=8, crop=32, seed=0)
     assert images.shape == (8, 6, 32, 32)
     assert set(np.unique(images[:, 3:]).tolist()) == {1, 2}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return people(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint.lab import faces
+from underpaint.lab import run as folder
 from underpaint.lab.model import Entry, in_memory_order
 from underpaint.lab.nets.baselines import PAIRS
 from underpaint.lab.recognising import Known, KnownRecipe, identity, recogniser
@@ -54,9 +56,11 @@ class AdaptedRecipe(KnownRecipe):
     cover: float = 1.0
     secret: float = 1.0
     spread: float = 0.0
-    identity: float = 0.01
+    identity: float = 0.05
     #: How an error counts.
     error: Literal["square", "absolute"] = "square"
+    #: Run of ``miais-teacher`` whose sight the recogniser begins with, as the published classifiers do.
+    teacher: str = "runs/miais-teacher"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +80,16 @@ class Adapted(nn.Module):
         self.networks = nn.ModuleDict({"hide": pair.hide(recipe.hidden), "reveal": pair.reveal(recipe.hidden)})
         self.networks["recogniser"] = recogniser(recipe)
         in_memory_order(self)
+
+    def inherit(self) -> None:
+        """Let the recogniser begin with the sight of the recipe's teacher.
+
+        Raises:
+            ModelError: there is none.
+        """
+        run = Path(self.recipe.teacher)
+        classifier = cast("Recogniser", self.networks["recogniser"])
+        folder.load_weights(classifier.trunk, folder.learned(run, "network.trunk"), run)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; rounded to 8 bits."""
@@ -120,6 +134,7 @@ RECIPES = {
         recipe,
         f"{recipe.network} with a recogniser beside it, a rival of miais: faces in textures; --data has both",
         read=partial(faces.faces, pool="textures"),
+        inherit=Adapted.inherit,
     )
     for name, recipe in {
         "baluja": replace(_RECIPE, network="baluja", hidden=8, secret=0.75),

@@ -1,4 +1,4 @@
-"""Data as those have it who recognise secrets: people, textures and photographs, all of noise."""
+"""Data as those have it who recognise secrets: people, objects and covers, all of noise."""
 
 from __future__ import annotations
 
@@ -12,27 +12,35 @@ import PIL.Image
 if TYPE_CHECKING:
     from pathlib import Path
 
+RNG = np.random.default_rng(0)
+
 
 def people(folder: Path) -> Path:
-    """Write ten people of noise to *folder*, each with a brightness of their own, and textures of noise."""
-    rng = np.random.default_rng(0)
-    rows = ["file,identity"]
-    for name in ("faces", "textures"):
-        (folder / name).mkdir()
-    with zipfile.ZipFile(folder / "faces" / "few.zip", "w") as archive:
-        for number in range(60):
-            rows.append(f"{number}.png,{number // 6}")
-            archive.writestr(f"{number}.png", _png(rng.integers(20 * (number // 6), 256, (32, 32, 3), dtype=np.uint8)))
-    (folder / "faces" / "few.csv").write_text("\n".join(rows))
-    with zipfile.ZipFile(folder / "textures" / "textures.zip", "w") as archive:
-        for number in range(10):
-            archive.writestr(f"{number}.png", _png(rng.integers(256, size=(40, 40, 3), dtype=np.uint8)))
-    (folder / "covers").mkdir()
-    (folder / "covers" / "train.zip").write_bytes((folder / "textures" / "textures.zip").read_bytes())
+    """Write to *folder* ten people, each with a brightness of their own, as many kinds of objects, and covers."""
+    faces = {f"{number}.png": noise(20 * (number // 6)) for number in range(60)}
+    archive(folder / "faces" / "few.zip", faces)
+    rows = [f"{name},{number // 6}" for number, name in enumerate(faces)]
+    (folder / "faces" / "few.csv").write_text("\n".join(["file,identity", *rows]))
+    things = {f"{number}.png": noise(20 * (number % 10)) for number in range(20)}
+    for split in ("train", "val"):
+        archive(folder / "tiny-imagenet" / f"{split}.zip", things)
+    rows = [f"{split},{name},{number % 10}" for split in ("train", "val") for number, name in enumerate(things)]
+    (folder / "tiny-imagenet" / "labels.csv").write_text("\n".join(["split,file,label", *rows]))
+    for name in ("textures/textures.zip", "covers/train.zip"):
+        archive(folder / name, {f"{number}.png": noise(0, 40) for number in range(10)})
     return folder
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def noise(low: int, side: int = 32) -> bytes:
+    """A PNG file of random levels from *low* on."""
     buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, "PNG")
+    PIL.Image.fromarray(RNG.integers(low, 256, (side, side, 3), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def archive(file: Path, pictures: dict[str, bytes]) -> None:
+    """Write *pictures* to a zip file."""
+    file.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(file, "w") as written:
+        for name, content in pictures.items():
+            written.writestr(name, content)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 
+from lab_people import people
 from underpaint.bench.recognised import ABLATION, COVERS, Recognitions
 from underpaint.bench.result import read
 from underpaint.errors import UsageError
@@ -30,33 +28,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten people of noise, each with a brightness of their own, as many kinds of objects, and covers of noise."""
-    folder = tmp_path_factory.mktemp("data")
-    people = {f"{number}.png": noise(20 * (number // 6)) for number in range(60)}
-    archive(folder / "faces" / "few.zip", people)
-    rows = [f"{name},{number // 6}" for number, name in enumerate(people)]
-    (folder / "faces" / "few.csv").write_text("\n".join(["file,identity", *rows]))
-    things = {f"{number}.png": noise(20 * (number % 10)) for number in range(20)}
-    for split in ("train", "val"):
-        archive(folder / "tiny-imagenet" / f"{split}.zip", things)
-    rows = [f"{split},{name},{number % 10}" for split in ("train", "val") for number, name in enumerate(things)]
-    (folder / "tiny-imagenet" / "labels.csv").write_text("\n".join(["split,file,label", *rows]))
-    for name in ("textures/textures.zip", "covers/train.zip"):
-        archive(folder / name, {f"{number}.png": noise(0, 40) for number in range(10)})
-    return folder
-
-
-def noise(low: int, side: int = 32) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(RNG.integers(low, 256, (side, side, 3), dtype=np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def archive(file: Path, pictures: dict[str, bytes]) -> None:
-    file.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(file, "w") as written:
-        for name, content in pictures.items():
-            written.writestr(name, content)
+    return people(tmp_path_factory.mktemp("data"))
 
 
 def run_of(name: str, data: Path, folder: Path, **settings: Any) -> Path:

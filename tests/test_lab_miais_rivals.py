@@ -84,9 +84,8 @@ def test_a_recogniser_begins_with_the_teachers_sight(data: Path, tmp_path: Path)
     model = Adapted(replace(small("miais-hidden"), teacher=str(tmp_path)))
     model.inherit()
     seen = folder.learned(tmp_path, "network.trunk")
-    assert all(
-        torch.equal(weight, seen[name]) for name, weight in model.networks["recogniser"].trunk.state_dict().items()
-    )
+    begun = {name.partition("recogniser.trunk.")[2]: weight for name, weight in model.state_dict().items()}
+    assert all(torch.equal(begun[name], weight) for name, weight in seen.items())
     with pytest.raises(ModelError):
         Adapted(replace(small("miais-hidden"), teacher="none")).inherit()
 

@@ -21,23 +21,21 @@ from underpaint.bench.source import Source
 from underpaint.bench.unmasked import STEGANALYSIS, Unmasking, Unmaskings
 from underpaint.errors import UsageError
 from underpaint.lab import faces
-from underpaint.lab import run as folder
 from underpaint.lab.fit import fit, restore
+from underpaint.lab.judge_miais import computed, pictures
 from underpaint.lab.nets.miais import Keys
 from underpaint.lab.pairs import Pairs
-from underpaint.lab.papers import RECIPES
+from underpaint.lab.papers import RECIPES, trained
 from underpaint.lab.papers.miais_ours import Ours
-from underpaint.lab.papers.steganalysis import Steganalyser, SteganalysisRecipe
-from underpaint.lab.recipe import as_settings, with_settings
-from underpaint.lab.rounding import rounded
+from underpaint.lab.papers.steganalysis import SteganalysisRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from underpaint.lab.papers.miais import Published
+    from underpaint.lab.papers.steganalysis import Steganalyser
 
 
 class Hider(NamedTuple):
@@ -64,8 +62,6 @@ RECIPE = SteganalysisRecipe(
 )
 #: Pairs to learn from, and to judge by.
 COUNTS: dict[Literal["train", "test"], int] = {"train": 1500, "test": 500}
-#: Pictures that are computed at once.
-_AT_ONCE = 50
 
 
 class Contained(Pairs):
@@ -92,8 +88,8 @@ def contained(
     people = faces.Faces.of(data / "faces", split)
     covers = pool.batch(0, size=count, crop=side, seed=2 * seed)[:, :3]
     secrets = people.batch(0, size=count, crop=side, seed=2 * seed + 1)[:, :3]
-    made = np.stack([_levels(_hidden(name, runs / name, covers, secrets, seed)) for name in names])
-    return Contained(f"{people.name} in {pool.name}", _levels(covers), made, np.ones(made.shape[:2]))
+    made = np.stack([_hidden(name, runs / name, covers, secrets, seed) for name in names])
+    return Contained(f"{people.name} in {pool.name}", np.stack(pictures(covers)), made, np.ones(made.shape[:2]))
 
 
 def judge(
@@ -143,40 +139,23 @@ def judge(
 
 def _accuracy(recipe: SteganalysisRecipe, learned: Contained, shown: Contained) -> float:
     """The share of covers and containers of *shown* that a network tells rightly which has learned from others."""
-    model = Steganalyser(recipe)
+    model = cast("Steganalyser", RECIPES[f"steganalysis-{recipe.network}"].model(recipe))
     with TemporaryDirectory() as scratch:
         fit(model, learned, Path(scratch) / "run", progress=False)
         restore(model, Path(scratch) / "run")
-    odds = [_odds(model.network, pictures) for pictures in (shown.covers, shown.containers[0])]
+    levels = [torch.from_numpy(each).permute(0, 3, 1, 2).float() for each in (shown.covers, shown.containers[0])]
+    odds = [computed(model.network, each) for each in levels]
     return float(torch.cat([odds[0] <= 0, odds[1] > 0]).float().mean())
 
 
-def _odds(network: nn.Module, pictures: NDArray[np.uint8]) -> Tensor:
-    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
-    with torch.inference_mode():
-        return torch.cat([network(part) for part in torch.split(planes, _AT_ONCE)])
-
-
-def _hidden(name: str, run: Path, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
-    """Containers, rounded to 8 bits, by the networks of *run*; of ours each by a key of its own."""
-    entry = RECIPES[HIDERS[name].recipe]
-    model = entry.model(with_settings(entry.recipe, as_settings(folder.read_record(run)["recipe"])))
-    restore(cast("nn.Module", model), run)
-    made = []
-    with torch.inference_mode():
-        for start in range(0, len(covers), _AT_ONCE):
-            both = [part[start : start + _AT_ONCE] for part in (covers, secrets)]
-            if isinstance(model, Ours):
-                keys = Keys(len(both[0]), model.recipe.size, np.random.default_rng([seed, start]))
-                made.append(model.container(both[0], model.code(both[1]), keys))
-            else:
-                made.append(rounded(cast("Published", model).container(*both)))
-    return torch.cat(made)
-
-
-def _levels(pictures: Tensor) -> NDArray[np.uint8]:
-    found: NDArray[np.uint8] = (255 * pictures).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-    return found
+def _hidden(name: str, run: Path, covers: Tensor, secrets: Tensor, seed: int) -> NDArray[np.uint8]:
+    """Containers by the networks of *run*; of ours each by a key of its own."""
+    model = trained(HIDERS[name].recipe, run)
+    if isinstance(model, Ours):
+        keys = Keys(len(covers), model.recipe.size, np.random.default_rng(seed))
+        with torch.inference_mode():
+            return np.stack(pictures(model.container(covers, computed(model.code, secrets), keys)))
+    return np.stack(pictures(computed(model.container, covers, secrets)))
 
 
 def main() -> None:

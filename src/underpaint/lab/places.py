@@ -1,8 +1,8 @@
 """Where pictures of people whom nobody learned from lie by what networks make of them: figure 2 of the paper on MIAIS.
 
-``python -m underpaint.lab.places RUN… --data DATA`` draws the ten people with the most pictures, plain and
-in containers of each run of ``miais-published``, by t-SNE (L. van der Maaten and G. Hinton, "Visualizing Data using
-t-SNE", 2008): who lies together is told apart.
+``python -m underpaint.lab.places RUN… --data DATA`` draws the ten people with the most pictures, plain and in containers of
+each run of ``miais-published``, by t-SNE (L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", 2008): who
+lies together is told apart.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAME, _TEACHER = "miais-published", "miais-teacher"
 
 
 def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, seed: int = 0) -> None:
-    """Draw the *people* with the most pictures: plain, as the teacher sees them whose run lies beside, and in containers.
+    """Draw the *people* with the most pictures: plain, as the teacher in the same folder sees them, and in containers.
 
     Raises:
         UsageError: *data* has no faces.

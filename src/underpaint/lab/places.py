@@ -1,8 +1,8 @@
 """Where pictures of people whom nobody learned from lie by what networks make of them: figure 2 of the paper on MIAIS.
 
-``python -m underpaint.lab.places RUN… --data DATA`` draws the ten people with the most pictures, plain and in containers
-of each run of ``miais-published``, by t-SNE (L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", 2008):
-who lies together is told apart.
+``python -m underpaint.lab.places RUN… --data DATA`` draws the ten people with the most pictures, plain and in
+containers of each run of ``miais-published``, by t-SNE (L. van der Maaten and G. Hinton, "Visualizing Data using
+t-SNE", 2008): who lies together is told apart.
 """
 
 from __future__ import annotations

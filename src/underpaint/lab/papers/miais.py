@@ -250,6 +250,9 @@ def _published(pool: str, read: Callable[..., faces.KnownCouples], **otherwise: 
     )
 
 
+#: What follows the name of a recipe, by pool of covers; objects otherwise.
+_POOLS = {"": "textures", "-photographs": "photographs", "-faces": "faces"}
+_THINGS: dict[str, Any] = {"teacher": "runs/miais-objects-teacher", **OBJECTS}
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
     "miais-obscured": Entry(
@@ -259,8 +262,6 @@ RECIPES = {
         read=lambda path: faces.Faces.of(path / "faces"),
     ),
     "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, lead=0.0, **OBJECTS),
-    "miais-published": _published("textures", faces.faces),
-    "miais-published-photographs": _published("photographs", faces.faces),
-    "miais-published-faces": _published("faces", faces.faces),
-    "miais-objects-published": _published("textures", faces.objects, teacher="runs/miais-objects-teacher", **OBJECTS),
+    **{f"miais-published{end}": _published(pool, faces.faces) for end, pool in _POOLS.items()},
+    **{f"miais-objects-published{end}": _published(pool, faces.objects, **_THINGS) for end, pool in _POOLS.items()},
 }

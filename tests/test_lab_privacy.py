@@ -17,7 +17,7 @@ from underpaint.errors import UsageError
 from underpaint.image import read
 from underpaint.lab import judge_privacy
 from underpaint.lab.fit import fit
-from underpaint.lab.judge_privacy import controls, obscured, recovered
+from underpaint.lab.judge_privacy import contained, controls, obscured, recovered
 from underpaint.lab.nets.miais import Drawer
 from underpaint.lab.obscured import OBSCURED, SHARED
 from underpaint.lab.obscured import obscured as hidden
@@ -26,7 +26,7 @@ from underpaint.lab.papers import RECIPES, trained
 from underpaint.lab.papers.miais import Published, PublishedRecipe
 from underpaint.lab.papers.miais_ours import Ours, OursRecipe
 from underpaint.lab.recognising import recogniser
-from underpaint.lab.recovery import Attacker, AttackRecipe, Knowledge, Lost
+from underpaint.lab.recovery import Attacker, AttackRecipe, Knowledge, Lost, made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +142,7 @@ def test_who_has_the_key_draws_by_what_is_read() -> None:
     # Whatever cover and key: what is read is nearly the embedding.
     assert (one - other).abs().mean() < 0.05
     assert torch.equal(one, (255 * one).round() / 255)
-    containers, codes = model.made(torch.rand(4, 3, 32, 32), secrets, np.random.default_rng(0))
+    containers, codes = made(model.victim, torch.rand(4, 3, 32, 32), secrets, np.random.default_rng(0))
     assert codes is not None
     assert (containers.shape, codes.shape) == ((4, 3, 32, 32), (4, 16))
     with pytest.raises(UsageError, match="no keys"):
@@ -171,7 +171,7 @@ def test_obscured_faces_are_judged_beside_plain_ones(data: Path, runs: Path) -> 
     assert bws.secret.mse > 0.001
     assert bws.plain == plain.accuracy
     assert bws.scale is not None
-    assert bws.scale.startswith("2 steps of 8, 32×32")
+    assert "2 steps of 8, 32×32" in bws.scale
 
 
 @pytest.mark.parametrize("name", ["miais-published", "miais"])
@@ -187,6 +187,17 @@ def test_attacks_are_judged(name: str, data: Path, runs: Path, tmp_path: Path) -
     assert found.write(tmp_path).exists()
     with pytest.raises(UsageError, match="cannot be attacked"):
         recovered("miais-teacher", runs / name, tmp_path, data)
+
+
+@pytest.mark.parametrize(("name", "title"), [("miais-published", "MIAIS"), ("miais", "ours")])
+def test_containers_are_judged_by_what_the_eye_sees(name: str, title: str, data: Path, runs: Path) -> None:
+    (row,) = contained(name, runs / name, data, each=3).rows
+    assert row.name == title
+    assert row.secret is not None
+    assert row.secret.psnr is not None
+    # Noise in noise of another brightness.
+    assert row.secret.psnr < 15
+    assert row.cover is not None
 
 
 def test_controls_are_the_best_and_the_least_that_there_is(data: Path, runs: Path) -> None:

@@ -175,10 +175,15 @@ def likeness(pairs: Iterable[tuple[Image, Image]]) -> Alike:
     )
 
 
-def verified(codes: Tensor, labels: NDArray[np.int64], each: int = 150, seed: int = 0) -> dict[str, float]:
-    """Whether pairs of *codes*, ``(N, size)``, are of one person: fields of a row of the bench."""
+def verified(
+    codes: Tensor, labels: NDArray[np.int64], each: int = 150, seed: int = 0, others: Tensor | None = None
+) -> dict[str, float]:
+    """Whether pairs of *codes*, ``(N, size)``, are of one person: fields of a row of the bench.
+
+    Where there are *others* of the same pictures, each is compared with one of those.
+    """
     pairs = faces.pairs(labels, each, seed=seed)
-    told = torch.linalg.vector_norm(codes[pairs.first] - codes[pairs.second], dim=1)
+    told = torch.linalg.vector_norm(codes[pairs.first] - (codes if others is None else others)[pairs.second], dim=1)
     return Verified.of(told.numpy(), pairs.same)._asdict()
 
 

@@ -106,7 +106,7 @@ class Attacker(nn.Module):
             if self.recipe.knows == "key":
                 evidence = cast("Ours", self.victim).code(secrets)
             elif self.recipe.knows == "model":
-                evidence = self.made(first, secrets, rng)[0]
+                evidence = made(self.victim, first, secrets, rng)[0]
             else:
                 evidence = first
             seen = self.known["eye"](secrets)
@@ -125,16 +125,19 @@ class Attacker(nn.Module):
         """Whose containers are to be restored."""
         return cast("Published | Ours", self.known["victim"])
 
-    def made(self, covers: Tensor, secrets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
-        """Containers of *secrets* in *covers*, in 8 bits, and what those of ours say by their keys, drawn by *rng*."""
-        if isinstance(self.victim, Published):
-            return rounded(self.victim.container(covers, secrets)), None
-        keys = Keys(len(secrets), self.victim.recipe.size, rng)
-        containers = self.victim.container(covers, self.victim.code(secrets), keys)
-        return containers, self.victim.embedding(containers, keys)
-
     def restored(self, covers: Tensor, secrets: Tensor, rng: np.random.Generator) -> Tensor:
         """What it makes of new containers of *secrets*: pictures of 8 bits, ``(B, 3, H, W)`` in [0, 1]."""
         with torch.inference_mode():
-            containers, codes = self.made(covers, secrets, rng)
+            containers, codes = made(self.victim, covers, secrets, rng)
             return rounded(self.network(codes if self.recipe.knows == "key" else containers))
+
+
+def made(
+    victim: Published | Ours, covers: Tensor, secrets: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Containers of *secrets* in *covers*, in 8 bits, and what those of ours say by their keys, drawn by *rng*."""
+    if isinstance(victim, Published):
+        return rounded(victim.container(covers, secrets)), None
+    keys = Keys(len(secrets), victim.recipe.size, rng)
+    containers = victim.container(covers, victim.code(secrets), keys)
+    return containers, victim.embedding(containers, keys)

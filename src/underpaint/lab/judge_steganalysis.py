@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from underpaint.lab.papers.steganalysis import Steganalyser
 
 
+Split = Literal["train", "test"]
+
+
 class Hider(NamedTuple):
     """A system whose containers are looked for."""
 
@@ -61,7 +65,7 @@ RECIPE = SteganalysisRecipe(
     steps=100, batch=16, crop=64, learning_rate=1e-3, warmup=10, decay="cosine", clip=1.0, ema=0.9
 )
 #: Pairs to learn from, and to judge by.
-COUNTS: dict[Literal["train", "test"], int] = {"train": 1500, "test": 500}
+COUNTS: dict[Split, int] = {"train": 1000, "test": 400}
 
 
 class Contained(Pairs):
@@ -74,7 +78,7 @@ class Contained(Pairs):
 
 
 def contained(
-    names: Sequence[str], runs: Path, data: Path, split: Literal["train", "test"], count: int, side: int, seed: int = 0
+    names: Sequence[str], runs: Path, data: Path, split: Split, count: int, side: int, seed: int = 0
 ) -> Contained:
     """Hide faces in *count* photographs by each system of *names*, of *side* pixels each way; all in the same ones.
 
@@ -84,12 +88,9 @@ def contained(
         UsageError: *data* has no faces or photographs.
         ModelError: a run has no checkpoint of its networks.
     """
-    pool = faces.covers(data, "photographs", split)
-    people = faces.Faces.of(data / "faces", split)
-    covers = pool.batch(0, size=count, crop=side, seed=2 * seed)[:, :3]
-    secrets = people.batch(0, size=count, crop=side, seed=2 * seed + 1)[:, :3]
-    made = np.stack([_hidden(name, runs / name, covers, secrets, seed) for name in names])
-    return Contained(f"{people.name} in {pool.name}", np.stack(pictures(covers)), made, np.ones(made.shape[:2]))
+    people, pool, covers, _ = _couples(data, split, count, side, seed)
+    made = np.stack([_hidden(name, runs / name, data, split, count, side, seed) for name in names])
+    return Contained(f"{people} in {pool}", np.stack(pictures(covers)), made, np.ones(made.shape[:2]))
 
 
 def judge(
@@ -97,7 +98,7 @@ def judge(
     runs: Path,
     data: Path,
     recipe: SteganalysisRecipe = RECIPE,
-    counts: dict[Literal["train", "test"], int] = COUNTS,
+    counts: dict[Split, int] = COUNTS,
 ) -> Unmaskings:
     """Train each steganalyser twice, and count how often it is right about containers of *name* and their covers.
 
@@ -148,27 +149,38 @@ def _accuracy(recipe: SteganalysisRecipe, learned: Contained, shown: Contained) 
     return float(torch.cat([odds[0] <= 0, odds[1] > 0]).float().mean())
 
 
-def _hidden(name: str, run: Path, covers: Tensor, secrets: Tensor, seed: int) -> NDArray[np.uint8]:
+@cache
+def _couples(data: Path, split: Split, count: int, side: int, seed: int) -> tuple[str, str, Tensor, Tensor]:
+    """What people and covers are called, and *count* covers and secrets."""
+    pool, people = faces.covers(data, "photographs", split), faces.Faces.of(data / "faces", split)
+    drawn = [each.batch(0, size=count, crop=side, seed=2 * seed + at)[:, :3] for at, each in enumerate((pool, people))]
+    return people.name, pool.name, drawn[0], drawn[1]
+
+
+@cache
+def _hidden(name: str, run: Path, data: Path, split: Split, count: int, side: int, seed: int) -> NDArray[np.uint8]:
     """Containers by the networks of *run*; of ours each by a key of its own."""
+    _, _, covers, secrets = _couples(data, split, count, side, seed)
     model = trained(HIDERS[name].recipe, run)
     if isinstance(model, Ours):
-        keys = Keys(len(covers), model.recipe.size, np.random.default_rng(seed))
+        keys = Keys(count, model.recipe.size, np.random.default_rng(seed))
         with torch.inference_mode():
             return np.stack(pictures(model.container(covers, computed(model.code, secrets), keys)))
     return np.stack(pictures(computed(model.container, covers, secrets)))
 
 
 def main() -> None:
-    """Judge the system that the command line names."""
+    """Judge the systems that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_steganalysis", description=judge.__doc__)
-    parser.add_argument("name", choices=list(HIDERS))
+    parser.add_argument("names", nargs="+", choices=list(HIDERS))
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of each steganalyser")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     recipe = replace(RECIPE, steps=arguments.steps)
-    print(f"wrote {judge(arguments.name, arguments.runs, arguments.data, recipe).write(arguments.results)}")
+    for name in arguments.names:
+        print(f"wrote {judge(name, arguments.runs, arguments.data, recipe).write(arguments.results)}", flush=True)
 
 
 if __name__ == "__main__":

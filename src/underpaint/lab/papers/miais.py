@@ -52,8 +52,8 @@ Stage = Literal["joint", "classify", "hide"]
 
 #: By how much f₁ and f₂ differ, times this, to be of the size of other terms.
 _DISCREPANCY = 1000.0
-#: Factors of terms in joint steps, as of the authors' script; 1 of what one classifier makes of identity.
-_JOINT = {"content": 0.1}
+#: Factors of terms in joint steps, as in the paper; 1 of what one classifier makes of identity.
+_JOINT = {"content": 1.0}
 #: In stage A.
 _CLASSIFY = {"identity": 10.0, "discrepancy": -1.0}
 #: In stage B, without a restorer and with one; of what is visible see :data:`_PRESSURE`.
@@ -85,7 +85,7 @@ class PublishedRecipe(KnownRecipe):
     #: Run of these networks to go on from with other covers; none is named at first.
     start: str = ""
     #: Share of the steps that are joint, before stages take turns, and steps of a stage.
-    joint: float = 0.5
+    joint: float = 0.6
     epoch: int = 50
     #: The hiding threshold, of 1 - MS-SSIM.
     threshold: float = 0.02
@@ -232,7 +232,7 @@ _TEACHER = TeacherRecipe(
     lead=0.3,
 )
 _OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 500, "warmup": 100, "ema": 0.99})
-_PUBLISHED = PublishedRecipe(steps=2000, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
+_PUBLISHED = PublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
 
 
 def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> Entry:

@@ -16,7 +16,7 @@ import pytest
 import cli
 import underpaint
 from cli import CHEAP_COSTS, MESSAGE, PASSPHRASE, REPORT
-from underpaint import app, errors, image, machine
+from underpaint import app, errors, image, machine, templates
 from underpaint.errors import (
     AmbiguousError,
     CapacityError,
@@ -235,6 +235,7 @@ def test_capacity_is_what_fits(cover: Image) -> None:
     assert found == app.capacity(cover)
     assert set(found) == set(METHODS)
     assert found.pop("pixinpix").payload_bytes == cover.size
+    assert found.pop("miais").payload_bytes == templates.BYTES
     for name, each in found.items():
         payload = os.urandom(each.payload_bytes)
         assert app.reveal(app.hide(cover, payload, method=name)).data == payload
@@ -330,7 +331,7 @@ def test_payloads_are_bytes_or_text(cover: Image, payload: Any) -> None:
     with pytest.raises(UsageError, match="a payload is"):
         app.hide(cover, payload)
     assert app.reveal(app.hide(cover, bytearray(b"bytes")), method="basn").data == b"bytes"  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="of kind text, file, picture"):
+    with pytest.raises(UsageError, match="of kind text, file, template, picture"):
         Payload(b"x", "sound")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a passphrase is text"):
         app.hide(cover, b"x", passphrase=b"bytes")  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 
 from cli import CHEAP_COSTS, PASSPHRASE
 from underpaint import app, image, samples
-from underpaint.app.pictures import Secret
+from underpaint.app.pictures import Face, Secret
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, DamagedError, SurvivalError, UsageError
 from underpaint.image import Picture
@@ -153,8 +153,8 @@ def test_a_named_method_is_not_replaced(
 @pytest.mark.parametrize("method", METHODS)
 def test_holds_knows_its_own(cover: Image, method: str) -> None:
     psnr = None if METHODS[method].needs_lossless else 36.0
-    payload = Secret(Picture(cover)) if method == "pixinpix" else "hello"
-    container = app.hide(cover, payload, method=method, passphrase=PASSPHRASE, psnr=psnr)
+    payloads: dict[str, Secret | Face] = {"pixinpix": Secret(Picture(cover)), "miais": Face(Picture(cover))}
+    container = app.hide(cover, payloads.get(method, "hello"), method=method, passphrase=PASSPHRASE, psnr=psnr)
     assert [name for name, each in METHODS.items() if each.holds(container, PASSPHRASE)] == [method]
     assert not METHODS[method].holds(container, "another")
     assert not METHODS[method].holds(container, None)

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from underpaint import bench, image, samples
-from underpaint.bench import Case, Result, process, report, trellis
+from underpaint.bench import Case, Result, miais, process, report, trellis
 from underpaint.bench.__main__ import main
 from underpaint.bench.analyst import JUDGED
 from underpaint.bench.pictures import crops, pictures_in, spread
@@ -271,7 +271,7 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         bench.MACHINE_SAFE: ["robust", "basn-stc"],
         bench.PICTURES: list(bench.ways()),
         bench.SMALL: list(bench.ways(small=True)),
-        **{name: [] for name in bench.MIAIS},
+        **{name: miais.ways(name) for name in bench.MIAIS},
     }
     assert {name: list(table.methods()) for name, table in bench.TABLES.items()} == {
         name: others.get(name, carry) for name in bench.TABLES

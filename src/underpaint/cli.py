@@ -16,7 +16,8 @@ from warnings import simplefilter
 import typer
 
 from underpaint import __version__
-from underpaint.cli_machine import jnd
+from underpaint.cli_lab import bench, train, zoo
+from underpaint.cli_machine import enrol, jnd, recognise
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.help import HELP
 from underpaint.terminal import check_streams, fit_for_terminal, mend_streams, passphrase, show_progress
@@ -25,7 +26,7 @@ from underpaint.wording import complain, content, counted, hidden, lowered, noti
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from underpaint.app import Secret
+    from underpaint.app import Face, Secret
     from underpaint.types import Payload
 
 commands = typer.Typer(
@@ -103,6 +104,10 @@ def hide(
     image: Annotated[
         str | None, typer.Option("-i", "--image", metavar="IMAGE", help="Picture to hide, or '-'.")
     ] = None,
+    template: Annotated[bool, typer.Option("--template", help="Of IMAGE only by what its face is recognised.")] = False,
+    restorable: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Passphrase of those who may bring the face back as well.")
+    ] = None,
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
@@ -130,7 +135,7 @@ def hide(
     report = app.hide_file(
         cover,
         container,
-        _payload(message, file, image),
+        _payload(message, file, image, template or method == "miais" or restorable is not None, restorable),
         method=method,
         passphrase=passphrase(passphrase_file, ask, twice=True),
         psnr=psnr,
@@ -280,6 +285,8 @@ def inspect(
 
 
 commands.command()(jnd)
+commands.command()(recognise)
+commands.command()(enrol)
 
 
 @commands.command()
@@ -292,85 +299,23 @@ def demo(
     demo.run(Path(output))
 
 
-@commands.command()
-def bench(
-    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Without one, all are listed.")] = None,
-    methods: Annotated[
-        list[str] | None, typer.Argument(metavar="METHOD…", help="Of a table that compares methods, all by default.")
-    ] = None,
-    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures to measure on.")] = None,
-    payload: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What basn is to hide, random bytes by default.")
-    ] = None,
-    bpp: Annotated[
-        list[float] | None, typer.Option(min=0.01, max=8, metavar="X", help="Bits per pixel for analyst, repeatable.")
-    ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for results.")] = "results",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of all that is random.")] = 0,
-) -> None:
-    """Measure what a method survives, and write the numbers down with where they come from."""
-    from underpaint import bench
-
-    if table is None:
-        for name, each in bench.TABLES.items():
-            print(f"{name:{max(map(len, bench.TABLES))}}  {each.summary}")
-        return
-    bench.run(
-        table, *methods or (), images=images, payload=payload, payloads=bpp or (), results=Path(output), seed=seed
-    )
+commands.command()(bench)
+commands.command()(zoo)
+commands.command()(train)
 
 
-@commands.command()
-def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this model's card.")] = None) -> None:
-    """List the models that are installed, or show the card of one."""
-    from dataclasses import asdict
-
-    from underpaint import zoo
-
-    if name is None:
-        for each in zoo.names():
-            print(f"{each:16}  {zoo.card(each).payload}")
-        return
-    card = asdict(zoo.card(name))
-    text = card.pop("text")
-    for key, value in card.items():
-        parts = [f"{file} {fact}" for file, fact in value.items()] if isinstance(value, dict) else [value]
-        print(f"{key.replace('_', ' '):16}", *parts, sep="  ")
-    print(f"\n{text}")
-
-
-@commands.command()
-def train(
-    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", help="Without one, all are listed.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder or zip file of photographs.")] = None,
-    run: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run; runs/RECIPE by default.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")] = None,
-    devices: Annotated[int, typer.Option(min=1, metavar="N", help="GPUs, or processes without one.")] = 1,
-) -> None:
-    """Train a network, or go on where the same command was interrupted."""
-    from underpaint.lab import train as lab
-
-    if recipe is None:
-        recipes = lab.recipes()
-        for name, summary in recipes.items():
-            print(f"{name:{max(map(len, recipes))}}  {summary}")
-        return
-    if data is None:
-        raise UsageError("there is nothing to train on", hint="name a folder or zip file of photographs after --data")
-    try:
-        checkpoint, steps = lab.train(recipe, data, run=run, settings=settings or (), devices=devices)
-    except KeyboardInterrupt:
-        print("underpaint: stopped; the same command goes on from here", file=sys.stderr)
-        raise
-    print(f"trained {recipe} for {steps:,} steps: {checkpoint}", file=sys.stderr)
-
-
-def _payload(message: str | None, file: str | None, image: str | None) -> str | Payload | Secret:
-    from underpaint.app import Secret
+def _payload(
+    message: str | None, file: str | None, image: str | None, template: bool, restorable: Path | None
+) -> str | Payload | Secret | Face:
+    from underpaint.app import Face, Secret
     from underpaint.types import Payload
 
     if [message, file, image].count(None) != 2:
         raise UsageError("hide takes one payload", hint="give one of -m TEXT, -f FILE and -i IMAGE")
+    if template:
+        if image is None:
+            raise UsageError("there is nobody to recognise", hint="name a picture of a face after -i")
+        return Face.read(image, passphrase(restorable, False))
     if message is not None:
         return message
     if image is not None:

@@ -10,7 +10,8 @@
     ├── PayloadError             1   reveal returned nothing
     │   ├── NotFoundError        3   no payload, or another passphrase: nobody without the passphrase can tell which
     │   ├── DamagedError         1   a payload is there, but it is beyond repair
-    │   └── AmbiguousError       2   there is more than one payload, by different methods
+    │   ├── AmbiguousError       2   there is more than one payload, by different methods
+    │   └── TemplateError        1   a template is there, which is recognised and not revealed
     ├── ModelError               1   a zoo model is missing, altered or unusable
     └── MissingExtraError        1   an optional library is not installed
 """
@@ -64,6 +65,10 @@ class AmbiguousError(PayloadError):
     """There is more than one payload; a method has to be named."""
 
     exit_code = 2
+
+
+class TemplateError(PayloadError):
+    """What is hidden is somebody's template: there is no picture to be had from it."""
 
 
 class ModelError(UnderpaintError):

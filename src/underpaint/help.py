@@ -4,21 +4,24 @@ HELP = """\
 Hide data in pictures, and know with numbers who could notice and what it
 survives.
 
-  hide     COVER -o CONTAINER -m TEXT    hide a message in a picture
-  hide     COVER -o CONTAINER -f FILE    hide a file
-  hide     COVER -o CONTAINER -i IMAGE   hide a picture, as good as it fits
-  reveal   CONTAINER [-o OUT]            bring it back: exactly, or not at all
-  capacity COVER [--map MAP]             what fits, by each method, and where
+  hide      COVER -o CONTAINER -m TEXT    hide a message in a picture
+  hide      COVER -o CONTAINER -f FILE    hide a file
+  hide      COVER -o CONTAINER -i IMAGE   hide a picture, as good as it fits
+  hide      COVER -o … -i FACE --template hide only whom it shows
+  reveal    CONTAINER [-o OUT]            bring it back: exactly, or not at all
+  recognise CONTAINER -g DIR              whom it shows, of the faces in DIR
+  capacity  COVER [--map MAP]             what fits, by each method, and where
 
-  attack   IMAGE CHAIN -o OUT            what may happen to a picture on its way
-  compare  COVER CONTAINER               what the eye could notice, in numbers
-  inspect  PICTURE…                      what detectors of hidden data notice
-  jnd      IMAGE -o MAP                  how far it may change for machines
+  attack    IMAGE CHAIN -o OUT            what may happen to it on its way
+  compare   COVER CONTAINER               what the eye could notice, in numbers
+  inspect   PICTURE…                      what detectors of hidden data notice
+  jnd       IMAGE -o MAP                  how far it may change for machines
+  enrol     DIR -o GALLERY                what recognises the faces in DIR
 
-  demo                                   the whole round on a photograph
-  bench    [TABLE [METHOD …]]            measure what a method survives
-  zoo      [NAME]                        the models that are installed
-  train    [RECIPE] --data DIR           train one, or see what can be trained
+  demo                                    the whole round on a photograph
+  bench     [TABLE [METHOD …]]            measure what a method survives
+  zoo       [NAME]                        the models that are installed
+  train     [RECIPE] --data DIR           train one, or see what can be trained
 
 For example:
 
@@ -34,6 +37,9 @@ stdm if nothing there moves a pixel, or if robust cannot. A file or a picture is
 hidden by basn, which holds far more, in a container that must stay exactly as
 it is, such as a png, and a file too large for that by lsb. --method chooses
 otherwise.
+
+With --template, only what a face is recognised by is hidden, never its picture;
+--method miais writes it as the paper on recognition has it.
 
 A video takes a message too, in every frame: hide lake.mp4 -o sent.mp4 -m TEXT.
 It is read from any part of it, recompressed or not. It takes a picture (-i) in

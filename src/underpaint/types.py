@@ -19,7 +19,7 @@ SoftBits = NDArray[np.float32]
 #: How many low bits of each colour value may carry data: ``uint8 (H, W, 3)``, 0–8.
 CapacityMap = NDArray[np.uint8]
 
-PayloadKind = Literal["text", "file", "picture"]
+PayloadKind = Literal["text", "file", "template", "picture"]
 
 #: The smallest side any method accepts, in pixels.
 SMALLEST_SIDE = 32
@@ -46,7 +46,10 @@ class Passage(Protocol):
 
 @dataclass(frozen=True)
 class Payload:
-    """What is hidden: bytes, whether they are a text, any file or a picture file, and the file's name if it has one."""
+    """What is hidden: bytes, of which kind they are, and the file's name if it has one.
+
+    A template is what somebody is recognised by, as :mod:`underpaint.templates` packs it; a picture is a file, too.
+    """
 
     data: bytes
     kind: PayloadKind = "file"

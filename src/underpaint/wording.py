@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.app import Compression, Finding, HideReport, Saving, ToleranceReport
+    from underpaint.app import Compression, Finding, HideReport, Recognition, Saving, ToleranceReport
     from underpaint.types import Payload
+
+#: People of a gallery that are shown at most.
+_SHOWN = 5
 
 
 def content(payload: Payload) -> dict[str, str]:
@@ -79,6 +82,16 @@ def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
         mark = "suspicious" if finding.suspicious else ""
         clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
         yield f"  {name:14} {score:5}  {mark:10}  {clean}; {finding.meaning}"
+
+
+def recognised(found: Recognition) -> Iterator[str]:
+    """Who ``recognise`` says it is, and a line on each of those that are most alike."""
+    if found.name is None:
+        yield f"nobody in the gallery is as like as {found.threshold:.2f}"
+    else:
+        yield f"it is {found.name}"
+    for name, score in list(found.scores.items())[:_SHOWN]:
+        yield f"  {score:5.2f}  {name}"
 
 
 def lowered(sentence: str) -> str:

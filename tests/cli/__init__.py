@@ -56,6 +56,7 @@ def run(*arguments: str, stdin: bytes = b"", terminal: bool = False, passphrase:
 def fill(folder: Path) -> None:
     """Write the small files that tests and transcripts speak of."""
     for name, data in _files().items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
 
 
@@ -71,6 +72,8 @@ def _files() -> dict[str, bytes]:
         "cover.jpg": image.encode(cover, "jpeg"),
         "faded.png": image.encode(faded, "png"),
         "small.png": image.encode(image.Picture(pixels[:64, :64]), "png"),
+        "people/cat.png": image.encode(image.Picture(pixels[:, ::-1]), "png"),
+        "people/cup.png": image.encode(image.read(samples.path("coffee")), "png"),
         "tiny.png": image.encode(image.Picture(pixels[:1, :1]), "png"),
         "cut.png": png[: len(png) // 2],
         "empty.png": b"",

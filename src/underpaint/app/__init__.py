@@ -1,4 +1,4 @@
-"""The one path for the command line and for Python: hide, reveal, capacity, attack, compare, inspect, jnd.
+"""The one path for the command line and for Python: what ``underpaint --help`` lists.
 
 Each comes twice: on pictures in memory, and on files, where ``-`` is a standard stream::
 
@@ -11,7 +11,15 @@ from __future__ import annotations
 from underpaint.analyst.detectors import BLIND
 from underpaint.app.hiding import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
 from underpaint.app.inspecting import Finding, Inspection, inspect, inspect_file, inspect_files
-from underpaint.app.pictures import DEFAULT_PSNR, Compression, Secret, picture_as, revealed_name
+from underpaint.app.pictures import DEFAULT_PSNR, Compression, Face, Secret, picture_as, revealed_name
+from underpaint.app.recognising import (
+    Recognition,
+    enrol_files,
+    enrolled,
+    read_gallery,
+    recognise,
+    recognise_file,
+)
 from underpaint.app.revealing import reveal, reveal_file
 from underpaint.app.tolerating import Saving, ToleranceReport, jnd, jnd_file
 from underpaint.app.tools import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
@@ -21,9 +29,11 @@ __all__ = [
     "DEFAULT_METHODS",
     "DEFAULT_PSNR",
     "Compression",
+    "Face",
     "Finding",
     "HideReport",
     "Inspection",
+    "Recognition",
     "Saving",
     "Secret",
     "ToleranceReport",
@@ -35,6 +45,8 @@ __all__ = [
     "check_target",
     "compare",
     "compare_files",
+    "enrol_files",
+    "enrolled",
     "hide",
     "hide_file",
     "inspect",
@@ -43,6 +55,9 @@ __all__ = [
     "jnd",
     "jnd_file",
     "picture_as",
+    "read_gallery",
+    "recognise",
+    "recognise_file",
     "reveal",
     "reveal_file",
     "revealed_name",

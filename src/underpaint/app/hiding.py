@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from underpaint import metrics
 from underpaint.app.inspecting import Finding, inspect
 from underpaint.app.judging import SPARING, Watched
-from underpaint.app.pictures import Compression, Secret
+from underpaint.app.pictures import PIXINPIX, Compression, Face, Secret
 from underpaint.app.reels import is_video
 from underpaint.app.revealing import named
 from underpaint.app.tools import check_target, target_format
@@ -18,6 +18,8 @@ from underpaint.channels import Chain, arrivals, parse
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.image import decode, encode, is_exact, read, unwritable, write_bytes
 from underpaint.methods import METHODS, ImageCarrier, Method
+from underpaint.methods.miais import LIKE, MIAIS
+from underpaint.templates import likeness, unpacked
 from underpaint.types import Payload, PayloadKind, as_cover
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ NOTHING = parse("none")
 DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {
     "text": ("robust", "stdm"),
     "file": ("basn", "lsb"),
+    "template": ("basn", "robust"),
     "picture": ("basn", "robust-picture"),
 }
 
@@ -62,7 +65,7 @@ class HideReport:
 
 def hide(
     cover: Image,
-    payload: bytes | str | Payload | Secret,
+    payload: bytes | str | Payload | Secret | Face,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -74,7 +77,7 @@ def hide(
 
     Args:
         cover: the picture to hide it in.
-        payload: bytes, a text message, either with its name, or a picture.
+        payload: bytes, a text message, either with its name, a picture, or somebody in one.
         method: key of :data:`METHODS`; None leaves it to :func:`candidates`.
         passphrase: without one the payload is framed and checked, only not secret.
         psnr: quality to aim at, in dB; None leaves it to the method, or to :data:`DEFAULT_PSNR` of a picture.
@@ -94,6 +97,8 @@ def hide(
         def hidden(aim: float | None) -> tuple[Image, Image]:
             content, rest, _ = _content(payload, cover, by, aim)
             container = by.hide(cover, content, passphrase, psnr=rest, survive=chain)
+            if isinstance(payload, Face):
+                container = payload.beside(container)
             _verify(container, content, by, passphrase, chain)
             return container, container
 
@@ -105,7 +110,7 @@ def hide(
 def hide_file(
     cover: str | Path,
     container: str | Path,
-    payload: bytes | str | Payload | Secret,
+    payload: bytes | str | Payload | Secret | Face,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -151,6 +156,8 @@ def hide_file(
 
         filming.refuse(method=method not in (None, filming.METHOD), survive=survive, quality=quality)
         filming.refuse(machine_safe=machine_safe, check=check)
+        if isinstance(payload, Face):
+            raise UsageError("a video takes no template", hint="take a picture for a cover")
         return filming.hide_video(
             cover,
             container,
@@ -164,6 +171,8 @@ def hide_file(
     methods = candidates(payload, method, survive, machine_safe=machine_safe)
     kind = target_format(container)
     written, exact = _written(kind, quality), is_exact(kind, quality)
+    if isinstance(payload, Face) and payload.restorable is not None and not exact:
+        raise UsageError(f"a picture that comes back needs an exact file, and {written} is not", hint="write a .png")
     if not exact:
         methods = [by for by in methods if not by.needs_lossless] or methods
         if methods[0].needs_lossless:
@@ -181,10 +190,14 @@ def hide_file(
             content, rest, compression = _content(payload, picture.pixels, by, aim)
             bare: tuple[str, ...] = ()
             passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
-            marked = picture.with_pixels(by.hide(picture.pixels, content, passphrase, psnr=rest, survive=passage))
-            data = encode(marked, kind, quality=quality, metadata=metadata)
+            marked = by.hide(picture.pixels, content, passphrase, psnr=rest, survive=passage)
+            if isinstance(payload, Face):
+                marked = payload.beside(marked)
+            data = encode(picture.with_pixels(marked), kind, quality=quality, metadata=metadata)
             arrived = decode(data).pixels
             revealed = _verify(arrived, content, by, passphrase, chain, written)
+            if isinstance(payload, Face) and payload.restorable is not None:
+                compression = Compression(PIXINPIX.name, None, payload.restored(arrived))
             if isinstance(payload, Secret) and compression is None:
                 compression = Compression(by.name, None, metrics.psnr(payload.picture.pixels, decode(revealed).pixels))
                 bare = ("the hidden picture loses its transparency",) if payload.picture.alpha is not None else ()
@@ -217,16 +230,21 @@ def hide_file(
 
 
 def candidates(
-    payload: Payload | Secret, method: str | None, survive: str | Chain | None, *, machine_safe: bool = False
+    payload: Payload | Secret | Face, method: str | None, survive: str | Chain | None, *, machine_safe: bool = False
 ) -> list[Method]:
     """Return the methods to try in turn for *payload*: the one named, or those of :data:`DEFAULT_METHODS`.
 
-    Where all that a message has to survive leaves pixels in their place, ``stdm`` comes first: it changes less.
+    Where all that a message has to survive leaves pixels in their place, ``stdm`` comes first: it changes less. A
+    picture that may be had back is hidden in the container of a template, which only ``miais`` reads afterwards.
 
     Raises:
-        UsageError: no such method or channel.
+        UsageError: no such method or channel, or none that such a picture can be hidden by.
     """
     methods = SPARING if machine_safe else METHODS
+    if isinstance(payload, Face) and payload.restorable is not None:
+        if method not in (None, MIAIS.name) or survive is not None:
+            raise UsageError("a picture that may be had back lies beside miais, and survives nothing")
+        method = MIAIS.name
     if method is not None:
         return [methods[named(method).name]]
     chain = parse(survive) if isinstance(survive, str) else survive
@@ -266,8 +284,8 @@ def _written(kind: str, quality: int | None) -> str:
     return kind if quality is None else f"{kind} at quality {quality}"
 
 
-def _payload(payload: bytes | str | Payload | Secret) -> Payload | Secret:
-    if isinstance(payload, Payload | Secret):
+def _payload(payload: bytes | str | Payload | Secret | Face) -> Payload | Secret | Face:
+    if isinstance(payload, Payload | Secret | Face):
         return payload
     if not isinstance(payload, str):
         return Payload(payload)
@@ -278,11 +296,13 @@ def _payload(payload: bytes | str | Payload | Secret) -> Payload | Secret:
 
 
 def _content(
-    payload: Payload | Secret, cover: Image, by: Method, psnr: float | None
+    payload: Payload | Secret | Face, cover: Image, by: Method, psnr: float | None
 ) -> tuple[Payload, float | None, Compression | None]:
     """What of *payload* is hidden in *cover*, the quality that is left for *by* to reach, and how a picture fits."""
     if isinstance(payload, Payload):
         return payload, psnr, None
+    if isinstance(payload, Face):
+        return payload.template(), psnr, None
     if isinstance(by, ImageCarrier):
         return Payload(encode(replace(payload.picture, alpha=None, icc=None), "png"), "picture"), psnr, None
     content, compression = payload.fitted(cover, by, psnr)
@@ -327,15 +347,24 @@ def _verify(
     Raises:
         SurvivalError: it does not.
     """
-    near, data = isinstance(method, ImageCarrier), b""
+    data = b""
     for what, passage in ((written, NOTHING), *(((f"{written} | {chain}", chain),) if chain else ())):
         for arrived in arrivals(passage, container):
             try:
                 revealed = method.reveal(arrived, passphrase)
             except PayloadError:
                 revealed = None
-            if revealed is None or revealed.kind != payload.kind or not (near or revealed.data == payload.data):
+            if revealed is None or not _alike(revealed, payload, method):
                 hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
                 raise SurvivalError(f"the payload does not survive {what}", hint=hint)
             data = revealed.data
     return data
+
+
+def _alike(revealed: Payload, payload: Payload, method: Method) -> bool:
+    """Whether *revealed* is *payload*, as near as *method* promises."""
+    if revealed.kind != payload.kind:
+        return False
+    if isinstance(method, MIAIS):
+        return likeness(unpacked(revealed.data), unpacked(payload.data)) >= LIKE
+    return isinstance(method, ImageCarrier) or revealed.data == payload.data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from underpaint.analyst import detectors
 from underpaint.errors import ImageError
-from underpaint.image import FORMATS, read
+from underpaint.image import EXTENSIONS, FORMATS, read
 from underpaint.image.formats import reason
 
 if TYPE_CHECKING:
@@ -89,9 +89,8 @@ def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection
 def _files(path: str | Path) -> list[str | Path]:
     if str(path) in ("", "-") or not Path(path).is_dir():
         return [path]
-    extensions = {extension for kind in FORMATS.values() for extension in kind.extensions}
     try:
-        files = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in extensions and file.is_file())
+        files = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
     except OSError as error:
         raise ImageError(f"cannot read {path}: {reason(error)}") from error
     if not files:

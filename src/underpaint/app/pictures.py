@@ -16,7 +16,9 @@ from underpaint.app.tools import target_format
 from underpaint.errors import CapacityError, UsageError
 from underpaint.image import Picture, decode, encode, is_exact, read
 from underpaint.methods import METHODS, Budgeting, robust_picture
+from underpaint.methods.pixinpix import PixInPix
 from underpaint.secret import frame
+from underpaint.templates import packed, template
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_PSNR = 44.0
 #: Of some methods, the first of these at which it fits.
 DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNRS}
+#: How a picture gets beside a template.
+PIXINPIX = PixInPix()
 #: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
 CODECS = ("avif", "webp")
 
@@ -82,6 +86,50 @@ class Secret:
     def _compressed(self, budget: int) -> tuple[Payload, Compression]:
         data, compression = compressed(self.picture, budget)
         return Payload(data, "picture", self.name), compression
+
+
+@dataclass(frozen=True)
+class Face:
+    """Somebody to hide, in the middle of a picture, who is to be recognised."""
+
+    kind: ClassVar[PayloadKind] = "template"
+
+    picture: Picture
+    #: Passphrase of those who may bring the picture back, too; None leaves the picture out.
+    restorable: str | None = None
+
+    @classmethod
+    def read(cls, path: str | Path, restorable: str | None = None) -> Face:
+        """Whom a file shows.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        return cls(read(path), restorable)
+
+    def template(self) -> Payload:
+        """What is hidden of it.
+
+        Raises:
+            ModelError: the network is missing or altered.
+        """
+        return Payload(packed(template(self.picture.pixels)), self.kind)
+
+    def beside(self, container: Image) -> Image:
+        """*container* with the picture in it, if that may be had back."""
+        return (
+            container
+            if self.restorable is None
+            else PIXINPIX.embed_image(container, self.picture.pixels, self.restorable)
+        )
+
+    def restored(self, container: Image) -> float:
+        """How far the picture that *container* gives back is from what it was, in dB.
+
+        Raises:
+            PayloadError: it gives back none.
+        """
+        return metrics.psnr(self.picture.pixels, PIXINPIX.extract_image(container, self.restorable))
 
 
 def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:

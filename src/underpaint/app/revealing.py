@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from underpaint.app.reels import is_video
-from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, UsageError
+from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError, UsageError
 from underpaint.image import FORMATS, read
 from underpaint.methods import METHODS, Method
 from underpaint.types import SMALLEST_SIDE, Payload, as_image
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from underpaint.image import Picture
     from underpaint.types import Image
 
 
@@ -24,9 +25,11 @@ def reveal(container: Image, *, passphrase: str | None = None, method: str | Non
         NotFoundError: nothing was found, which a wrong passphrase cannot be told from.
         DamagedError: a payload is there, but beyond repair.
         AmbiguousError: there is more than one payload.
+        TemplateError: somebody can be recognised, and nothing restored.
         UsageError: no such method.
     """
-    return _reveal(as_image(container), passphrase, METHODS.values() if method is None else [named(method)])[0]
+    methods = METHODS.values() if method is None else [named(method)]
+    return _restorable(*found_in(as_image(container), passphrase, methods))[0]
 
 
 def reveal_file(
@@ -42,7 +45,7 @@ def reveal_file(
 
     Raises:
         ImageError: the file cannot be read.
-        NotFoundError, DamagedError, AmbiguousError, UsageError: as in :func:`reveal`.
+        NotFoundError, DamagedError, AmbiguousError, TemplateError, UsageError: as in :func:`reveal`.
     """
     chosen = None if method is None else [named(method)]
     if is_video(path):
@@ -51,9 +54,15 @@ def reveal_file(
         filming.refuse(method=method not in (None, filming.METHOD))
         return filming.reveal_video(path, passphrase=passphrase, progress=progress), filming.METHOD, ()
     picture = read(path)
-    # What needs every bit has no chance in a JPEG file; asking it costs time, and a key derivation.
-    possible = [each for each in METHODS.values() if FORMATS[picture.format].lossless or not each.needs_lossless]
-    return *_reveal(picture.pixels, passphrase, chosen or possible), picture.warnings
+    return *_restorable(*found_in(picture.pixels, passphrase, chosen or possible(picture))), picture.warnings
+
+
+def possible(picture: Picture) -> list[Method]:
+    """The methods by which a payload may be in *picture*.
+
+    What needs every bit has no chance in a JPEG file; asking it costs time, and a key derivation.
+    """
+    return [each for each in METHODS.values() if FORMATS[picture.format].lossless or not each.needs_lossless]
 
 
 def named(name: str) -> Method:
@@ -67,10 +76,20 @@ def named(name: str) -> Method:
     return METHODS[name]
 
 
-def _reveal(container: Image, passphrase: str | None, methods: Iterable[Method]) -> tuple[Payload, str]:
+def found_in(
+    container: Image, passphrase: str | None, methods: Iterable[Method], *, template: bool = False
+) -> tuple[Payload, str]:
+    """Return what is hidden in *container*, and the method that found it.
+
+    A picture and the template of whom it shows may be in one container: then *template* says which is meant.
+
+    Raises:
+        NotFoundError, DamagedError, AmbiguousError: as in :func:`reveal`.
+    """
     if min(container.shape[:2]) < SMALLEST_SIDE:
         raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
     answers, damages = ask(container, passphrase, methods)
+    answers = [answer for answer in answers if (answer[0].kind == "template") == template] or answers
     if len(answers) > 1:
         found = " and ".join(name for _, name in answers)
         raise AmbiguousError(f"there is more than one payload, by {found}", hint="name one with --method")
@@ -85,6 +104,14 @@ def _reveal(container: Image, passphrase: str | None, methods: Iterable[Method])
     else:
         hint = "another passphrase, an unmarked picture, or one that has changed too much: they look the same"
     raise NotFoundError("no payload found", hint=hint)
+
+
+def _restorable(payload: Payload, method: str) -> tuple[Payload, str]:
+    """Both, unless *payload* is a template."""
+    if payload.kind == "template":
+        hint = "'underpaint recognise' says who it is, of those whose pictures you have"
+        raise TemplateError(f"somebody is hidden here by {method}, to be recognised and not restored", hint=hint)
+    return payload, method
 
 
 def ask(

@@ -43,6 +43,8 @@ from underpaint.bench.flipped import MACHINE_SAFE, Flips
 from underpaint.bench.inside import revealed, ways
 from underpaint.bench.machine_safe import CHOOSING, flips
 from underpaint.bench.measured import Measured
+from underpaint.bench.miais import recognised
+from underpaint.bench.miais import ways as recognisable
 from underpaint.bench.path import CASES, Case, messages
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.process import speed
@@ -53,7 +55,6 @@ from underpaint.bench.recognised import (
     PRIVACY,
     RECOVERY,
     Recognitions,
-    recognised,
 )
 from underpaint.bench.result import Paper, Result, Speed
 from underpaint.bench.revealed import PICTURES, SMALL, Revealed
@@ -205,7 +206,10 @@ TABLES = {
         together=True,
         fewest=PHOTOGRAPHS,
     ),
-    **{name: Table(summary, recognised, tuple, together=True, own=True) for name, summary in MIAIS.items()},
+    **{
+        name: Table(summary, recognised, partial(recognisable, name), together=True, own=True)
+        for name, summary in MIAIS.items()
+    },
 }
 #: Where results lie, seen from the root of a checkout.
 RESULTS = Path("results")

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 
 from underpaint.bench.measured import Measured, given, valued
 from underpaint.bench.source import Citation, Source
-from underpaint.errors import UsageError
 
 #: The tables: parts of the system, pools of covers, rivals that hide from the eye, those that restore; and what can be
 #: restored by whoever learns to.
@@ -94,16 +93,6 @@ class Claims(Recognitions):
     """The paper's rows."""
 
     origin: ClassVar[type[Source | Citation]] = Citation
-
-
-def recognised(method: str, **_: object) -> Recognitions:
-    """Refuse: networks of this kind are judged by the lab.
-
-    Raises:
-        UsageError: always.
-    """
-    hint = "python -m underpaint.lab.judge_miais adds rows"
-    raise UsageError(f"'{method}' cannot be measured by the bench alone", hint=hint)
 
 
 def _flat(row: Recognition) -> dict[str, Any]:

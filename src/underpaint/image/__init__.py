@@ -10,11 +10,12 @@ Reading turns the picture upright (EXIF orientation), keeps transparency, ICC pr
 Writing is exact unless a quality is asked for or the format has no other way; no half-written file is ever left.
 """
 
-from underpaint.image.formats import FORMATS, Format, Picture, format_of, is_exact, unwritable
+from underpaint.image.formats import EXTENSIONS, FORMATS, Format, Picture, format_of, is_exact, unwritable
 from underpaint.image.reader import MAX_PIXELS, decode, read
 from underpaint.image.writer import encode, replacing, write, write_bytes
 
 __all__ = [
+    "EXTENSIONS",
     "FORMATS",
     "MAX_PIXELS",
     "Format",

@@ -58,6 +58,8 @@ FORMATS: dict[str, Format] = {
         Format("bmp", (".bmp",), rb"BM", "BmpImagePlugin", lossless=True, alpha=False, metadata=False),
     )
 }
+#: What names of picture files end in.
+EXTENSIONS = {extension for kind in FORMATS.values() for extension in kind.extensions}
 
 
 @dataclass(frozen=True, eq=False)

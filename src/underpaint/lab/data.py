@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-_EXTENSIONS = {extension for kind in image.FORMATS.values() for extension in kind.extensions}
-
 
 class Photographs:
     """Photographs, decoded.
@@ -41,7 +39,7 @@ class Photographs:
 
     def __init__(self, name: str, pictures: Sequence[Image]) -> None:
         if not pictures:
-            raise UsageError(f"no photographs in {name}", hint=f"they end in {' '.join(sorted(_EXTENSIONS))}")
+            raise UsageError(f"no photographs in {name}", hint=f"they end in {' '.join(sorted(image.EXTENSIONS))}")
         self.name = name
         self.pictures = tuple(pictures)
         self._sides = np.array([min(picture.shape[:2]) for picture in pictures])
@@ -137,7 +135,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         yield from _zipped(path)
     elif not path.exists():
         raise UsageError(f"there is no {path}")
-    elif path.suffix.lower() in _EXTENSIONS:
+    elif path.suffix.lower() in image.EXTENSIONS:
         yield str(path), path.read_bytes()
 
 
@@ -147,7 +145,7 @@ def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
             # As folders are read: what has no slash in its name does not come before what lies deeper.
             for inner, member in sorted((PurePosixPath(member), member) for member in archive.namelist()):
                 hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
-                if inner.suffix.lower() in _EXTENSIONS and not hidden:
+                if inner.suffix.lower() in image.EXTENSIONS and not hidden:
                     yield f"{path}: {member}", archive.read(member)
     except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # RuntimeError: it is encrypted
         raise ImageError(f"cannot read {path}: {error}") from error

@@ -7,7 +7,8 @@ Three kinds of carrier lie below the methods; a method implements the one that f
   them. ``basn``, ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. ``pixinpix``
 
-``robust-picture`` has a carrier of its own: thousands of bits that survive a channel.
+``robust-picture`` has a carrier of its own: thousands of bits that survive a channel; and ``miais`` another: numbers
+that come back nearly as they were.
 
 Whatever the carrier, the application sees a :class:`Method`: payload in, payload out, or an error.
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
+from underpaint.methods.miais import MIAIS
 from underpaint.methods.pixinpix import PixInPix
 from underpaint.methods.robust import Robust
 from underpaint.methods.robust_picture import RobustPicture
@@ -110,7 +112,9 @@ class ImageCarrier(Protocol):
 
 
 METHODS: dict[str, Method] = {
-    method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB(), PixInPix())
+    method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB(), PixInPix(), MIAIS())
 }
 #: Those that hide any bytes, and give back exactly these.
-EXACT: dict[str, Method] = {name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier)}
+EXACT: dict[str, Method] = {
+    name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier | MIAIS)
+}

@@ -56,7 +56,7 @@ BODY_OVERHEAD = 2 + _AEAD_TAG
 LONGEST_NAME = 255
 
 #: The lead byte's bits for each kind.
-_KINDS: dict[PayloadKind, int] = {"text": 0, "file": 8, "picture": 12}
+_KINDS: dict[PayloadKind, int] = {"text": 0, "template": 4, "file": 8, "picture": 12}
 _RAW, _DEFLATE, _LZMA, _AVIF = range(4)
 #: Below this many bytes compression takes its time.
 _UNHURRIED = 1 << 20

@@ -29,8 +29,11 @@ ANNOUNCED = 40
 #: What ours sees at once: a block, as channels.
 BLOCK = 8
 _VALUES = 3 * BLOCK**2
-#: By how much a number of 1 changes a picture along its wave at first, of the full scale: 46 dB for 128 numbers.
-_UNIT = 1 / 160
+#: Fineness of waves below which pictures have most.
+_MUCH = 8
+#: By how much a number of 1 changes a picture along its wave at first, of the full scale: 46 dB for 128 numbers. Where
+#: pictures have more it must be more.
+_UNIT, _KEPT_UNIT = 1 / 160, 1 / 40
 
 
 class Generator(nn.Module):
@@ -152,12 +155,13 @@ class Reader(nn.Module):
     Args:
         count: of numbers, at most 192.
         width: channels.
-        coarse: begin with the coarsest waves, which codecs keep, not with the finest, where pictures have little.
+        kept: begin with waves that codecs keep, not with the finest, where pictures have little.
     """
 
-    def __init__(self, count: int, width: int, coarse: bool = False) -> None:
+    def __init__(self, count: int, width: int, kept: bool = False) -> None:
         super().__init__()
-        self.carriers = nn.Parameter(_waves(count, coarse))
+        self.unit = _KEPT_UNIT if kept else _UNIT
+        self.carriers = nn.Parameter(_waves(count, kept))
         self.layers = nn.Sequential(
             *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
             nothing_yet(nn.Conv2d(width, count, 1)),
@@ -165,9 +169,13 @@ class Reader(nn.Module):
 
     def forward(self, containers: Tensor) -> Tensor:
         """Numbers, ``(B, count)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
+        return self.blocks(containers).mean(dim=(2, 3))
+
+    def blocks(self, containers: Tensor) -> Tensor:
+        """What each block says, ``(B, count, H / 8, W / 8)``."""
         blocks = functional.pixel_unshuffle(containers - 0.5, BLOCK)
-        said: Tensor = self.layers(blocks).mean(dim=(2, 3))
-        return said + blocks.mean(dim=(2, 3)) @ self.carriers.T / _UNIT
+        said: Tensor = self.layers(blocks)
+        return said + functional.conv2d(blocks, self.carriers[:, :, None, None] / self.unit)
 
 
 class Writer(nn.Module):
@@ -180,13 +188,13 @@ class Writer(nn.Module):
         count: of numbers, at most 192.
         width: channels.
         reach: the largest change of a value, of the full scale.
-        coarse: as of the reader.
+        kept: as of the reader.
     """
 
-    def __init__(self, count: int, width: int, reach: float, coarse: bool = False) -> None:
+    def __init__(self, count: int, width: int, reach: float, kept: bool = False) -> None:
         super().__init__()
-        self.reach = reach
-        self.carriers = nn.Parameter(_waves(count, coarse))
+        self.reach, self.unit = reach, _KEPT_UNIT if kept else _UNIT
+        self.carriers = nn.Parameter(_waves(count, kept))
         self.see = nn.Conv2d(_VALUES, width, 3, padding=1)
         self.hear = nn.Linear(2 * count, width)
         self.layers = nn.Sequential(
@@ -206,7 +214,7 @@ class Writer(nn.Module):
         seen = self.see(functional.pixel_unshuffle(covers - 0.5, BLOCK))
         told = self.hear(torch.cat([numbers, missing], dim=1))
         change = self.layers(seen + told[:, :, None, None])
-        change = change + (missing @ self.carriers * (_UNIT / self.reach))[:, :, None, None]
+        change = change + (missing @ self.carriers * (self.unit / self.reach))[:, :, None, None]
         return covers + self.reach * torch.tanh(functional.pixel_shuffle(change, BLOCK))
 
 
@@ -239,15 +247,16 @@ class Keys:
         return torch.zeros_like(signed).scatter(1, self.places.to(numbers.device), signed)
 
 
-def _waves(count: int, coarse: bool) -> Tensor:
-    """The *count* finest or coarsest waves of the cosine transform of a block, ``(count, 192)``, of length 1.
+def _waves(count: int, kept: bool) -> Tensor:
+    """The *count* finest waves of the cosine transform of a block, of colours first, ``(count, 192)``, of length 1.
 
-    The mean is no wave, and comes last.
+    Or the coarsest but those that pictures have most of, colours at half resolution, if they are to be *kept*.
     """
     across = torch.arange(BLOCK)
     fineness = (across[:, None] ** 2 + across**2).flatten().repeat(3)
-    if coarse:
-        fineness = torch.where(fineness > 0, -fineness, -(2 * BLOCK**2))
+    fineness[BLOCK**2 :] *= 4
+    if kept:
+        fineness = -torch.where(fineness >= _MUCH, fineness, 8 * BLOCK**2)
     return cosines()[fineness.argsort(descending=True, stable=True)[:count]]
 
 

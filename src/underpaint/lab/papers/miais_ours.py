@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from underpaint.errors import UsageError
@@ -28,6 +29,7 @@ from underpaint.lab.model import Entry
 from underpaint.lab.nets.miais import ANNOUNCED, BLOCK, LENGTH, Keys, Reader, Writer
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, both_ways
 from underpaint.lab.rounding import rounded
+from underpaint.methods.miais import dither
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +52,7 @@ class OursRecipe(KnownRecipe):
     teacher: str = "runs/miais-teacher"
     #: Weights of what the container loses, and of what is read from it.
     cover: float = 100.0
-    identity: float = 1.0
+    identity: float = 4.0
     #: The largest change of a value, of the full scale.
     reach: float = 12 / 255
     #: Channels of writer and reader.
@@ -76,9 +78,9 @@ class Ours(Taught):
     def __init__(self, recipe: OursRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
-        count, coarse = recipe.size + ANNOUNCED, recipe.jpeg > 0
-        writer = Writer(count, recipe.hidden, recipe.reach, coarse)
-        self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(count, recipe.hidden, coarse)})
+        count, kept = recipe.size + ANNOUNCED, recipe.jpeg > 0
+        writer = Writer(count, recipe.hidden, recipe.reach, kept)
+        self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(count, recipe.hidden, kept)})
 
     def inherit(self) -> None:
         """Take over the recipe's teacher.
@@ -96,7 +98,8 @@ class Ours(Taught):
         """*covers*, ``(B, 3, H, W)`` in [0, 1], that say *codes* by *keys*; rounded to 8 bits."""
         said = self.networks["reader"](covers)
         written: Tensor = self.networks["writer"](covers, keys.turned(codes), said)
-        return rounded(written)
+        thresholds = torch.from_numpy(dither(*(side // BLOCK for side in covers.shape[2:]))).permute(2, 0, 1)
+        return rounded(written + thresholds.to(written) / 255)
 
     def embedding(self, containers: Tensor, keys: Keys) -> Tensor:
         """What *containers* are recognised by, ``(B, size)``: to compare with :meth:`code`."""
@@ -123,7 +126,7 @@ class Ours(Taught):
         )
 
 
-_FACES = OursRecipe(steps=3000, batch=64, crop=64, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)
+_FACES = OursRecipe(steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _THINGS = replace(_FACES, teacher="runs/miais-objects-teacher", **OBJECTS)
 RECIPES = {
     name: Entry(

@@ -1,0 +1,44 @@
+"""What is seen of pictures that carry others: how like they are to what they were, and what StegExpose says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint import metrics
+from underpaint.analyst.statistics import stegexpose
+from underpaint.bench.recognised import Alike
+from underpaint.metrics import auc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from underpaint.types import Image
+
+#: What StegExpose calls suspicious.
+_SUSPICIOUS = 0.2
+#: PSNR in dB that counts for a picture that is the same.
+_SAME = 100.0
+
+
+def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
+    """How like pictures of one size are to others, pair by pair, at as many scales as fit."""
+    pairs = list(zip(before, after, strict=True))
+    side = min(before[0].shape[:2])
+    scales = min(5, int(np.log2(side // metrics.SSIM_WINDOW)) + 1)
+    error = float(np.mean([metrics.mse(*pair) for pair in pairs]))
+    return Alike(
+        mse=error,
+        pooled_psnr=metrics.pooled_psnr(pairs) if error else None,
+        psnr=float(np.mean([min(metrics.psnr(*pair), _SAME) for pair in pairs])) if error else None,
+        ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_as_coded(*pair, scales) for pair in pairs])),
+        ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in pairs])),
+        scales=scales,
+    )
+
+
+def detected(covers: Sequence[Image], containers: Sequence[Image]) -> tuple[float, float]:
+    """The share of *containers* that StegExpose calls suspicious, and the area under its curve, 0–1 both."""
+    clean, marked = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
+    return float((marked > _SUSPICIOUS).mean()), auc(clean, marked)

@@ -1,0 +1,216 @@
+"""A face in a picture, recognised there without being restored.
+
+After J. Cui et al., "Multitask Identity-Aware Image Steganography via Minimax Optimization" (IEEE Transactions on Image
+Processing, 2021). What is hidden is not the face but its template, and only who has the passphrase recognises it::
+
+    template ─► turned by one of 4,096 ways of the key ─┬► 104 numbers ─► writer network ─► container
+    40 signs that say which way it is ──────────────────┘        cover ─┘
+    container ─► reader network, on every block of 8×8 ─► the mean of 104 numbers ─► which way? ─► turned back
+
+The networks are those of the lab's ``miais``: numbers come back nearly as they were, and templates are compared by
+likeness, so nearly will do. Which way a container is turned is found by trying all; that one
+of them fits says by itself that there is something, and that the passphrase is right.
+
+Limits: it survives a little noise, and no codec; a template by ``robust`` does. A passphrase has 4,096 ways.
+Containers of one person that are turned the same way say alike numbers; who lacks the passphrase sees no more.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint import templates, zoo
+from underpaint.errors import SurvivalError, UsageError
+from underpaint.secret import frame
+from underpaint.secret.keys import COMPACT_COST, SALT, Key
+from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from underpaint.types import Image, Passage
+    from underpaint.zoo import Model
+
+#: Name of the method.
+NAME = "miais"
+#: Side of a block.
+_BLOCK = 8
+#: Ways to turn a template by one key, and signs that say which it is. Part of the format.
+_WAYS, _SIGNS = 1 << 12, 40
+#: How near what a container says must come to some way's signs. Signs drawn at random come as near to one of all ways
+#: in three of a million pictures.
+_NEAR = 0.86
+#: How like the template must be that is read back, and how often what misses is asked for again.
+LIKE, _AGAIN = 0.97, 3
+#: What containers come to, in dB.
+_TYPICAL = 40.0
+#: Steps of thresholds from row to row of blocks, from column to column, and from value to value.
+_EVEN = (0.7548776662466927, 0.5698402909980532, 0.6180339887498949)
+#: Rows of blocks that are worked on at once, and how many more a network sees.
+_ROWS, _BEYOND = 32, 2
+
+
+class MIAIS:
+    """What ``hide -i --method miais`` takes; a :class:`~underpaint.methods.Method` for templates alone."""
+
+    name = NAME
+    summary = "whom a picture shows, to be recognised and not restored"
+    needs_lossless = True
+    default_survive = None
+
+    def capacity(self, cover: Image) -> Capacity:
+        """One template."""
+        as_cover(cover)
+        return Capacity(templates.BYTES, _TYPICAL)
+
+    def hide(
+        self,
+        cover: Image,
+        payload: Payload,
+        passphrase: str | None,
+        *,
+        psnr: float | None,
+        survive: Passage | None,  # noqa: ARG002  # whoever asks sees whether it does
+    ) -> Image:
+        """Return a container of *cover* in which *payload*, a template, is recognised.
+
+        Raises:
+            UsageError: the payload is none, or a quality is asked for.
+            SurvivalError: the cover cannot take it: nearly all of it is black or white.
+            ModelError: a network is missing or altered.
+        """
+        if payload.kind != "template":
+            raise UsageError(f"{NAME} hides whom a picture shows", hint="name a picture with -i, or another method")
+        if psnr is not None:
+            raise UsageError(f"{NAME} has no quality setting", hint="leave --psnr out")
+        return hide(cover, templates.unpacked(payload.data), passphrase)
+
+    def holds(self, image: Image, passphrase: str | None) -> bool:
+        """Return whether somebody can be recognised in *image*."""
+        return read(as_image(image), Key.derive(passphrase, SALT, COMPACT_COST)) is not None
+
+    def reveal(self, container: Image, passphrase: str | None) -> Payload:
+        """Return the template in *container*, nearly as it was.
+
+        Raises:
+            NotFoundError: there is none, or it takes another passphrase.
+            ModelError: a network is missing or altered.
+        """
+        found = read(as_image(container), Key.derive(passphrase, SALT, COMPACT_COST))
+        if found is None:
+            raise frame.not_found()
+        return Payload(templates.packed(found), "template")
+
+
+def hide(cover: Image, template: NDArray[np.float32], passphrase: str | None, *, model: Model | None = None) -> Image:
+    """Return a container of *cover*, ``uint8 (H, W, 3)``, both sides at least 32, that says *template*.
+
+    Raises:
+        UsageError: it is no such picture.
+        SurvivalError: the cover cannot take it.
+        ModelError: a network is missing or altered.
+    """
+    cover, key = as_cover(cover), Key.derive(passphrase, SALT, COMPACT_COST)
+    model = model or zoo.load(NAME)
+    way = secrets.randbelow(_WAYS)
+    wanted = np.concatenate([templates.turned(template, key, f"way {way}"), _signs(key)[way]])
+    said, asked = numbers(cover, model), wanted
+    for _ in range(_AGAIN):
+        container = _written(cover, asked, said, model)
+        found = read(container, key, model=model)
+        if found is not None and templates.likeness(found, template) >= LIKE:
+            return container
+        asked = asked + wanted - numbers(container, model)
+    raise SurvivalError(
+        "nobody would be recognised in this cover", hint="take one that is not black or white nearly all over"
+    )
+
+
+def read(container: Image, key: Key, *, model: Model | None = None) -> NDArray[np.float32] | None:
+    """Return the template that *container* says by *key*, or None if it says none.
+
+    Raises:
+        ModelError: a network is missing or altered.
+    """
+    if min(container.shape[:2]) < SMALLEST_SIDE:
+        return None
+    found, nearness = _likeliest(container, key, model or zoo.load(NAME))
+    return found if nearness >= _NEAR else None
+
+
+def believed(container: Image, key: Key) -> NDArray[np.float32]:
+    """Return what *container* says by *key*, though its signs may say that the key is another.
+
+    Raises:
+        ModelError: a network is missing or altered.
+    """
+    return _likeliest(container, key, zoo.load(NAME))[0]
+
+
+def numbers(picture: Image, model: Model) -> NDArray[np.float32]:
+    """What *picture* says, ``float32 (104,)``: the mean over its whole blocks."""
+    down, across = (side // _BLOCK for side in picture.shape[:2])
+    total = np.zeros(templates.NUMBERS + _SIGNS)
+    for rows, inner in _strips(down):
+        said = model.graphs["reader"].run({"pictures": _planes(picture, rows, across)})["numbers"][0]
+        total += said[:, inner].sum(axis=(1, 2), dtype=np.float64)
+    found: NDArray[np.float32] = (total / (down * across)).astype(np.float32)
+    return found
+
+
+def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.float32], float]:
+    """The template that *container* says by the way of *key* whose signs are nearest, and how near they are, -1–1."""
+    said = numbers(container, model)
+    turned, signs = said[: templates.NUMBERS], said[templates.NUMBERS :]
+    nearness = _signs(key) @ signs / max(float(np.linalg.norm(signs)) * _SIGNS**0.5, 1e-9)
+    way = int(nearness.argmax())
+    return templates.turned_back(turned, key, f"way {way}"), float(nearness[way])
+
+
+def _written(cover: Image, asked: NDArray[np.float32], said: NDArray[np.float32], model: Model) -> Image:
+    """*cover* with what the writer changes to say *asked*; it says *said*."""
+    down, across = (side // _BLOCK for side in cover.shape[:2])
+    container = cover.copy()
+    for rows, inner in _strips(down):
+        inputs = {"covers": _planes(cover, rows, across), "numbers": asked[None], "said": said[None]}
+        made = 255 * model.graphs["writer"].run(inputs)["containers"][0].transpose(1, 2, 0)
+        cut = slice(inner.start * _BLOCK, inner.stop * _BLOCK)
+        top = (rows.start + inner.start) * _BLOCK
+        rounded = np.rint(made[cut] + dither(down, across)[top : top + cut.stop - cut.start])
+        container[top : top + cut.stop - cut.start, : across * _BLOCK] = rounded.clip(0, 255)
+    return container
+
+
+def dither(down: int, across: int) -> NDArray[np.float32]:
+    """What is added to the values of so many blocks before they are rounded, -.5–.5, ``(8 · down, 8 · across, 1)``.
+
+    Levels are whole, and all blocks change alike: what rounding takes from one it would take from all. With thresholds
+    that differ from block to block, evenly spread (the R₂ sequence of M. Roberts, 2018), the mean keeps it.
+    """
+    rows, columns = np.indices((down, across), np.float64).repeat(_BLOCK, axis=1).repeat(_BLOCK, axis=2)
+    places = np.tile(np.arange(_BLOCK**2).reshape(_BLOCK, _BLOCK), (down, across))
+    thresholds: NDArray[np.float64] = (rows * _EVEN[0] + columns * _EVEN[1] + places * _EVEN[2]) % 1 - 0.5
+    return thresholds.astype(np.float32)[:, :, None]
+
+
+def _strips(down: int) -> list[tuple[slice, slice]]:
+    """Rows of blocks that a network sees at once, and which of them count."""
+    found = []
+    for top in range(0, down, _ROWS):
+        rows = slice(max(0, top - _BEYOND), min(down, top + _ROWS + _BEYOND))
+        found.append((rows, slice(top - rows.start, min(down, top + _ROWS) - rows.start)))
+    return found
+
+
+def _planes(picture: Image, rows: slice, across: int) -> NDArray[np.float32]:
+    cut = picture[rows.start * _BLOCK : rows.stop * _BLOCK, : across * _BLOCK]
+    return np.ascontiguousarray(cut.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+
+def _signs(key: Key) -> NDArray[np.float32]:
+    """What each of the ways is announced by, ``(4096, 40)``, -1 or 1."""
+    bits = np.unpackbits(key.stream("ways", _WAYS * _SIGNS // 8)).reshape(_WAYS, _SIGNS)
+    return 1 - 2 * bits.astype(np.float32)

@@ -1,0 +1,111 @@
+"""Templates: what somebody is recognised by, in numbers, which say nothing else of the picture.
+
+::
+
+    picture ─► its middle square, 64×64 ─► network ─► numbers ─┬► turned by a key ─► ``miais`` writes them as they are
+                                                            └► 48 bytes ─► any method that hides bytes
+
+Two of one person are alike, by the cosine of the angle between them. A key changes places and signs of numbers, so that
+those turned by different keys are as unlike as any two that are drawn at random.
+
+The network is that of ``miais-teacher`` in the lab, which has learned from faces: how near two pictures of anything
+else are to it, nobody has taught it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from underpaint import zoo
+from underpaint.errors import DamagedError
+from underpaint.types import as_image
+
+if TYPE_CHECKING:
+    from underpaint.secret.keys import Key
+    from underpaint.types import Image
+    from underpaint.zoo import Model
+
+#: ``float32 (64,)``.
+Template = NDArray[np.float32]
+
+#: Name of the model in the zoo.
+MODEL = "miais-teacher"
+#: Numbers of a template. Their mean square is 1. Part of the format, as what follows.
+NUMBERS = 64
+#: The likeness from which on two are taken for one person's: of people to choose by, one in twenty pairs of two are.
+THRESHOLD = 0.45
+#: Bits of each in a file, and what lies between two neighbours of the values that they have.
+_BITS, _STEP = 6, 0.125
+#: Size of such a file.
+BYTES = NUMBERS * _BITS // 8
+#: Side in pixels of what the network sees.
+_SIDE = 64
+
+
+def template(picture: Image, *, model: Model | None = None) -> Template:
+    """Return what whoever is in the middle of *picture* is recognised by, ``float32 (64,)``.
+
+    Args:
+        picture: ``uint8 (H, W, 3)``, filled by a face from chin to hair, upright, as in Labeled Faces in the Wild.
+        model: by default that of the zoo.
+
+    Raises:
+        UsageError: it is no such picture.
+        ModelError: the network is missing or altered.
+    """
+    height, width = as_image(picture).shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = Pillow.fromarray(picture[top : top + side, left : left + side])
+    small = np.asarray(square.resize((_SIDE, _SIDE), Pillow.Resampling.BICUBIC)).astype(np.float32) / 255
+    graphs = (model or zoo.load(MODEL)).graphs
+    found: Template = graphs["recogniser"].run({"pictures": small.transpose(2, 0, 1)[None]})["numbers"][0]
+    return found
+
+
+def likeness(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """The cosine of the angle between two templates: 1 for the same, about 0 for those of two people."""
+    return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9))
+
+
+def turned(numbers: Template, key: Key, label: str) -> Template:
+    """Return *numbers* by *key*, in other places and with other signs; *label* names one of its ways to turn them."""
+    places, signs = _turn(len(numbers), key, label)
+    return numbers[places] * signs
+
+
+def turned_back(numbers: Template, key: Key, label: str) -> Template:
+    """Return what :func:`turned` made *numbers* of."""
+    places, signs = _turn(len(numbers), key, label)
+    back = np.empty_like(numbers)
+    back[places] = numbers * signs
+    return back
+
+
+def packed(numbers: Template) -> bytes:
+    """Return *numbers* as 48 bytes: whole numbers of six bits, the first value's first."""
+    levels = np.rint(numbers / _STEP + (2**_BITS - 1) / 2).clip(0, 2**_BITS - 1).astype(np.uint8)
+    return np.packbits(np.unpackbits(levels[:, None], axis=1)[:, -_BITS:]).tobytes()
+
+
+def unpacked(data: bytes) -> Template:
+    """Return the numbers that :func:`packed` made *data* of, each within 1/16 of what it was, if it was within 4 of 0.
+
+    Raises:
+        DamagedError: *data* has another length.
+    """
+    if len(data) != BYTES:
+        raise DamagedError(f"a template has {BYTES} bytes, not {len(data)}")
+    bits = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(NUMBERS, _BITS)
+    levels = np.packbits(bits, axis=1)[:, 0] >> (8 - _BITS)
+    found: Template = ((levels - (2**_BITS - 1) / 2) * _STEP).astype(np.float32)
+    return found
+
+
+def _turn(count: int, key: Key, label: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    signs = 1 - 2 * (key.stream(f"{label} signs", count) & 1).astype(np.float32)
+    return key.permutation(f"{label} places", count), signs

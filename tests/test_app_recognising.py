@@ -1,0 +1,142 @@
+"""Recognising: enrol, hide, recognise, restore; by Python and on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cli import run
+from underpaint import app, image, samples
+from underpaint.app import Face
+from underpaint.errors import NotFoundError, TemplateError, UnderpaintError, UsageError
+from underpaint.image import Picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAT = image.read(samples.path("chelsea")).pixels
+CUP = image.read(samples.path("coffee")).pixels
+COVER = CUP[:256, 300:556]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cover, a face to hide, a gallery of two, and passphrases."""
+    monkeypatch.chdir(tmp_path)
+    image.write(Picture(COVER), "cover.png")
+    image.write(Picture(CAT[20:280, 120:380]), "face.png")
+    (tmp_path / "people" / "cat").mkdir(parents=True)
+    for number, left in enumerate((110, 130)):
+        image.write(Picture(CAT[20:280, left : left + 260]), f"people/cat/{number}.png")
+    image.write(Picture(CUP[60:360, 150:450]), "people/cup.jpg")
+    (tmp_path / "people" / "notes.txt").write_text("nobody")
+    (tmp_path / "gate.txt").write_text("gate")
+    (tmp_path / "auditor.txt").write_text("auditor")
+    return tmp_path
+
+
+def test_people_are_enrolled(folder: Path) -> None:
+    people = app.enrolled("people")
+    assert list(people) == ["cat", "cup"]
+    assert app.enrol_files("people", "gallery.json") == ("cat", "cup")
+    again = app.read_gallery("gallery.json")
+    assert all(np.abs(again[name] - people[name]).max() < 0.07 for name in people)
+    with pytest.raises(UsageError, match="there is a file already"):
+        app.enrol_files("people", "gallery.json")
+    (folder / "empty").mkdir()
+    with pytest.raises(UsageError, match="there is nobody in empty"):
+        app.enrolled("empty")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "underpaint gallery 1", "people": {"a": "AAAA"}}'])
+def test_no_other_file_is_a_gallery(folder: Path, text: str) -> None:
+    (folder / "gallery.json").write_text(text)
+    with pytest.raises(UsageError, match=r"gallery.json is no gallery"):
+        app.read_gallery("gallery.json")
+
+
+@pytest.mark.parametrize(
+    ("container", "by", "named"),
+    [
+        ("sent.png", "basn", ()),
+        ("sent.jpg", "robust", ()),
+        ("sent.png", "miais", ("--method", "miais")),
+        ("sent.webp", "stdm", ("--method", "stdm", "--quality", "90")),
+    ],
+)
+def test_who_is_hidden_is_recognised(folder: Path, container: str, by: str, named: tuple[str, ...]) -> None:
+    hidden = run(
+        *("hide", "cover.png", "-o", container, "-i", "face.png", "--template", *named, "--passphrase-file", "gate.txt")
+    )
+    assert hidden.status == 0, hidden.stderr
+    assert f"by {by} in {container}" in hidden.stderr
+    found = run("recognise", container, "-g", "people", "--passphrase-file", "gate.txt")
+    assert found.status == 0, found.stderr
+    assert found.stdout.decode().splitlines()[0] == "it is cat"
+    told = json.loads(run("recognise", container, "-g", "people", "--json", passphrase="gate").stdout)
+    assert (told["name"], told["method"], list(told["scores"])) == ("cat", by, ["cat", "cup"])
+    assert run("recognise", container, "-g", "people", passphrase="gates").status == 3
+    assert run("recognise", container, "-g", "people").status == 3
+    nobody = run("recognise", container, "-g", "people", "--threshold", "1", passphrase="gate")
+    assert (nobody.status, nobody.stdout.decode().splitlines()[0]) == (3, "nobody in the gallery is as like as 1.00")
+
+
+def test_what_is_recognised_is_not_revealed(folder: Path) -> None:
+    for method in ("miais", "basn"):
+        container = app.hide(COVER, Face.read("face.png"), method=method, passphrase="gate")
+        with pytest.raises(TemplateError, match=f"somebody is hidden here by {method}"):
+            app.reveal(container, passphrase="gate")
+        with pytest.raises(NotFoundError):
+            app.reveal(container)
+
+
+def test_an_auditor_brings_the_picture_back(folder: Path) -> None:
+    hidden = run(
+        *("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--method", "miais"),
+        *("--passphrase-file", "gate.txt", "--restorable", "auditor.txt"),
+    )
+    assert hidden.status == 0, hidden.stderr
+    assert "the picture comes back" in hidden.stderr
+    found = run("recognise", "sent.png", "-g", "people", passphrase="gate")
+    assert found.stdout.decode().splitlines()[0] == "it is cat"
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1, "it is for the auditor"
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="auditor").status == 0
+    assert app.compare(image.read("face.png").pixels, image.read("back.png").pixels)["psnr"] > 34
+    assert app.compare(COVER, image.read("sent.png").pixels)["psnr"] > 36
+
+
+def test_one_passphrase_may_do_both(folder: Path) -> None:
+    container = app.hide(COVER, Face.read("face.png", "both"), passphrase="both")
+    assert app.recognise(container, app.enrolled("people"), passphrase="both").name == "cat"
+    assert app.reveal(container, passphrase="both").kind == "picture"
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ("hide cover.png -o sent.png -m hello --template", "nobody to recognise"),
+        ("hide cover.png -o sent.jpg -i face.png --restorable auditor.txt", "needs an exact file"),
+        ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "lies beside miais"),
+        ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives nothing"),
+        ("hide cover.png -o sent.mp4 -i face.png --template", "a video takes no template"),
+        ("recognise cover.png -g people --threshold 2", "must be -1–1"),
+        ("recognise cover.png -g nowhere", "is no gallery"),
+        ("enrol nowhere -o gallery.json", "nobody in nowhere"),
+    ],
+)
+def test_what_cannot_be_meant(folder: Path, words: str, match: str) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    outcome = run(*words.split())
+    assert (outcome.status, match in outcome.stderr) == (2, True), outcome.stderr
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_nobody_is_in_a_message(folder: Path) -> None:
+    container = app.hide(COVER, b"report", method="lsb")
+    with pytest.raises(UnderpaintError, match="a file is hidden here by lsb"):
+        app.recognise(container, app.enrolled("people"))
+    with pytest.raises(UsageError, match="nobody in the gallery"):
+        app.recognise(container, {})

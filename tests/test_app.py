@@ -235,7 +235,7 @@ def test_capacity_is_what_fits(cover: Image) -> None:
     assert found == app.capacity(cover)
     assert set(found) == set(METHODS)
     assert found.pop("pixinpix").payload_bytes == cover.size
-    assert found.pop("miais").payload_bytes == templates.BYTES
+    assert found.pop("miais").payload_bytes == templates.size(templates.FINE)
     for name, each in found.items():
         payload = os.urandom(each.payload_bytes)
         assert app.reveal(app.hide(cover, payload, method=name)).data == payload

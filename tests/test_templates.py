@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from underpaint import image, samples, templates
 from underpaint.errors import DamagedError, UsageError
 from underpaint.secret.keys import KEY_SIZE, Key
-from underpaint.templates import NUMBERS, likeness, packed, template, turned, turned_back, unpacked
+from underpaint.templates import COARSE, FINE, NUMBERS, likeness, packed, template, turned, turned_back, unpacked
 
 PHOTO = image.read(samples.path("chelsea")).pixels
 KEY, OTHER = Key(bytes(KEY_SIZE)), Key(bytes([1]) * KEY_SIZE)
@@ -39,15 +39,17 @@ def test_a_template_is_of_a_picture() -> None:
 @given(some.integers(0, 2**32 - 1))
 def test_a_file_keeps_nearly_all(seed: int) -> None:
     numbers = drawn(seed)
-    data = packed(numbers)
-    assert len(data) == templates.BYTES == 48
-    assert np.abs(unpacked(data) - numbers.clip(-3.9375, 3.9375)).max() <= 1 / 16 + 1e-6
-    assert packed(unpacked(data)) == data, "nothing is lost twice"
-    assert likeness(unpacked(data), numbers) > 0.998
+    for bits, size, near in ((COARSE, 48, 0.998), (FINE, 96, 0.9999)):
+        data, step = packed(numbers, bits), 8 / 2**bits
+        assert len(data) == templates.size(bits) == size
+        largest = 4 - step / 2
+        assert np.abs(unpacked(data) - numbers.clip(-largest, largest)).max() <= step / 2 + 1e-6
+        assert packed(unpacked(data), bits) == data, "nothing is lost twice"
+        assert likeness(unpacked(data), numbers) > near
 
 
 def test_no_other_length_is_a_template() -> None:
-    with pytest.raises(DamagedError, match="48 bytes, not 47"):
+    with pytest.raises(DamagedError, match="96 or 48 bytes, not 47"):
         unpacked(bytes(47))
 
 

@@ -3,7 +3,7 @@
 ::
 
     picture ─► its middle square, 64×64 ─► network ─► numbers ─┬► turned by a key ─► ``miais`` writes them as they are
-                                                            └► 48 bytes ─► any method that hides bytes
+                                                            └► 48 or 96 bytes ─► any method that hides bytes
 
 Two of one person are alike, by the cosine of the angle between them. A key changes places and signs of numbers, so that
 those turned by different keys are as unlike as any two that are drawn at random.
@@ -38,10 +38,9 @@ MODEL = "miais-teacher"
 NUMBERS = 64
 #: The likeness from which on two are taken for one person's: of people to choose by, one in twenty pairs of two are.
 THRESHOLD = 0.45
-#: Bits of each in a file, and what lies between two neighbours of the values that they have.
-_BITS, _STEP = 6, 0.125
-#: Size of such a file.
-BYTES = NUMBERS * _BITS // 8
+#: Bits of each in a file: where there is room, and where there is little; and the largest value that they hold.
+FINE, COARSE = 12, 6
+_LARGEST = 4.0
 #: Side in pixels of what the network sees.
 _SIDE = 64
 
@@ -86,24 +85,36 @@ def turned_back(numbers: Template, key: Key, label: str) -> Template:
     return back
 
 
-def packed(numbers: Template) -> bytes:
-    """Return *numbers* as 48 bytes: whole numbers of six bits, the first value's first."""
-    levels = np.rint(numbers / _STEP + (2**_BITS - 1) / 2).clip(0, 2**_BITS - 1).astype(np.uint8)
-    return np.packbits(np.unpackbits(levels[:, None], axis=1)[:, -_BITS:]).tobytes()
+def packed(numbers: Template, bits: int = FINE) -> bytes:
+    """Return *numbers* as 96 bytes, or if they are :data:`COARSE` as 48: whole numbers, the first value's first."""
+    levels = np.rint(numbers / _step(bits) + (2**bits - 1) / 2).clip(0, 2**bits - 1).astype(np.uint16)
+    return np.packbits(np.unpackbits(levels.astype(">u2")[:, None].view(np.uint8), axis=1)[:, -bits:]).tobytes()
 
 
 def unpacked(data: bytes) -> Template:
-    """Return the numbers that :func:`packed` made *data* of, each within 1/16 of what it was, if it was within 4 of 0.
+    """Return the numbers that :func:`packed` made *data* of, as near as their bits allow.
 
     Raises:
         DamagedError: *data* has another length.
     """
-    if len(data) != BYTES:
-        raise DamagedError(f"a template has {BYTES} bytes, not {len(data)}")
-    bits = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(NUMBERS, _BITS)
-    levels = np.packbits(bits, axis=1)[:, 0] >> (8 - _BITS)
-    found: Template = ((levels - (2**_BITS - 1) / 2) * _STEP).astype(np.float32)
+    if len(data) not in (size(FINE), size(COARSE)):
+        raise DamagedError(f"a template has {size(FINE)} or {size(COARSE)} bytes, not {len(data)}")
+    bits = len(data) * 8 // NUMBERS
+    padded = np.zeros((NUMBERS, 16), np.uint8)
+    padded[:, -bits:] = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(NUMBERS, bits)
+    levels = np.packbits(padded, axis=1).view(">u2")[:, 0]
+    found: Template = ((levels - (2**bits - 1) / 2) * _step(bits)).astype(np.float32)
     return found
+
+
+def size(bits: int) -> int:
+    """Bytes of a template whose numbers have so many *bits*."""
+    return NUMBERS * bits // 8
+
+
+def _step(bits: int) -> float:
+    """What lies between two neighbours of the values that so many *bits* can have."""
+    return float(2 * _LARGEST / 2**bits)
 
 
 def _turn(count: int, key: Key, label: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

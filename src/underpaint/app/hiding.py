@@ -302,7 +302,7 @@ def _content(
     if isinstance(payload, Payload):
         return payload, psnr, None
     if isinstance(payload, Face):
-        return payload.template(), psnr, None
+        return payload.template(by), psnr, None
     if isinstance(by, ImageCarrier):
         return Payload(encode(replace(payload.picture, alpha=None, icc=None), "png"), "picture"), psnr, None
     content, compression = payload.fitted(cover, by, psnr)

@@ -18,7 +18,7 @@ from underpaint.image import Picture, decode, encode, is_exact, read
 from underpaint.methods import METHODS, Budgeting, robust_picture
 from underpaint.methods.pixinpix import PixInPix
 from underpaint.secret import frame
-from underpaint.templates import packed, template
+from underpaint.templates import COARSE, FINE, packed, template
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:
@@ -107,13 +107,13 @@ class Face:
         """
         return cls(read(path), restorable)
 
-    def template(self) -> Payload:
-        """What is hidden of it.
+    def template(self, by: Method) -> Payload:
+        """What *by* is to hide of it: finer where there is room.
 
         Raises:
             ModelError: the network is missing or altered.
         """
-        return Payload(packed(template(self.picture.pixels)), self.kind)
+        return Payload(packed(template(self.picture.pixels), FINE if by.needs_lossless else COARSE), self.kind)
 
     def beside(self, container: Image) -> Image:
         """*container* with the picture in it, if that may be had back."""

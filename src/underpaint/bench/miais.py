@@ -27,7 +27,7 @@ from underpaint.channels import parse
 from underpaint.errors import PayloadError, SurvivalError, UsageError
 from underpaint.methods import METHODS, miais, pixinpix
 from underpaint.secret.keys import COMPACT_COST, SALT, Key
-from underpaint.templates import NUMBERS, packed, template, unpacked
+from underpaint.templates import COARSE, FINE, NUMBERS, packed, template, unpacked
 from underpaint.types import Payload
 from underpaint.verification import Verified, rank_one
 
@@ -155,7 +155,7 @@ def _hidden(way: Way, task: tuple[Image, Image, Template]) -> Hidden:
     method, nothing = METHODS[way.method], np.zeros(NUMBERS, np.float32)
     chain = parse(way.chain)
     survive = chain if way.chain != "none" else None
-    payload = Payload(packed(code), "template")
+    payload = Payload(packed(code, FINE if method.needs_lossless else COARSE), "template")
     try:
         container = method.hide(cover, payload, "right", psnr=None, survive=survive)
     except SurvivalError:

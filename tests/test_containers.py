@@ -13,8 +13,9 @@ import pytest
 
 from underpaint import app, image, marks, metrics, samples, sync
 from underpaint.canvas import Canvas
-from underpaint.methods import robust, stdm
+from underpaint.methods import METHODS, robust, stdm
 from underpaint.secret import keys
+from underpaint.templates import COARSE, likeness, packed, unpacked
 from underpaint.types import Payload
 
 FOLDER = Path(__file__).parent / "containers"
@@ -59,6 +60,14 @@ def test_an_old_picture_in_a_picture() -> None:
     coffee = PIL.Image.fromarray(image.read(samples.path("coffee")).pixels).resize((60, 40))
     assert by == "pixinpix"
     assert metrics.psnr(image.decode(payload.data).pixels, np.asarray(coffee)) == pytest.approx(40.31, abs=0.1)
+
+
+def test_an_old_template() -> None:
+    numbers = np.sqrt(2) * np.cos(np.arange(64))
+    found = METHODS["miais"].reveal(image.read(FOLDER / "miais.png").pixels, "drawing")
+    assert likeness(unpacked(found.data), numbers) > 0.999
+    assert unpacked(packed(numbers.astype(np.float32), COARSE)) == pytest.approx(numbers, abs=1 / 16)
+    assert packed(np.full(64, 4 / 64, np.float32), COARSE)[:3] == bytes([0b10000010, 0b00001000, 0b00100000])
 
 
 def test_what_a_reader_tries_is_part_of_the_format() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from underpaint import samples
+from underpaint import samples, zoo
 from underpaint.channels import parse
 from underpaint.errors import ModelError, UsageError
 from underpaint.image import read
@@ -22,7 +22,10 @@ from underpaint.lab.papers.miais import Published, PublishedRecipe, balanced
 from underpaint.lab.papers.miais_ours import Ours, OursRecipe
 from underpaint.lab.recognising import KnownRecipe, Teacher, TeacherRecipe
 from underpaint.lab.run import read_state
+from underpaint.lab.ship import ship
+from underpaint.methods.miais import numbers
 from underpaint.metrics import ms_ssim_as_coded as measured
+from underpaint.templates import template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -282,3 +285,22 @@ def test_more_people_than_the_recipe_has_are_refused() -> None:
     with pytest.raises(UsageError, match="more than 2 classes") as refused:
         list(model.losses(batch()[:, 3:], 0, RNG))
     assert refused.value.hint == "set classes=3, or more"
+
+
+def test_what_is_shipped_says_what_its_networks_do(tmp_path: Path) -> None:
+    plain = Faces(
+        "noise", [PHOTO[:80, left : left + 80] for left in range(0, 480, 40)], np.arange(3).repeat(4).tolist()
+    )
+    fit(Teacher(TeacherRecipe(**SMALL | {"size": 64, "crop": 64})), plain, tmp_path / "miais-teacher", progress=False)
+    recipe = OursRecipe(**SMALL | {"size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
+    model = Ours(recipe)
+    fit(model, couples(), tmp_path / "miais", progress=False)
+    for name in ("miais", "miais-teacher"):
+        assert ship(name, tmp_path / name, tmp_path / "zoo" / name, {"accuracy": 0.5}) < 1e-4
+    networks, seen = (zoo.read_model(tmp_path / "zoo" / name) for name in ("miais", "miais-teacher"))
+    assert networks.card.measured == {"accuracy": 0.5}
+    assert np.mean(template(PHOTO, model=seen) ** 2) == pytest.approx(1, abs=1e-5)
+    container = torch.from_numpy(PHOTO[:96, :128].copy()).permute(2, 0, 1)[None] / 255
+    with torch.inference_mode():
+        said = model.networks["reader"](container)[0].numpy()
+    assert numbers(PHOTO[:100, :131], networks)[: said.size] == pytest.approx(said, abs=1e-3)

@@ -91,4 +91,4 @@ def test_likeness_of_what_is_the_same() -> None:
     same = alike([PHOTO[:64, :64]], [PHOTO[:64, :64]])
     assert (same.mse, same.psnr, same.pooled_psnr) == (0, None, None)
     assert same.ms_ssim == pytest.approx(1)
-    assert detected([PHOTO[:64, :64]], [PHOTO[:64, :64]])[1] == 0.5
+    assert detected([PHOTO[:64, :64]], [PHOTO[:64, :64]])["detected_auc"] == 0.5

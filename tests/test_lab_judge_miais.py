@@ -13,9 +13,10 @@ import torch
 from lab_people import people
 from underpaint.bench.recognised import ABLATION, COVERS, Recognitions
 from underpaint.bench.result import read
+from underpaint.bench.seen import alike, detected
 from underpaint.errors import UsageError
 from underpaint.lab.fit import fit
-from underpaint.lab.judge_miais import NAMES, detected, judge, likeness
+from underpaint.lab.judge_miais import NAMES, judge
 from underpaint.lab.papers import RECIPES
 from underpaint.lab.papers.miais import PublishedRecipe
 from underpaint.lab.papers.miais_ours import OursRecipe
@@ -87,11 +88,11 @@ def test_of_objects_the_first_guess_counts(name: str, data: Path, runs: Path) ->
 
 def test_likeness_has_both_conventions() -> None:
     dark, grey = np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 10, np.uint8)
-    found = likeness([(dark, dark + 1), (dark, grey)])
+    found = alike([dark, dark], [dark + 1, grey])
     assert found.pooled_psnr == pytest.approx(31.1, abs=0.1)
     assert found.psnr == pytest.approx((48.13 + 28.13) / 2, abs=0.1)
     assert found.scales == 2
-    assert likeness([(dark, dark)]).pooled_psnr is None
+    assert alike([dark], [dark]).pooled_psnr is None
 
 
 def test_random_bits_are_detected() -> None:

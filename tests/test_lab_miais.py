@@ -294,7 +294,7 @@ def test_what_is_shipped_says_what_its_networks_do(tmp_path: Path) -> None:
     fit(Teacher(TeacherRecipe(**SMALL | {"size": 64, "crop": 64})), plain, tmp_path / "miais-teacher", progress=False)
     recipe = OursRecipe(**SMALL | {"size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
     model = Ours(recipe)
-    fit(model, couples(), tmp_path / "miais", progress=False)
+    fit(model, couples(), tmp_path / "miais", progress=False)  # type: ignore[arg-type]
     for name in ("miais", "miais-teacher"):
         assert ship(name, tmp_path / name, tmp_path / "zoo" / name, {"accuracy": 0.5}) < 1e-4
     networks, seen = (zoo.read_model(tmp_path / "zoo" / name) for name in ("miais", "miais-teacher"))

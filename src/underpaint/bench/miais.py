@@ -12,7 +12,7 @@ import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -127,8 +127,8 @@ def recognised(method: str, *, images: Path | None = None, seed: int = 0, jobs: 
     restored = [each.restored for each in hidden if each.restored is not None]
     _, first = np.unique(found.labels, return_index=True)
     others = np.delete(np.arange(len(plain)), first)
-    rate, area = detected(covers, containers)
     lost = int((~read.any(axis=1)).sum())
+    told: dict[str, Any] = detected(covers, containers) | verified(read)._asdict()
     row = Recognition(
         name=way.name if way.chain == "none" else f"{way.name}, {way.chain}",
         secrets="faces",
@@ -139,9 +139,7 @@ def recognised(method: str, *, images: Path | None = None, seed: int = 0, jobs: 
         secret=alike(small, restored) if restored else None,
         rank_one=rank_one(read[others], found.labels[others], plain[first], found.labels[first]),
         wrong_key=verified(misread).accuracy,
-        detected=rate,
-        detected_auc=area,
-        **verified(read)._asdict(),
+        **told,
     )
     files = [images / "faces", images / _POOLS[way.pool]]
     archives = [file if file.is_file() else next(file.glob("*.zip")) for file in files]

@@ -9,7 +9,6 @@ import numpy as np
 from underpaint import metrics
 from underpaint.analyst.statistics import stegexpose
 from underpaint.bench.recognised import Alike
-from underpaint.metrics import auc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: What StegExpose calls suspicious.
-_SUSPICIOUS = 0.2
+SUSPICIOUS = 0.2
 #: PSNR in dB that counts for a picture that is the same.
 _SAME = 100.0
 
@@ -35,10 +34,11 @@ def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
         ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_as_coded(*pair, scales) for pair in pairs])),
         ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in pairs])),
         scales=scales,
+        ssim=float(np.mean([metrics.ssim(*pair) for pair in pairs])),
     )
 
 
-def detected(covers: Sequence[Image], containers: Sequence[Image]) -> tuple[float, float]:
-    """The share of *containers* that StegExpose calls suspicious, and the area under its curve, 0–1 both."""
+def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
+    """What StegExpose makes of *containers*: fields of a row. Who has no estimate is not suspected."""
     clean, marked = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
-    return float((marked > _SUSPICIOUS).mean()), auc(clean, marked)
+    return {"detected": float((marked > SUSPICIOUS).mean()), "detected_auc": metrics.auc(clean, marked)}

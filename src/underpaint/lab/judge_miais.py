@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from underpaint import metrics
-from underpaint.analyst.statistics import stegexpose
 from underpaint.bench import RESULTS
-from underpaint.bench.recognised import ABLATION, COVERS, MULTITASK, Alike, Recognition, Recognitions
+from underpaint.bench.recognised import ABLATION, COVERS, MULTITASK, Recognition, Recognitions
+from underpaint.bench.seen import alike, detected
 from underpaint.bench.source import Source
 from underpaint.errors import UsageError
 from underpaint.lab import faces
@@ -33,7 +32,7 @@ from underpaint.lab.rounding import rounded
 from underpaint.verification import Verified, rank_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -49,8 +48,6 @@ ADAPTED = {
 }
 #: What can be judged.
 NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, Published, Ours) or name in ADAPTED]
-#: Above what StegExpose says container.
-SUSPICIOUS = 0.2
 #: Pictures that are computed at once.
 _AT_ONCE = 100
 
@@ -112,9 +109,9 @@ def judge(
             told["wrong_key"] = verified(made.wrong, labels, each, seed)["accuracy"]
     if covers is not None and made.containers is not None:
         before, after = pictures(covers), pictures(made.containers)
-        told |= {"cover": likeness(zip(before, after, strict=True))} | detected(before, after)
+        told |= {"cover": alike(before, after)} | detected(before, after)
     if made.restored is not None:
-        told["secret"] = likeness(zip(pictures(secrets), pictures(made.restored), strict=True))
+        told["secret"] = alike(pictures(secrets), pictures(made.restored))
     table, title = named(name, model)
     row = Recognition(
         title, "objects" if objects else "faces", pool=pool, scale=scale(name, run), count=len(labels), **told
@@ -159,22 +156,6 @@ def drawn_from(data: Path, pool: str, count: int, size: int, seed: int) -> Tenso
     return faces.covers(data, pool, "test").batch(0, size=count, crop=size, seed=seed)[:, :3]
 
 
-def likeness(pairs: Iterable[tuple[Image, Image]]) -> Alike:
-    """How like *pairs* of pictures are, by both conventions of PSNR and of MS-SSIM, at as many scales as fit."""
-    both = list(pairs)
-    scales = min(5, int(np.log2(min(both[0][0].shape[:2]) // metrics.SSIM_WINDOW)) + 1)
-    pooled = metrics.pooled_psnr(both)
-    return Alike(
-        mse=float(np.mean([metrics.mse(*pair) for pair in both])),
-        pooled_psnr=pooled if np.isfinite(pooled) else None,
-        psnr=float(np.mean([min(metrics.psnr(*pair), 100.0) for pair in both])) if np.isfinite(pooled) else None,
-        ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_as_coded(*pair, scales) for pair in both])),
-        ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in both])),
-        scales=scales,
-        ssim=float(np.mean([metrics.ssim(*pair) for pair in both])),
-    )
-
-
 def verified(
     codes: Tensor, labels: NDArray[np.int64], each: int = 150, seed: int = 0, others: Tensor | None = None
 ) -> dict[str, float]:
@@ -192,12 +173,6 @@ def looked_up(codes: Tensor, gallery: Tensor, labels: NDArray[np.int64]) -> floa
     _, first = np.unique(labels, return_index=True)
     others = np.delete(np.arange(len(labels)), first)
     return rank_one(codes[others].numpy(), labels[others], gallery[first].numpy(), labels[first])
-
-
-def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
-    """What StegExpose makes of *containers*: fields of a row of the bench. Who has no estimate is not suspected."""
-    clean, stego = (np.array([stegexpose(each).mean or 0.0 for each in part]) for part in (covers, containers))
-    return {"detected": float((stego > SUSPICIOUS).mean()), "detected_auc": metrics.auc(clean, stego)}
 
 
 def scale(name: str, run: Path) -> str:

@@ -22,13 +22,14 @@ import torch
 
 from underpaint.bench import RESULTS
 from underpaint.bench.recognised import PRIVACY, RECOVERY, Recognition, Recognitions
+from underpaint.bench.seen import alike
 from underpaint.bench.source import Source
 from underpaint.errors import UsageError
 from underpaint.lab import faces
 from underpaint.lab import run as folder
 from underpaint.lab.couples import reduced
 from underpaint.lab.fit import fit
-from underpaint.lab.judge_miais import computed, judge, likeness, looked_up, pictures, scale, tensor, verified
+from underpaint.lab.judge_miais import computed, judge, looked_up, pictures, scale, tensor, verified
 from underpaint.lab.obscured import OBSCURED
 from underpaint.lab.papers import RECIPES, trained
 from underpaint.lab.papers.miais_ours import Ours
@@ -80,7 +81,7 @@ class People:
             name,
             "faces",
             count=len(labels),
-            secret=likeness(zip(pictures(self.secrets), pictures(seen), strict=True)),
+            secret=alike(pictures(self.secrets), pictures(seen)),
             rank_one=looked_up(codes, gallery, labels),
             **told,
         )
@@ -124,8 +125,8 @@ def contained(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) 
     people = People(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
         seen, _ = made(victim, people.covers(data, _pool(name)), people.secrets, np.random.default_rng(seed))
-    alike = likeness(zip(pictures(people.secrets), pictures(seen), strict=True))
-    return people.found(PRIVACY, name, f"seen {name}", [replace(row, name=VICTIMS[name], secret=alike)])
+    found = alike(pictures(people.secrets), pictures(seen))
+    return people.found(PRIVACY, name, f"seen {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
 
 def recovered(

@@ -62,8 +62,9 @@ class Recognition:
     rank_one: float | None = None
     #: Accuracy by a wrong key.
     wrong_key: float | None = None
-    #: Share of containers that StegExpose calls so, and the area under its curve.
+    #: Shares of containers and of covers that StegExpose calls containers, and the area under its curve.
     detected: float | None = None
+    false_alarms: float | None = None
     detected_auc: float | None = None
 
     @property

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _READ_AS = (
     "PSNR is of the mean error over all pictures, as in the paper, then the mean of the PSNR of each; MS-SSIM is as in "
     "the paper's code, then as it was published (of fewer scales where pictures are small). Detected is the share of "
-    "containers that StegExpose takes for such at its threshold of 0.2, then the area under its curve. Accuracy is, of "
-    "faces, that of pairs of people nobody learned from, half of which show one person, by ten folds, ± its standard "
-    "deviation over them: a guess is right half of the time; of objects it is that of the first guess. The gap, in "
-    "points, is to plain secrets; AUC, equal error rate (EER), acceptance at 0.1 % of false ones (TAR) and rank one "
-    "are of faces, and so is what a wrong key leaves of accuracy. Data and scale are not the paper's: gaps compare, "
-    "accuracy does not."
+    "containers that StegExpose takes for such at its threshold of 0.2, then that of covers it takes for containers, "
+    "then the area under its curve. Accuracy is, of faces, that of pairs of people nobody learned from, half of which "
+    "show one person, by ten folds, ± its standard deviation over them: a guess is right half of the time; of objects "
+    "it is that of the first guess. The gap, in points, is to plain secrets; AUC, equal error rate (EER), acceptance "
+    "at 0.1 % of false ones (TAR) and rank one are of faces, and so is what a wrong key leaves of accuracy. Data and "
+    "scale are not the paper's: gaps compare, accuracy does not."
 )
 #: How shares of steganalysers are.
 _TOLD_AS = (
@@ -86,7 +86,7 @@ _COLUMNS: dict[str, Callable[[Recognition], str]] = {
     "pictures": lambda row: "–" if row.count is None else f"{row.count:,}",
     **_likeness("cover"),
     **_likeness("secret"),
-    "detected": lambda row: _pair(row.detected, row.detected_auc, digits=3),
+    "detected": lambda row: _pair(row.detected, row.false_alarms, row.detected_auc, digits=3),
     "accuracy": _accuracy,
     "gap": lambda row: _pair(row.gap, digits=2),
     "AUC": lambda row: _pair(row.auc, digits=4),

@@ -33,7 +33,8 @@ from underpaint.lab.judge_miais import computed, judge, looked_up, pictures, sca
 from underpaint.lab.obscured import OBSCURED
 from underpaint.lab.papers import RECIPES, trained
 from underpaint.lab.papers.miais_ours import Ours
-from underpaint.lab.recovery import Attacker, AttackRecipe, Knowledge, Lost, made
+from underpaint.lab.recovery import Attacker, AttackRecipe, Knowledge, Lost, made, opened
+from underpaint.lab.rounding import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,8 @@ KNOWING: dict[Knowledge, str] = {
 #: The row of secrets as they are, which all others are compared with.
 _ITSELF = "secret"
 _ATTACK = AttackRecipe(steps=800, batch=32, crop=64, learning_rate=1e-3, warmup=50, decay="cosine", clip=1.0, ema=0.99)
+#: Numbers of pairs by the same key, and groups of containers of one key each, of whose key as many are known.
+_PAIRS, _GROUPS = (1, 2, 4), 10
 #: Runs below the folder of runs: the attacker's eye, and who judges, who takes no part in the attack.
 _EYE, _JUDGE = "miais-teacher", "miais-obscured-plain"
 
@@ -166,6 +169,12 @@ def recovered(
         told = {"scale": _scale(recipe, learning), "pool": pool, "plain": plain}
         title = f"{VICTIMS[name]}, {KNOWING[knows]}"
         rows.append(people.row(title, seen, computed(judging, seen), gallery, **told))
+        if knows == "key":
+            for pairs in _PAIRS:
+                codes = _opened(victim, pairs, couples, covers, people.secrets, seed)
+                drawn = rounded(computed(attacker.network, codes))
+                title = f"{VICTIMS[name]}, knowing networks, {pairs} pair{'s' * (pairs > 1)} of the same key"
+                rows.append(people.row(title, drawn, computed(judging, drawn), gallery, **told))
     return people.found(RECOVERY, name, f"recovered {name}", rows)
 
 
@@ -182,6 +191,18 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     itself = people.row(_ITSELF, people.secrets, gallery, gallery, scale=scale("miais-obscured", run))
     nobody = people.row("mean face", mean, computed(judging, mean), gallery, plain=itself.accuracy)
     return people.found(RECOVERY, "controls", "controls", [itself, nobody])
+
+
+def _opened(
+    victim: Ours, pairs: int, couples: faces.KnownCouples, covers: Tensor, secrets: Tensor, seed: int
+) -> Tensor:
+    """Codes of *secrets*, a group by each key, of which some *pairs* of others are known."""
+    found, crop = [], secrets.shape[2]
+    for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
+        batch = couples.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=seed)[:: faces.TOGETHER]
+        rng = np.random.default_rng([seed, number])
+        found.append(opened(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
+    return torch.cat(found)
 
 
 def lost(attacker: Attacker, couples: faces.KnownCouples) -> Lost:

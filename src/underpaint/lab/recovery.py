@@ -6,6 +6,8 @@ An attacker trains a restorer of its own, by what it knows::
     model    the networks, so that it makes as many pairs as it likes, each by a key of its own
     key      of ours: the networks, and the keys of the containers that it restores: it draws by embeddings
 
+Who knows the networks, and pairs by the very key that others are turned by, needs no key: :func:`opened`.
+
 It learns by what can be seen and, as it has a plain classifier, by whom that sees.
 :mod:`underpaint.lab.judge_privacy` trains and judges it.
 """
@@ -141,3 +143,34 @@ def made(
     keys = Keys(len(secrets), victim.recipe.size, rng)
     containers = victim.container(covers, victim.code(secrets), keys)
     return containers, victim.embedding(containers, keys)
+
+
+def opened(
+    victim: Ours, known: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], rng: np.random.Generator
+) -> Tensor:
+    """Codes, ``(N, size)``, as they are read in containers of *others* by whoever has *known* pairs by the same key.
+
+    A key only changes places and signs. So each number that a container says is, but for its sign, that number of the
+    code which it misses least in all pairs; the surest come first.
+
+    Args:
+        victim: its networks are known, and not the key.
+        known: covers and secrets of the pairs.
+        others: those of the containers that are to be read.
+        rng: draws the key.
+    """
+    keys, size = Keys(1, victim.recipe.size, rng), victim.recipe.size
+    with torch.inference_mode():
+        codes = victim.code(known[1])
+        told, said = (
+            victim.networks["reader"](victim.container(covers, victim.code(secrets), keys))[:, :size]
+            for covers, secrets in (known, others)
+        )
+    products = told.T @ codes
+    missed = told.square().sum(dim=0)[:, None] + codes.square().sum(dim=0) - 2 * products.abs()
+    found = torch.zeros_like(said)
+    for _ in range(size):
+        place, number = divmod(int(missed.argmin()), size)
+        found[:, number] = said[:, place] * products[place, number].sign()
+        missed[place], missed[:, number] = torch.inf, torch.inf
+    return found

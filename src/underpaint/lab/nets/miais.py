@@ -226,7 +226,7 @@ class Keys:
     :mod:`underpaint.templates`.
 
     Args:
-        count: containers.
+        count: containers; a single key turns any number of codes.
         size: of a code.
         rng: draws them.
     """
@@ -238,13 +238,13 @@ class Keys:
 
     def turned(self, codes: Tensor) -> Tensor:
         """What containers are to say of *codes*, ``(count, size)``: ``(count, size + ANNOUNCED)``."""
-        turned = codes.gather(1, self.places.to(codes.device)) * self.signs.to(codes)
-        return torch.cat([turned, self.announced.to(codes)], dim=1)
+        turned = codes.gather(1, self.places.to(codes.device).expand(len(codes), -1)) * self.signs.to(codes)
+        return torch.cat([turned, self.announced.to(codes).expand(len(codes), -1)], dim=1)
 
     def back(self, numbers: Tensor) -> Tensor:
         """The codes that :meth:`turned` made *numbers* of."""
         signed = numbers[:, : self.signs.shape[1]] * self.signs.to(numbers)
-        return torch.zeros_like(signed).scatter(1, self.places.to(numbers.device), signed)
+        return torch.zeros_like(signed).scatter(1, self.places.to(numbers.device).expand(len(numbers), -1), signed)
 
 
 def _waves(count: int, kept: bool) -> Tensor:

@@ -100,8 +100,8 @@ def test_a_cover_that_cannot_take_it_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_rounding_takes_nothing_from_the_mean() -> None:
-    thresholds = miais.dither(8, 8)
-    assert thresholds.shape == (64, 64, 1)
+    thresholds = miais.dither(64, 64)
+    assert thresholds.shape == (64, 64)
     assert np.abs(thresholds).max() <= 0.5
     for change in np.random.default_rng(0).uniform(-3, 3, 20):
         rounded = np.rint(change + thresholds).reshape(8, 8, 8, 8).mean(axis=(0, 2))

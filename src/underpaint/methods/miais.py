@@ -43,6 +43,8 @@ _WAYS, _SIGNS = 1 << 12, 40
 #: How near what a container says must come to some way's signs. Signs drawn at random come as near to one of all ways
 #: in three of a million pictures.
 _NEAR = 0.86
+#: Side in pixels of what is looked at first, and how near that must come for the rest to be worth reading.
+_GLIMPSE, _WORTH = 512, 0.6
 #: How like the template must be that is read back.
 LIKE = 0.97
 #: How often what misses is asked for again, which share of it, and how like is like enough.
@@ -144,7 +146,10 @@ def read(container: Image, key: Key, *, model: Model | None = None) -> NDArray[n
     """
     if min(container.shape[:2]) < SMALLEST_SIDE:
         return None
-    found, nearness = _likeliest(container, key, model or zoo.load(NAME))
+    model = model or zoo.load(NAME)
+    if _likeliest(_glimpse(container), key, model)[1] < _WORTH:
+        return None
+    found, nearness = _likeliest(container, key, model)
     return found if nearness >= _NEAR else None
 
 
@@ -168,6 +173,12 @@ def numbers(picture: Image, model: Model) -> NDArray[np.float32]:
     return found
 
 
+def _glimpse(picture: Image) -> Image:
+    """The middle of *picture*, by which large ones that say nothing are told in no time."""
+    rows, columns = (slice(max(0, side - _GLIMPSE) // 2 // _BLOCK * _BLOCK, None) for side in picture.shape[:2])
+    return picture[rows, columns][:_GLIMPSE, :_GLIMPSE]
+
+
 def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.float32], float]:
     """The template that *container* says by the way of *key* whose signs are nearest, and how near they are, -1–1."""
     said = numbers(container, model)
@@ -180,27 +191,28 @@ def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.flo
 def _written(cover: Image, asked: NDArray[np.float32], said: NDArray[np.float32], model: Model) -> Image:
     """*cover* with what the writer changes to say *asked*; it says *said*."""
     down, across = (side // _BLOCK for side in cover.shape[:2])
-    container = cover.copy()
+    container, thresholds = cover.copy(), dither(down * _BLOCK, across * _BLOCK)
     for rows, inner in _strips(down):
         inputs = {"covers": _planes(cover, rows, across), "numbers": asked[None], "said": said[None]}
         made = 255 * model.graphs["writer"].run(inputs)["containers"][0].transpose(1, 2, 0)
         cut = slice(inner.start * _BLOCK, inner.stop * _BLOCK)
         top = (rows.start + inner.start) * _BLOCK
-        rounded = np.rint(made[cut] + dither(down, across)[top : top + cut.stop - cut.start])
+        rounded = np.rint(made[cut] + thresholds[top : top + cut.stop - cut.start, :, None])
         container[top : top + cut.stop - cut.start, : across * _BLOCK] = rounded.clip(0, 255)
     return container
 
 
-def dither(down: int, across: int) -> NDArray[np.float32]:
-    """What is added to the values of so many blocks before they are rounded, -.5–.5, ``(8 · down, 8 · across, 1)``.
+def dither(height: int, width: int) -> NDArray[np.float32]:
+    """What is added to the values of a picture before they are rounded, -.5–.5, ``(height, width)``.
 
     Levels are whole, and all blocks change alike: what rounding takes from one it would take from all. With thresholds
     that differ from block to block, evenly spread (the R₂ sequence of M. Roberts, 2018), the mean keeps it.
     """
-    rows, columns = np.indices((down, across), np.float64).repeat(_BLOCK, axis=1).repeat(_BLOCK, axis=2)
-    places = np.tile(np.arange(_BLOCK**2).reshape(_BLOCK, _BLOCK), (down, across))
-    thresholds: NDArray[np.float64] = (rows * _EVEN[0] + columns * _EVEN[1] + places * _EVEN[2]) % 1 - 0.5
-    return thresholds.astype(np.float32)[:, :, None]
+    down, across = (divmod(np.arange(side), _BLOCK) for side in (height, width))
+    rows = down[0] * _EVEN[0] + _BLOCK * down[1] * _EVEN[2]
+    columns = across[0] * _EVEN[1] + across[1] * _EVEN[2]
+    thresholds: NDArray[np.float32] = np.add.outer(rows % 1, columns % 1).astype(np.float32) % 1 - np.float32(0.5)
+    return thresholds
 
 
 def _strips(down: int) -> list[tuple[slice, slice]]:

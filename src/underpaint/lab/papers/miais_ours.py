@@ -98,8 +98,7 @@ class Ours(Taught):
         """*covers*, ``(B, 3, H, W)`` in [0, 1], that say *codes* by *keys*; rounded to 8 bits."""
         said = self.networks["reader"](covers)
         written: Tensor = self.networks["writer"](covers, keys.turned(codes), said)
-        thresholds = torch.from_numpy(dither(*(side // BLOCK for side in covers.shape[2:]))).permute(2, 0, 1)
-        return rounded(written + thresholds.to(written) / 255)
+        return rounded(written + torch.from_numpy(dither(*covers.shape[2:])).to(written) / 255)
 
     def embedding(self, containers: Tensor, keys: Keys) -> Tensor:
         """What *containers* are recognised by, ``(B, size)``: to compare with :meth:`code`."""

@@ -41,4 +41,6 @@ def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
 def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
     """What StegExpose makes of *containers*: fields of a row. Who has no estimate is not suspected."""
     clean, marked = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
-    return {"detected": float((marked > SUSPICIOUS).mean()), "detected_auc": metrics.auc(clean, marked)}
+    shares = {"detected": marked, "false_alarms": clean}
+    found = {name: float((scores > SUSPICIOUS).mean()) for name, scores in shares.items()}
+    return found | {"detected_auc": metrics.auc(clean, marked)}

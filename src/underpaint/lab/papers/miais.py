@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 Stage = Literal["joint", "classify", "hide"]
 
-#: By how much f₁ and f₂ differ, times this, to be of the size of other terms.
-_DISCREPANCY = 1000.0
+#: By how much f₁ and f₂ differ, summed over classes, times this: the authors take 1,000 times the mean over 1,662.
+_DISCREPANCY = 1000 / 1662
 #: Factors of terms in joint steps, as in the paper; 1 of what one classifier makes of identity.
 _JOINT = {"content": 1.0}
 #: In stage A.
@@ -185,7 +185,7 @@ class Published(Taught):
         parts = {"identity": torch.stack([part for loss in losses for part in loss.values()]).sum()}
         if self.recipe.minimax:
             one, other = (each.softmax(dim=1) for each in odds)
-            parts["discrepancy"] = _DISCREPANCY * (one - other).abs().mean()
+            parts["discrepancy"] = _DISCREPANCY * (one - other).abs().sum(dim=1).mean()
         return parts
 
     def _seen(self, containers: Tensor, known: Known) -> Parts:

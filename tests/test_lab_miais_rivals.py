@@ -15,7 +15,7 @@ from underpaint.errors import ModelError, UsageError
 from underpaint.lab import judge_steganalysis
 from underpaint.lab import run as folder
 from underpaint.lab.fit import fit
-from underpaint.lab.judge_steganalysis import HIDERS, Contained, contained, judge
+from underpaint.lab.judge_steganalysis import HIDERS, Case, Contained, contained, judge
 from underpaint.lab.papers import RECIPES
 from underpaint.lab.papers.miais import PublishedRecipe
 from underpaint.lab.papers.miais_ours import OursRecipe
@@ -128,17 +128,14 @@ def test_systems_are_looked_for(data: Path, runs: Path, monkeypatch: pytest.Monk
     assert both.containers.shape == (2, 6, 32, 32, 3)
     assert psnr(both.covers[0], both.containers[0][0]) > 30 > psnr(both.covers[0], both.containers[1][0])
     recipe = replace(judge_steganalysis.RECIPE, steps=2, batch=2, crop=32)
-    for name, known in (("miais-hidden", 2), ("miais", 3)):
-        found = judge(name, runs, data, recipe, {"train": 6, "test": 4})
-        assert [(row.analyser, row.case) for row in found.rows] == [
-            *(("ye", 1), ("yedroudj", 1)),
-            *(("ye", 2), ("yedroudj", 2)),
-        ]
+    cases: tuple[tuple[str, Case, int], ...] = (("miais-hidden", 1, 1), ("miais-hidden", 2, 2), ("miais", 2, 3))
+    for name, case, known in cases:
+        found = judge(name, case, runs, data, recipe, {"train": 6, "test": 4})
+        assert [(row.analyser, row.case) for row in found.rows] == [("ye", case), ("yedroudj", case)]
         assert {row.hider for row in found.rows} == {HIDERS[name].name}
-        assert [row.trained_pairs for row in found.rows] == [6, 6, 6 * known, 6 * known]
-        written = found.write(runs)
-        assert Unmaskings.read(written) == found
+        assert {row.trained_pairs for row in found.rows} == {6 * known}
+        assert Unmaskings.read(found.write(runs)) == found
     with pytest.raises(UsageError):
-        judge("udh", runs, data)
+        judge("udh", 1, runs, data)
     with pytest.raises(ModelError):
         contained(["miais"], runs / "none", data, "test", 6, 32)

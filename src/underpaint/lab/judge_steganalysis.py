@@ -1,8 +1,8 @@
 """Table VII of the paper on MIAIS: whether steganalysers that learn tell containers with faces from covers.
 
-``python -m underpaint.lab.judge_steganalysis miais-multitask --runs runs --data DATA`` trains both networks of
-:mod:`underpaint.lab.nets.steganalysers` anew: once on containers of that system, once on those of all others that
-restore, and writes to ``results/`` how often they are right about it. Runs have the names of systems.
+``python -m underpaint.lab.judge_steganalysis miais-multitask --case 1 --runs runs --data DATA`` trains both networks of
+:mod:`underpaint.lab.nets.steganalysers` anew, in case 1 on containers of that system, in case 2 on those of all others
+that restore, and writes to ``results/`` how often they are right about it. Runs have the names of systems.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 Split = Literal["train", "test"]
+Case = Literal[1, 2]
 
 
 class Hider(NamedTuple):
@@ -95,15 +96,17 @@ def contained(
 
 def judge(
     name: str,
+    case: Case,
     runs: Path,
     data: Path,
     recipe: SteganalysisRecipe = RECIPE,
     counts: dict[Split, int] = COUNTS,
 ) -> Unmaskings:
-    """Train each steganalyser twice, and count how often it is right about containers of *name* and their covers.
+    """Train each steganalyser, and count how often it is right about containers of *name* and their covers.
 
     Args:
         name: key of :data:`HIDERS`.
+        case: 1 to learn from containers of the same system, 2 from those of all others that restore.
         runs: folder of the runs of all of them.
         data: what these were trained on.
         recipe: of both steganalysers.
@@ -115,27 +118,24 @@ def judge(
     """
     if name not in HIDERS:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(HIDERS)}")
-    # Ours restores nothing: nothing that restores is judged by what learned from it.
-    others = [other for other in HIDERS if other not in (name, "miais")]
+    known = [name] if case == 1 else [other for other in HIDERS if other not in (name, "miais")]
     shown = contained([name], runs, data, "test", counts["test"], recipe.crop, recipe.seed)
-    rows = []
-    for case, known in enumerate(([name], others), start=1):
-        learned = contained(known, runs, data, "train", counts["train"], recipe.crop, recipe.seed)
-        rows += [
-            Unmasking(
-                analyser=network,
-                case=cast("Literal[1, 2]", case),
-                hider=HIDERS[name].name,
-                accuracy=round(_accuracy(replace(recipe, network=network), learned, shown), 6),
-                pairs=counts["test"],
-                trained_pairs=counts["train"] * len(known),
-                scale=f"{recipe.steps:,} steps of {recipe.batch} pairs",
-            )
-            for network in ANALYSERS
-        ]
-    command = f"python -m underpaint.lab.judge_steganalysis {name} --steps {recipe.steps}"
+    learned = contained(known, runs, data, "train", counts["train"], recipe.crop, recipe.seed)
+    rows = tuple(
+        Unmasking(
+            analyser=network,
+            case=case,
+            hider=HIDERS[name].name,
+            accuracy=round(_accuracy(replace(recipe, network=network), learned, shown), 6),
+            pairs=counts["test"],
+            trained_pairs=counts["train"] * len(known),
+            scale=f"{recipe.steps:,} steps of {recipe.batch} pairs",
+        )
+        for network in ANALYSERS
+    )
+    command = f"python -m underpaint.lab.judge_steganalysis {name} --case {case} --steps {recipe.steps}"
     source = Source.here(command, recipe.seed, shown.name, len(shown), shown.sha256)
-    return Unmaskings(STEGANALYSIS, name, source, tuple(rows))
+    return Unmaskings(STEGANALYSIS, f"{name}-{case}", source, rows)
 
 
 def _accuracy(recipe: SteganalysisRecipe, learned: Contained, shown: Contained) -> float:
@@ -173,6 +173,7 @@ def main() -> None:
     """Judge the systems that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m underpaint.lab.judge_steganalysis", description=judge.__doc__)
     parser.add_argument("names", nargs="+", choices=list(HIDERS))
+    parser.add_argument("--case", type=int, choices=[1, 2], required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of each steganalyser")
@@ -180,7 +181,8 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = replace(RECIPE, steps=arguments.steps)
     for name in arguments.names:
-        print(f"wrote {judge(name, arguments.runs, arguments.data, recipe).write(arguments.results)}", flush=True)
+        found = judge(name, arguments.case, arguments.runs, arguments.data, recipe)
+        print(f"wrote {found.write(arguments.results)}", flush=True)
 
 
 if __name__ == "__main__":

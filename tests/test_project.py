@@ -90,7 +90,7 @@ def test_result_file(file: Path, tmp_path: Path) -> None:
             assert timing.peak_mb > 0
         return
     if isinstance(result, Recognitions):
-        assert all(0 <= row.accuracy <= 1 and row.scale and row.count for row in result.rows)
+        assert all(0 <= row.accuracy <= 1 and row.count for row in result.rows)
         return
     if isinstance(result, Unmaskings):
         assert all(0 <= row.accuracy <= 1 for row in result.rows)

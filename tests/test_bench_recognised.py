@@ -46,6 +46,13 @@ def test_ours_stand_below_the_papers_of_the_same_name() -> None:
     assert "wrong key" not in header, "nobody has one"
 
 
+def test_what_is_small_is_not_nothing() -> None:
+    row = replace(ROW, cover=Alike(mse=0.00003, pooled_psnr=45.0), detected=0.0)
+    cells = side_by_side([Recognitions(ABLATION, "x", SOURCE, (row,))]).cells
+    assert cells[1][cells[0].index("cover MSE")] == "3e-05"
+    assert cells[1][cells[0].index("detected")] == "0.000 / – / –"
+
+
 def test_the_papers_figures() -> None:
     full = paper(ABLATION).rows[3]
     assert full.cover == Alike(mse=0.0052, pooled_psnr=22.85, ms_ssim_as_coded=0.9799)

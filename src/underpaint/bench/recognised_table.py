@@ -72,7 +72,13 @@ def _likeness(what: Literal["cover", "secret"]) -> dict[str, Callable[[Recogniti
 def _pair(*values: float | None, digits: int) -> str:
     """Write *values*, a dash for those that are not known; one dash for none."""
     known = any(value is not None for value in values)
-    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values) if known else "–"
+    return " / ".join("–" if value is None else _number(value, digits) for value in values) if known else "–"
+
+
+def _number(value: float, digits: int) -> str:
+    """Write *value*; what would be 0 but is not, as a power of ten."""
+    written = f"{value:.{digits}f}"
+    return f"{value:.0e}" if value and not float(written) else written
 
 
 def _accuracy(row: Recognition) -> str:

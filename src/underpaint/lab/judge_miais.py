@@ -180,7 +180,8 @@ def scale(name: str, run: Path) -> str:
     recipe = with_settings(RECIPES[name].recipe, as_settings(folder.read_record(run)["recipe"]))
     kinds = f"{getattr(recipe, 'classes', 0)} {'kinds' if 'objects' in name else 'people'}"
     steps = f"{recipe.steps:,} steps of {recipe.batch}"
-    more = " from table III's" if getattr(recipe, "start", "") else ""
+    start: str = getattr(recipe, "start", "")
+    more = f" after {folder.read_record(Path(start))['recipe']['steps']:,} of an earlier run" if start else ""
     return f"{kinds}, {steps}{more}, {recipe.crop}×{recipe.crop}, {folder.provenance(run)['hours']:.2f} h"
 
 

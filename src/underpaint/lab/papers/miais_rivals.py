@@ -111,8 +111,10 @@ class Adapted(nn.Module):
         *images* are couples of known classes, ``(B, 7, H, W)``.
         """
         recipe, (covers, secrets, labels) = self.recipe, Known.of(images, self.recipe)
-        containers = self.container(covers, secrets)
-        errors = {"cover": containers - covers, "secret": self.restored(containers) - secrets}
+        made = self.networks["hide"](covers, secrets)
+        containers = rounded(made)
+        # As it is made: what is clamped to black or white has no gradient, and would never come back.
+        errors = {"cover": made - covers, "secret": self.restored(containers) - secrets}
         weights = {"cover": recipe.cover, "secret": recipe.secret}
         square = recipe.error == "square"
         parts = {name: weights[name] * (e.square() if square else e.abs()).mean() for name, e in errors.items()}
@@ -121,8 +123,8 @@ class Adapted(nn.Module):
             parts["spread"] = recipe.spread * torch.stack(variances).sum()
         if recipe.identity:
             classifier = cast("Recogniser", self.networks["recogniser"])
-            made = classifier(containers)
-            told = identity(made, classifier.classify(made), labels, recipe)
+            codes = classifier(containers)
+            told = identity(codes, classifier.classify(codes), labels, recipe)
             parts |= {name: recipe.identity * part for name, part in told.items()}
         yield "networks", parts
 

@@ -56,7 +56,7 @@ KNOWING: dict[Knowledge, str] = {
 }
 #: The row of secrets as they are, which all others are compared with.
 _ITSELF = "secret"
-_ATTACK = AttackRecipe(steps=500, batch=32, crop=64, learning_rate=1e-3, warmup=50, decay="cosine", clip=1.0, ema=0.99)
+_ATTACK = AttackRecipe(steps=400, batch=32, crop=64, learning_rate=1e-3, warmup=50, decay="cosine", clip=1.0, ema=0.99)
 #: Numbers of pairs by the same key, and groups of containers of one key each, of whose key as many are known.
 _PAIRS, _GROUPS = (1, 2, 4), 10
 #: Runs below the folder of runs: the attacker's eye, and who judges, who takes no part in the attack.
@@ -188,8 +188,9 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     judging, people = trained("miais-obscured", run).network, People(data, side, seed, each)
     mean = tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
     gallery = computed(judging, people.secrets)
-    itself = people.row(_ITSELF, people.secrets, gallery, gallery, scale=scale("miais-obscured", run))
-    nobody = people.row("mean face", mean, computed(judging, mean), gallery, plain=itself.accuracy)
+    by = scale("miais-obscured", run)
+    itself = people.row(_ITSELF, people.secrets, gallery, gallery, scale=by)
+    nobody = people.row("mean face", mean, computed(judging, mean), gallery, plain=itself.accuracy, scale=by)
     return people.found(RECOVERY, "controls", "controls", [itself, nobody])
 
 

@@ -231,7 +231,7 @@ _TEACHER = TeacherRecipe(
     erased=0.4,
     lead=0.3,
 )
-_OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 400, "warmup": 80, "ema": 0.99})
+_OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
 _PUBLISHED = PublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
 
 

@@ -117,13 +117,16 @@ def test_one_passphrase_may_do_both(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        ("hide cover.png -o sent.png -m hello --template", "nobody to recognise"),
+        ("hide cover.png -o sent.png -m hello --template", "nobody to be recognised"),
         ("hide cover.png -o sent.jpg -i face.png --restorable auditor.txt", "needs an exact file"),
         ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "lies beside miais"),
         ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives nothing"),
         ("hide cover.png -o sent.mp4 -i face.png --template", "a video takes no template"),
         ("recognise cover.png -g people --threshold 2", "must be -1–1"),
-        ("recognise cover.png -g nowhere", "is no gallery"),
+        ("recognise cover.png -g nowhere", "there is no gallery nowhere"),
+        ("hide cover.png -o sent.png -i face.png --method miais --survive jpeg:75", "no quality or survival"),
+        ("hide - -o sent.png -i face.png --restorable -", "standard input"),
+        ("enrol people -o people/cup.jpg --force", "the output is the input"),
         ("enrol nowhere -o gallery.json", "nobody in nowhere"),
     ],
 )
@@ -132,6 +135,30 @@ def test_what_cannot_be_meant(folder: Path, words: str, match: str) -> None:
     outcome = run(*words.split())
     assert (outcome.status, match in outcome.stderr) == (2, True), outcome.stderr
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_gate_cannot_restore(folder: Path) -> None:
+    """The variable that holds the gate's passphrase says nothing of an auditor."""
+    hidden = run("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--template", "--json", passphrase="gate")
+    told = json.loads(hidden.stdout)
+    assert (told["method"], told["compression"]) == ("basn", None)
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1
+
+
+def test_odd_files_are_nobody(folder: Path) -> None:
+    (folder / "people" / ".cache").mkdir()
+    (folder / "people" / ".cache" / "x.jpg").write_bytes(b"")
+    (folder / "people" / "dir.jpg").mkdir()
+    (folder / "people" / "lost.png").symlink_to("nowhere.png")
+    assert list(app.enrolled("people")) == ["cat", "cup"]
+    (folder / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"deep.json is no gallery"):
+        app.read_gallery("deep.json")
+    (folder / "people" / "red\x1b.png").write_bytes((folder / "cover.png").read_bytes())
+    with pytest.raises(UsageError, match="cannot be shown"):
+        app.enrolled("people")
+    with pytest.raises(UsageError, match="nobody in a folder without a name"):
+        app.enrolled("")
 
 
 def test_nobody_is_in_a_message(folder: Path) -> None:

@@ -35,7 +35,7 @@ def test_it_is_no_method_for_bytes() -> None:
     for kind in ("text", "file", "picture"):
         with pytest.raises(UsageError, match="whom a picture shows"):
             MIAIS.hide(COVER, Payload(b"hello", kind), None, psnr=None, survive=None)
-    with pytest.raises(UsageError, match="no quality"):
+    with pytest.raises(UsageError, match="no quality or survival"):
         MIAIS.hide(COVER, PAYLOAD, None, psnr=44.0, survive=None)
 
 
@@ -63,6 +63,12 @@ def test_containers_of_one_face_are_not_alike() -> None:
     said = [miais.numbers(miais.hide(COVER, FACE, "gate"), zoo.load("miais")) for _ in range(4)]
     before = miais.numbers(COVER, zoo.load("miais"))
     assert max(abs(likeness(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
+    # Nor are they by what they are made of, whatever the places.
+    made_of = [np.sort(np.abs(each[:64])) for each in said]
+    asked = np.sort(np.abs(FACE))
+    apart = [float(np.square(each - asked).mean()) for each in made_of]
+    other = np.sort(np.abs(np.random.default_rng(0).standard_normal(64)))
+    assert min(apart) > 0.2 * float(np.square(other - asked).mean())
     assert likeness(said[0], before) < 0.5
 
 

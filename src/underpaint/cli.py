@@ -127,7 +127,7 @@ def hide(
 
     from underpaint import app
 
-    check_streams(container, cover, file, image, str(passphrase_file))
+    check_streams(container, cover, file, image, str(passphrase_file), str(restorable))
     if json and container == "-":
         raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
     # Before a passphrase is asked for; that the payload is not written over only this side can see.
@@ -314,8 +314,8 @@ def _payload(
         raise UsageError("hide takes one payload", hint="give one of -m TEXT, -f FILE and -i IMAGE")
     if template:
         if image is None:
-            raise UsageError("there is nobody to recognise", hint="name a picture of a face after -i")
-        return Face.read(image, passphrase(restorable, False))
+            raise UsageError("there is nobody to be recognised", hint="name a picture of a face after -i")
+        return Face.read(image, None if restorable is None else passphrase(restorable, ask=False))
     if message is not None:
         return message
     if image is not None:

@@ -39,7 +39,8 @@ it is, such as a png, and a file too large for that by lsb. --method chooses
 otherwise.
 
 With --template, only what a face is recognised by is hidden, never its picture;
---method miais writes it as the paper on recognition has it.
+--method miais writes it as the paper on recognition has it, and --restorable
+lets an auditor bring the picture back.
 
 A video takes a message too, in every frame: hide lake.mp4 -o sent.mp4 -m TEXT.
 It is read from any part of it, recompressed or not. It takes a picture (-i) in

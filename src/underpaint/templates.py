@@ -5,8 +5,8 @@
     picture ─► its middle square, 64×64 ─► network ─► numbers ─┬► turned by a key ─► ``miais`` writes them as they are
                                                             └► 48 or 96 bytes ─► any method that hides bytes
 
-Two of one person are alike, by the cosine of the angle between them. A key changes places and signs of numbers, so that
-those turned by different keys are as unlike as any two that are drawn at random.
+Two of one person are alike, by the cosine of the angle between them. A key turns them in their 64 dimensions, so that
+those turned by different keys are as unlike as any two that are drawn at random, and no number stays what it was.
 
 The network is that of ``miais-teacher`` in the lab, which has learned from faces: how near two pictures of anything
 else are to it, nobody has taught it.
@@ -41,6 +41,8 @@ THRESHOLD = 0.45
 #: Bits of each in a file: where there is room, and where there is little; and the largest value that they hold.
 FINE, COARSE = 12, 6
 _LARGEST = 4.0
+#: How often signs and Hadamard's matrix take turns.
+_TURNS = 3
 #: Side in pixels of what the network sees.
 _SIDE = 64
 
@@ -72,17 +74,13 @@ def likeness(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 
 def turned(numbers: Template, key: Key, label: str) -> Template:
-    """Return *numbers* by *key*, in other places and with other signs; *label* names one of its ways to turn them."""
-    places, signs = _turn(len(numbers), key, label)
-    return numbers[places] * signs
+    """Return *numbers* turned by *key*; *label* names one of its ways to turn them."""
+    return _rotation(key, label) @ numbers
 
 
 def turned_back(numbers: Template, key: Key, label: str) -> Template:
     """Return what :func:`turned` made *numbers* of."""
-    places, signs = _turn(len(numbers), key, label)
-    back = np.empty_like(numbers)
-    back[places] = numbers * signs
-    return back
+    return _rotation(key, label).T @ numbers
 
 
 def packed(numbers: Template, bits: int = FINE) -> bytes:
@@ -117,6 +115,17 @@ def _step(bits: int) -> float:
     return float(2 * _LARGEST / 2**bits)
 
 
-def _turn(count: int, key: Key, label: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    signs = 1 - 2 * (key.stream(f"{label} signs", count) & 1).astype(np.float32)
-    return key.permutation(f"{label} places", count), signs
+def _rotation(key: Key, label: str) -> Template:
+    """An orthogonal matrix, ``(64, 64)``: signs and Hadamard's matrix in turns.
+
+    N. Ailon and B. Chazelle, "The Fast Johnson–Lindenstrauss Transform" (2009), have it once; three times it is near
+    enough to any rotation.
+    """
+    signs = 1 - 2 * (key.stream(label, _TURNS * NUMBERS) & 1).astype(np.float32)
+    mixing = np.ones((1, 1), np.float32)
+    while len(mixing) < NUMBERS:
+        mixing = np.block([[mixing, mixing], [mixing, -mixing]])
+    rotation: Template = np.eye(NUMBERS, dtype=np.float32)
+    for turn in signs.reshape(_TURNS, NUMBERS):
+        rotation = mixing @ (turn[:, None] * rotation) / np.float32(NUMBERS**0.5)
+    return rotation

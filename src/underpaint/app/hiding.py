@@ -100,6 +100,8 @@ def hide(
             if isinstance(payload, Face):
                 container = payload.beside(container)
             _verify(container, content, by, passphrase, chain)
+            if isinstance(payload, Face) and payload.restorable is not None:
+                payload.restored(container)
             return container, container
 
         return watched.unnoticed(hidden, by, psnr) if watched else hidden(psnr)[0]

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,14 +105,7 @@ def enrolled(folder: str | Path) -> dict[str, Template]:
         UsageError: there is no such folder, or no picture in it.
         ImageError: a picture cannot be read.
     """
-    pictures: dict[str, list[Path]] = {}
-    for file in sorted(Path(folder).rglob("*")):
-        if file.suffix.lower() in EXTENSIONS and not file.name.startswith("."):
-            parts = file.relative_to(folder).parts
-            pictures.setdefault(parts[0] if len(parts) > 1 else file.stem, []).append(file)
-    if not pictures:
-        hint = "it takes a picture NAME.jpg of each person, or a folder NAME of several"
-        raise UsageError(f"there is nobody in {folder}", hint=hint)
+    pictures = _pictures(folder)
     return {name: _together([template(read(file).pixels) for file in files]) for name, files in pictures.items()}
 
 
@@ -123,10 +115,10 @@ def enrol_files(folder: str | Path, gallery: str | Path, *, force: bool = False)
     Raises:
         UsageError, ImageError: as of :func:`enrolled`, or *gallery* may not be written over.
     """
-    check_target(gallery, force=force)
+    check_target(gallery, *(file for files in _pictures(folder).values() for file in files), force=force)
     people = enrolled(folder)
     told = {name: base64.b64encode(packed(each)).decode() for name, each in people.items()}
-    text = json.dumps({"format": _FORMAT, "people": told}, indent=1, ensure_ascii=False)
+    text = json.dumps({"format": _FORMAT, "people": told}, indent=1)
     write_bytes(f"{text}\n".encode(), gallery)
     return tuple(people)
 
@@ -139,12 +131,36 @@ def read_gallery(file: str | Path) -> dict[str, Template]:
     """
     hint = "name a folder of pictures, or a file that 'underpaint enrol' wrote"
     try:
-        told = json.loads(Path(file).read_text(encoding="utf-8"))
+        text = Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"there is no gallery {file}", hint=hint) from error
+    except ValueError as error:
+        raise UsageError(f"{file} is no gallery", hint=hint) from error
+    try:
+        told = json.loads(text)
         if told["format"] != _FORMAT or not told["people"]:
             raise UsageError(f"{file} is not a gallery of this version", hint=hint)
         return {name: unpacked(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, binascii.Error, DamagedError) as error:
+        if not all(map(str.isprintable, told["people"])):
+            raise UsageError(f"{file} has names that cannot be shown", hint=hint)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DamagedError) as error:
         raise UsageError(f"{file} is no gallery", hint=hint) from error
+
+
+def _pictures(folder: str | Path) -> dict[str, list[Path]]:
+    """The pictures of everybody in *folder*, by name; what is hidden is left out."""
+    hint = "it takes a picture NAME.jpg of each person, or a folder NAME of several"
+    found: dict[str, list[Path]] = {}
+    for file in sorted(Path(folder).rglob("*")) if str(folder) else []:
+        parts = file.relative_to(folder).parts
+        if file.suffix.lower() in EXTENSIONS and file.is_file() and not any(part.startswith(".") for part in parts):
+            found.setdefault(parts[0] if len(parts) > 1 else file.stem, []).append(file)
+    if not found:
+        raise UsageError(f"there is nobody in {folder or 'a folder without a name'}", hint=hint)
+    for name in found:
+        if not name.isprintable():
+            raise UsageError(f"a name in {folder} cannot be shown: {name!r}", hint="give the file another one")
+    return found
 
 
 def _recognised(

@@ -11,8 +11,9 @@ The networks are those of the lab's ``miais``: numbers come back nearly as they 
 likeness, so nearly will do. Which way a container is turned is found by trying all; that one
 of them fits says by itself that there is something, and that the passphrase is right.
 
-Limits: it survives a little noise, and no codec; a template by ``robust`` does. A passphrase has 4,096 ways.
-Containers of one person that are turned the same way say alike numbers; who lacks the passphrase sees no more.
+Limits: it survives a little noise, and no codec; a template by ``robust`` does. Nothing is sealed: anybody can tell
+that a picture says something, copy that into another, and see of two containers by one passphrase whether they are
+turned the same way, and then how like they are. Whom they show takes the passphrase.
 """
 
 from __future__ import annotations
@@ -77,19 +78,20 @@ class MIAIS:
         passphrase: str | None,
         *,
         psnr: float | None,
-        survive: Passage | None,  # noqa: ARG002  # whoever asks sees whether it does
+        survive: Passage | None,
     ) -> Image:
         """Return a container of *cover* in which *payload*, a template, is recognised.
 
         Raises:
-            UsageError: the payload is none, or a quality is asked for.
+            UsageError: the payload is none, or a quality or a channel is asked for.
             SurvivalError: the cover cannot take it: nearly all of it is black or white.
             ModelError: a network is missing or altered.
         """
         if payload.kind != "template":
             raise UsageError(f"{NAME} hides whom a picture shows", hint="name a picture with -i, or another method")
-        if psnr is not None:
-            raise UsageError(f"{NAME} has no quality setting", hint="leave --psnr out")
+        if psnr is not None or survive is not None:
+            hint = "without --method, a template goes by one that has"
+            raise UsageError(f"{NAME} has no quality or survival setting", hint=hint)
         return hide(cover, templates.unpacked(payload.data), passphrase)
 
     def holds(self, image: Image, passphrase: str | None) -> bool:

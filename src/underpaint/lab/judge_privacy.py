@@ -56,7 +56,7 @@ KNOWING: dict[Knowledge, str] = {
 }
 #: The row of secrets as they are, which all others are compared with.
 _ITSELF = "secret"
-_ATTACK = AttackRecipe(steps=250, batch=32, crop=64, learning_rate=1e-3, warmup=20, decay="cosine", clip=1.0, ema=0.98)
+_ATTACK = AttackRecipe(steps=120, batch=32, crop=64, learning_rate=1e-3, warmup=10, decay="cosine", clip=1.0, ema=0.95)
 #: Numbers of pairs by the same key, and groups of containers of one key each, of whose key as many are known.
 _PAIRS, _GROUPS = (1, 2, 4), 10
 #: Runs below the folder of runs: the attacker's eye, and who judges, who takes no part in the attack.

@@ -127,5 +127,5 @@ def _rotation(key: Key, label: str) -> Template:
         mixing = np.block([[mixing, mixing], [mixing, -mixing]])
     rotation: Template = np.eye(NUMBERS, dtype=np.float32)
     for turn in signs.reshape(_TURNS, NUMBERS):
-        rotation = mixing @ (turn[:, None] * rotation) / np.float32(NUMBERS**0.5)
+        rotation = (mixing @ (turn[:, None] * rotation) / NUMBERS**0.5).astype(np.float32)
     return rotation

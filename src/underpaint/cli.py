@@ -104,7 +104,9 @@ def hide(
     image: Annotated[
         str | None, typer.Option("-i", "--image", metavar="IMAGE", help="Picture to hide, or '-'.")
     ] = None,
-    template: Annotated[bool, typer.Option("--template", help="Of IMAGE only by what its face is recognised.")] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help="Hide only what the face in IMAGE is recognised by.")
+    ] = False,
     restorable: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Passphrase of those who may bring the face back as well.")
     ] = None,

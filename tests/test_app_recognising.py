@@ -154,6 +154,10 @@ def test_odd_files_are_nobody(folder: Path) -> None:
     (folder / "deep.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match=r"deep.json is no gallery"):
         app.read_gallery("deep.json")
+    app.enrol_files("people", "gallery.json")
+    (folder / "gallery.json").write_text((folder / "gallery.json").read_text().replace("cup", "cup\\u001b"))
+    with pytest.raises(UsageError, match="names that cannot be shown"):
+        app.read_gallery("gallery.json")
     (folder / "people" / "red\x1b.png").write_bytes((folder / "cover.png").read_bytes())
     with pytest.raises(UsageError, match="cannot be shown"):
         app.enrolled("people")

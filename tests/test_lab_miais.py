@@ -17,13 +17,13 @@ from underpaint.lab.data import Photographs
 from underpaint.lab.faces import Faces, KnownCouples
 from underpaint.lab.fit import fit
 from underpaint.lab.losses import ms_ssim_as_coded, triplet
-from underpaint.lab.nets.miais import ANNOUNCED, LENGTH, Generator, Keys, Reader, Recogniser, Restorer, Writer
+from underpaint.lab.nets.miais import LENGTH, Generator, Keys, Reader, Recogniser, Restorer, Writer
 from underpaint.lab.papers.miais import Published, PublishedRecipe, balanced
 from underpaint.lab.papers.miais_ours import Ours, OursRecipe
 from underpaint.lab.recognising import KnownRecipe, Teacher, TeacherRecipe
 from underpaint.lab.run import read_state
 from underpaint.lab.ship import ship
-from underpaint.methods.miais import numbers
+from underpaint.methods.miais import SIGNS, numbers
 from underpaint.metrics import ms_ssim_as_coded as measured
 from underpaint.templates import template
 
@@ -205,7 +205,7 @@ def test_a_key_turns_and_turns_back() -> None:
     assert torch.equal(keys.back(keys.turned(codes)), codes)
     turned = keys.turned(codes)
     assert torch.allclose(turned[:, :64].norm(dim=1), codes.norm(dim=1))
-    assert torch.equal(turned[:, 64:].abs(), torch.ones(200, ANNOUNCED))
+    assert torch.equal(turned[:, 64:].abs(), torch.ones(200, SIGNS))
     wrong = torch.cosine_similarity(others.back(keys.turned(codes)), codes)
     # As unlike as codes drawn at random: a standard deviation of 1 / 8, and no mean.
     assert abs(float(wrong.mean())) < 0.03

@@ -71,7 +71,8 @@ def recognise(
     Raises:
         NotFoundError: nobody is hidden here, or it takes another passphrase.
         DamagedError, AmbiguousError: as in :func:`~underpaint.app.reveal`.
-        UsageError: nobody is in the gallery, a picture or message is hidden here, or the threshold makes no sense.
+        UnderpaintError: something else is hidden here, which is revealed.
+        UsageError: nobody is in the gallery, or the threshold makes no sense.
     """
     methods = METHODS.values() if method is None else [named(method)]
     return _recognised(as_image(container), gallery, passphrase, methods, threshold)
@@ -89,7 +90,7 @@ def recognise_file(
 
     Raises:
         ImageError: a picture cannot be read.
-        NotFoundError, DamagedError, AmbiguousError, UsageError: as there.
+        NotFoundError, DamagedError, AmbiguousError, UnderpaintError, UsageError: as there.
     """
     people = enrolled(gallery) if Path(gallery).is_dir() else read_gallery(gallery)
     picture = read(container)
@@ -105,8 +106,7 @@ def enrolled(folder: str | Path) -> dict[str, Template]:
         UsageError: there is no such folder, or no picture in it.
         ImageError: a picture cannot be read.
     """
-    pictures = _pictures(folder)
-    return {name: _together([template(read(file).pixels) for file in files]) for name, files in pictures.items()}
+    return _templates(_pictures(folder))
 
 
 def enrol_files(folder: str | Path, gallery: str | Path, *, force: bool = False) -> tuple[str, ...]:
@@ -115,8 +115,9 @@ def enrol_files(folder: str | Path, gallery: str | Path, *, force: bool = False)
     Raises:
         UsageError, ImageError: as of :func:`enrolled`, or *gallery* may not be written over.
     """
-    check_target(gallery, *(file for files in _pictures(folder).values() for file in files), force=force)
-    people = enrolled(folder)
+    pictures = _pictures(folder)
+    check_target(gallery, *(file for files in pictures.values() for file in files), force=force)
+    people = _templates(pictures)
     told = {name: base64.b64encode(packed(each)).decode() for name, each in people.items()}
     text = json.dumps({"format": _FORMAT, "people": told}, indent=1)
     write_bytes(f"{text}\n".encode(), gallery)
@@ -140,9 +141,9 @@ def read_gallery(file: str | Path) -> dict[str, Template]:
         told = json.loads(text)
         if told["format"] != _FORMAT or not told["people"]:
             raise UsageError(f"{file} is not a gallery of this version", hint=hint)
-        return {name: unpacked(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
         if not all(map(str.isprintable, told["people"])):
             raise UsageError(f"{file} has names that cannot be shown", hint=hint)
+        return {name: unpacked(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DamagedError) as error:
         raise UsageError(f"{file} is no gallery", hint=hint) from error
 
@@ -161,6 +162,10 @@ def _pictures(folder: str | Path) -> dict[str, list[Path]]:
         if not name.isprintable():
             raise UsageError(f"a name in {folder} cannot be shown: {name!r}", hint="give the file another one")
     return found
+
+
+def _templates(pictures: Mapping[str, list[Path]]) -> dict[str, Template]:
+    return {name: _together([template(read(file).pixels) for file in files]) for name, files in pictures.items()}
 
 
 def _recognised(

@@ -29,16 +29,25 @@ from underpaint.lab import faces
 from underpaint.lab import run as folder
 from underpaint.lab.couples import reduced
 from underpaint.lab.fit import fit
-from underpaint.lab.judge_miais import computed, judge, looked_up, pictures, scale, tensor, verified
+from underpaint.lab.judge_miais import (
+    computed,
+    drawn_from,
+    judge,
+    looked_up,
+    pictures,
+    pool_of,
+    scale,
+    tensor,
+    verified,
+)
 from underpaint.lab.obscured import OBSCURED
-from underpaint.lab.papers import RECIPES, trained
+from underpaint.lab.papers import trained
 from underpaint.lab.papers.miais_ours import Ours
 from underpaint.lab.recovery import Attacker, AttackRecipe, Knowledge, Lost, made, opened
 from underpaint.lab.rounding import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from functools import partial
 
     from torch import Tensor
 
@@ -73,8 +82,7 @@ class People:
 
     def covers(self, data: Path, pool: str) -> Tensor:
         """One for each secret, of those that nobody learned from."""
-        pictures = faces.covers(data, pool, "test")
-        return pictures.batch(0, size=len(self.secrets), crop=self.secrets.shape[2], seed=self.seed)[:, :3]
+        return drawn_from(data, pool, len(self.secrets), self.secrets.shape[2], self.seed)
 
     def row(self, name: str, seen: Tensor, codes: Tensor, gallery: Tensor, **more: Any) -> Recognition:
         """What *seen* pictures say of secrets, of which *codes* are compared with *gallery*, both ``(N, size)``."""
@@ -127,7 +135,7 @@ def contained(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) 
     victim = trained(name, run)
     people = People(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
-        seen, _ = made(victim, people.covers(data, _pool(name)), people.secrets, np.random.default_rng(seed))
+        seen, _ = made(victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed))
     found = alike(pictures(people.secrets), pictures(seen))
     return people.found(PRIVACY, name, f"seen {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
@@ -152,7 +160,7 @@ def recovered(
     """
     if name not in VICTIMS:
         raise UsageError(f"'{name}' cannot be attacked", hint=f"these can: {', '.join(VICTIMS)}")
-    victim, pool = trained(name, run), _pool(name)
+    victim, pool = trained(name, run), pool_of(name)
     eye, judging = trained("miais-teacher", runs / _EYE).network, trained("miais-obscured", runs / _JUDGE).network
     people, couples = People(data, recipe.crop, seed, each), faces.faces(data, pool)
     covers, gallery = people.covers(data, pool), computed(judging, people.secrets)
@@ -216,11 +224,6 @@ def lost(attacker: Attacker, couples: faces.KnownCouples) -> Lost:
     both = zip(pictures(containers), pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
     return Lost(couples.name, pairs)
-
-
-def _pool(name: str) -> str:
-    """What covers of the recipe are."""
-    return str(cast("partial[object]", RECIPES[name].read).keywords["pool"])
 
 
 def _scale(recipe: AttackRecipe, run: Path) -> str:

@@ -8,8 +8,8 @@ Processing, 2021). What is hidden is not the face but its template, and only who
     container ─► reader network, on every block of 8×8 ─► the mean of 104 numbers ─► which way? ─► turned back
 
 The networks are those of the lab's ``miais``: numbers come back nearly as they were, and templates are compared by
-likeness, so nearly will do. Which way a container is turned is found by trying all; that one
-of them fits says by itself that there is something, and that the passphrase is right.
+likeness, so nearly will do. Which way a container is turned is found by trying all; that one of them fits says by
+itself that there is something, and that the passphrase is right.
 
 Limits: it survives a little noise, and no codec; a template by ``robust`` does. Nothing is sealed: anybody can tell
 that a picture says something, copy that into another, and see of two containers by one passphrase whether they are
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 #: Name of the method.
 NAME = "miais"
 #: Side of a block.
-_BLOCK = 8
+BLOCK = 8
 #: Ways to turn a template by one key, and signs that say which it is. Part of the format.
-_WAYS, _SIGNS = 1 << 12, 40
+_WAYS, SIGNS = 1 << 12, 40
 #: How near what a container says must come to some way's signs. Signs drawn at random come as near to one of all ways
 #: in three of a million pictures.
 _NEAR = 0.86
@@ -149,7 +149,8 @@ def read(container: Image, key: Key, *, model: Model | None = None) -> NDArray[n
     if min(container.shape[:2]) < SMALLEST_SIDE:
         return None
     model = model or zoo.load(NAME)
-    if _likeliest(_glimpse(container), key, model)[1] < _WORTH:
+    glimpse = _glimpse(container)
+    if glimpse.size < container.size and _likeliest(glimpse, key, model)[1] < _WORTH:
         return None
     found, nearness = _likeliest(container, key, model)
     return found if nearness >= _NEAR else None
@@ -166,8 +167,8 @@ def believed(container: Image, key: Key) -> NDArray[np.float32]:
 
 def numbers(picture: Image, model: Model) -> NDArray[np.float32]:
     """What *picture* says, ``float32 (104,)``: the mean over its whole blocks."""
-    down, across = (side // _BLOCK for side in picture.shape[:2])
-    total = np.zeros(templates.NUMBERS + _SIGNS)
+    down, across = (side // BLOCK for side in picture.shape[:2])
+    total = np.zeros(templates.NUMBERS + SIGNS)
     for rows, inner in _strips(down):
         said = model.graphs["reader"].run({"pictures": _planes(picture, rows, across)})["numbers"][0]
         total += said[:, inner].sum(axis=(1, 2), dtype=np.float64)
@@ -177,7 +178,7 @@ def numbers(picture: Image, model: Model) -> NDArray[np.float32]:
 
 def _glimpse(picture: Image) -> Image:
     """The middle of *picture*, by which large ones that say nothing are told in no time."""
-    rows, columns = (slice(max(0, side - _GLIMPSE) // 2 // _BLOCK * _BLOCK, None) for side in picture.shape[:2])
+    rows, columns = (slice(max(0, side - _GLIMPSE) // 2 // BLOCK * BLOCK, None) for side in picture.shape[:2])
     return picture[rows, columns][:_GLIMPSE, :_GLIMPSE]
 
 
@@ -185,22 +186,22 @@ def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.flo
     """The template that *container* says by the way of *key* whose signs are nearest, and how near they are, -1–1."""
     said = numbers(container, model)
     turned, signs = said[: templates.NUMBERS], said[templates.NUMBERS :]
-    nearness = _signs(key) @ signs / max(float(np.linalg.norm(signs)) * _SIGNS**0.5, 1e-9)
+    nearness = _signs(key) @ signs / max(float(np.linalg.norm(signs)) * SIGNS**0.5, 1e-9)
     way = int(nearness.argmax())
     return templates.turned_back(turned, key, f"way {way}"), float(nearness[way])
 
 
 def _written(cover: Image, asked: NDArray[np.float32], said: NDArray[np.float32], model: Model) -> Image:
     """*cover* with what the writer changes to say *asked*; it says *said*."""
-    down, across = (side // _BLOCK for side in cover.shape[:2])
-    container, thresholds = cover.copy(), dither(down * _BLOCK, across * _BLOCK)
+    down, across = (side // BLOCK for side in cover.shape[:2])
+    container, thresholds = cover.copy(), dither(down * BLOCK, across * BLOCK)
     for rows, inner in _strips(down):
         inputs = {"covers": _planes(cover, rows, across), "numbers": asked[None], "said": said[None]}
         made = 255 * model.graphs["writer"].run(inputs)["containers"][0].transpose(1, 2, 0)
-        cut = slice(inner.start * _BLOCK, inner.stop * _BLOCK)
-        top = (rows.start + inner.start) * _BLOCK
+        cut = slice(inner.start * BLOCK, inner.stop * BLOCK)
+        top = (rows.start + inner.start) * BLOCK
         rounded = np.rint(made[cut] + thresholds[top : top + cut.stop - cut.start, :, None])
-        container[top : top + cut.stop - cut.start, : across * _BLOCK] = rounded.clip(0, 255)
+        container[top : top + cut.stop - cut.start, : across * BLOCK] = rounded.clip(0, 255)
     return container
 
 
@@ -210,8 +211,8 @@ def dither(height: int, width: int) -> NDArray[np.float32]:
     Levels are whole, and all blocks change alike: what rounding takes from one it would take from all. With thresholds
     that differ from block to block, evenly spread (the R₂ sequence of M. Roberts, 2018), the mean keeps it.
     """
-    down, across = (divmod(np.arange(side), _BLOCK) for side in (height, width))
-    rows = down[0] * _EVEN[0] + _BLOCK * down[1] * _EVEN[2]
+    down, across = (divmod(np.arange(side), BLOCK) for side in (height, width))
+    rows = down[0] * _EVEN[0] + BLOCK * down[1] * _EVEN[2]
     columns = across[0] * _EVEN[1] + across[1] * _EVEN[2]
     thresholds: NDArray[np.float32] = np.add.outer(rows % 1, columns % 1).astype(np.float32) % 1 - np.float32(0.5)
     return thresholds
@@ -227,11 +228,11 @@ def _strips(down: int) -> list[tuple[slice, slice]]:
 
 
 def _planes(picture: Image, rows: slice, across: int) -> NDArray[np.float32]:
-    cut = picture[rows.start * _BLOCK : rows.stop * _BLOCK, : across * _BLOCK]
+    cut = picture[rows.start * BLOCK : rows.stop * BLOCK, : across * BLOCK]
     return np.ascontiguousarray(cut.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
 def _signs(key: Key) -> NDArray[np.float32]:
     """What each of the ways is announced by, ``(4096, 40)``, -1 or 1."""
-    bits = np.unpackbits(key.stream("ways", _WAYS * _SIGNS // 8)).reshape(_WAYS, _SIGNS)
+    bits = np.unpackbits(key.stream("ways", _WAYS * SIGNS // 8)).reshape(_WAYS, SIGNS)
     return 1 - 2 * bits.astype(np.float32)

@@ -19,15 +19,13 @@ from torch.nn import functional
 
 from underpaint.lab.nets.pixinpix import cosines, nothing_yet
 from underpaint.lab.nets.resnet import BasicBlock, normalised
+from underpaint.methods.miais import BLOCK, SIGNS
 
 #: The length of an embedding.
 LENGTH = 10.0
 #: What is dropped before and after the embedding's layer.
 _DROPPED = 0.2
-#: By how many signs a key announces itself.
-ANNOUNCED = 40
-#: What ours sees at once: a block, as channels.
-BLOCK = 8
+#: What ours sees at once, as channels: a block.
 _VALUES = 3 * BLOCK**2
 #: Fineness of waves below which pictures have most.
 _MUCH = 8
@@ -234,10 +232,10 @@ class Keys:
     def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
         self.places = torch.from_numpy(rng.permuted(np.tile(np.arange(size), (count, 1)), axis=1))
         self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
-        self.announced = torch.from_numpy(rng.integers(2, size=(count, ANNOUNCED)) * 2 - 1)
+        self.announced = torch.from_numpy(rng.integers(2, size=(count, SIGNS)) * 2 - 1)
 
     def turned(self, codes: Tensor) -> Tensor:
-        """What containers are to say of *codes*, ``(count, size)``: ``(count, size + ANNOUNCED)``."""
+        """What containers are to say of *codes*, ``(count, size)``: ``(count, size + SIGNS)``."""
         turned = codes.gather(1, self.places.to(codes.device).expand(len(codes), -1)) * self.signs.to(codes)
         return torch.cat([turned, self.announced.to(codes).expand(len(codes), -1)], dim=1)
 

@@ -26,10 +26,10 @@ from underpaint.errors import UsageError
 from underpaint.lab import faces
 from underpaint.lab.diffchannels import DiffJpeg
 from underpaint.lab.model import Entry
-from underpaint.lab.nets.miais import ANNOUNCED, BLOCK, LENGTH, Keys, Reader, Writer
+from underpaint.lab.nets.miais import LENGTH, Keys, Reader, Writer
 from underpaint.lab.recognising import OBJECTS, Known, KnownRecipe, Taught, both_ways
 from underpaint.lab.rounding import rounded
-from underpaint.methods.miais import dither
+from underpaint.methods.miais import BLOCK, SIGNS, dither
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,8 @@ class OursRecipe(KnownRecipe):
         super().__post_init__()
         if self.crop % BLOCK:
             raise UsageError(f"a crop must be a multiple of {BLOCK}, not {self.crop}")
-        if self.size > 3 * BLOCK**2 - ANNOUNCED:
-            raise UsageError(f"size must be at most {3 * BLOCK**2 - ANNOUNCED}, not {self.size}")
+        if self.size > 3 * BLOCK**2 - SIGNS:
+            raise UsageError(f"size must be at most {3 * BLOCK**2 - SIGNS}, not {self.size}")
         if min(self.cover, self.identity) <= 0 or not 0 < self.reach <= 1 or self.hidden < 1:
             raise UsageError("weights must be above 0, reach above 0 and at most 1, hidden at least 1")
         if not 0 <= self.jpeg <= _FINEST:
@@ -78,7 +78,7 @@ class Ours(Taught):
     def __init__(self, recipe: OursRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
-        count, kept = recipe.size + ANNOUNCED, recipe.jpeg > 0
+        count, kept = recipe.size + SIGNS, recipe.jpeg > 0
         writer = Writer(count, recipe.hidden, recipe.reach, kept)
         self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(count, recipe.hidden, kept)})
 

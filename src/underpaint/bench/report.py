@@ -22,7 +22,7 @@ from underpaint.bench.dmvjnd import WAYS
 from underpaint.bench.equal import GRIDS
 from underpaint.bench.placed import BASN, Placements
 from underpaint.bench.plots import plot, plot_curves, plot_over_psnr
-from underpaint.bench.recognised import Recognitions
+from underpaint.bench.recognised import ABLATION, Recognitions
 from underpaint.bench.result import Result, read
 from underpaint.bench.revealed import PICTURES, SMALL, Revealed
 from underpaint.bench.unmasked import Unmaskings
@@ -71,13 +71,14 @@ def measured(card: str, results: Path) -> str:
 
     These are the bit error rates of its method at the lowest PSNR, and the ends of their 95 % intervals; or, of
     attention, how far capacities differ by the strategies; or, of machines' JND, the labels kept and the PSNR of that.
-    Of pictures in pictures, of which the paper reports no numbers, it is what container and secret come to.
+    Of pictures in pictures, of which the paper reports no numbers, it is what container and secret come to; of faces
+    that are recognised, the share of pairs told rightly in containers and plain, and what covers lose, as in the paper.
     """
     method = re.search(r'^method = "(.+)"$', card, re.MULTILINE)
     name = method[1] if method else ""
     files = [results / "channels" / f"{name}.json", results / BASN / f"{name.removeprefix('basn-')}.json"]
     files += [results / DMVJND / f"{way}.json" for way, model in WAYS.items() if model == name]
-    files += [results / table / f"{name}.json" for table in (PICTURES, SMALL)]
+    files += [results / table / f"{name}.json" for table in (PICTURES, SMALL, ABLATION)]
     found = next((read(file) for file in files if file.exists()), None)
     numbers: dict[str, float] = {}
     if isinstance(found, Result):
@@ -94,6 +95,12 @@ def measured(card: str, results: Path) -> str:
         rows = [row for row in found.rows if row.change == "change" and row.psnr < lowest + 1]
         kept = {f"rca_{row.split}": row.rca(PANEL) for row in rows}
         numbers = {name: share for name, share in kept.items() if share is not None} | {"psnr": lowest}
+    elif isinstance(found, Recognitions):
+        (one,) = found.rows
+        like = (one.cover.pooled_psnr, one.cover.ms_ssim_as_coded) if one.cover else (None, None)
+        names = ("accuracy", "accuracy_plain", "cover_psnr", "cover_ms_ssim")
+        shares = zip(names, (one.accuracy, one.plain, *like), strict=True)
+        numbers = {name: share for name, share in shares if share is not None}
     elif isinstance(found, Revealed):
         pairs = found.rows[0]
         likenesses = {"cover": pairs.cover, "secret": pairs.secret}

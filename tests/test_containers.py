@@ -11,11 +11,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from underpaint import app, image, marks, metrics, samples, sync
-from underpaint.canvas import Canvas
+from underpaint import api, media, metrics
+from underpaint.coding import keys
+from underpaint.coding.template import COARSE, likeness, packed, unpacked
+from underpaint.embedding import sync, watermark
+from underpaint.embedding.canvas import Canvas
+from underpaint.media import samples
 from underpaint.methods import METHODS, robust, stdm
-from underpaint.secret import keys
-from underpaint.templates import COARSE, likeness, packed, unpacked
 from underpaint.types import Payload
 
 FOLDER = Path(__file__).parent / "containers"
@@ -47,32 +49,32 @@ def test_old_containers(
     # A later version may derive new keys at another cost; old containers still open.
     monkeypatch.setattr(keys, "COSTS", keys.COSTS | {9: keys.Cost(8, 1, 1)})
     monkeypatch.setattr(keys, "DEFAULT_COST", 9)
-    assert app.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
+    assert api.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
     chains = {"stdm": "jpeg:60", "robust-512": "jpeg:60 | crop:0.8 | rescale:0.9", "robust-256": "jpeg:60"}
     chain = chains.get(name) or chains.get(name.partition("-")[0])
     if chain:
-        app.attack_file(FOLDER / f"{name}.png", chain, tmp_path / "arrived.png")
-        assert app.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
+        api.attack_file(FOLDER / f"{name}.png", chain, tmp_path / "arrived.png")
+        assert api.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
 
 
 def test_an_old_picture_in_a_picture() -> None:
-    payload, by, _ = app.reveal_file(FOLDER / "pixinpix.png", passphrase="drawing")
-    coffee = PIL.Image.fromarray(image.read(samples.path("coffee")).pixels).resize((60, 40))
+    payload, by, _ = api.reveal_file(FOLDER / "pixinpix.png", passphrase="drawing")
+    coffee = PIL.Image.fromarray(media.read(samples.path("coffee")).pixels).resize((60, 40))
     assert by == "pixinpix"
-    assert metrics.psnr(image.decode(payload.data).pixels, np.asarray(coffee)) == pytest.approx(40.31, abs=0.1)
+    assert metrics.psnr(media.decode(payload.data).pixels, np.asarray(coffee)) == pytest.approx(40.31, abs=0.1)
 
 
 def test_an_old_template() -> None:
     numbers = np.sqrt(2) * np.cos(np.arange(64))
-    found = METHODS["miais"].reveal(image.read(FOLDER / "miais.png").pixels, "drawing")
+    found = METHODS["miais"].reveal(media.read(FOLDER / "miais.png").pixels, "drawing")
     assert likeness(unpacked(found.data), numbers) > 0.999
     assert unpacked(packed(numbers.astype(np.float32), COARSE)) == pytest.approx(numbers, abs=1 / 16)
     assert packed(np.full(64, 4 / 64, np.float32), COARSE)[:3] == bytes([0b10000010, 0b00001000, 0b00100000])
 
 
 def test_what_a_reader_tries_is_part_of_the_format() -> None:
-    assert marks.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
-    assert (len(marks.SIZES), marks.SIZES[-1]) == (39, 8192)
-    assert (marks.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
+    assert watermark.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
+    assert (len(watermark.SIZES), watermark.SIZES[-1]) == (39, 8192)
+    assert (watermark.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
     assert (robust.SIDES, Canvas.counts, sync.CHIPS) == ((128, 256, 512), (2, 5, 9, 14), 96)
     assert keys.COSTS[1] == (64 * 1024, 3, 4)

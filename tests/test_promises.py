@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from underpaint import app, image
-from underpaint.bench.pictures import pictures_in, spread
+from support.shared_pictures import pictures_in, spread
+from underpaint import api, media
 from underpaint.errors import (
     CapacityError,
     ImageError,
@@ -47,7 +47,7 @@ MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 def photograph(rng: np.random.Generator, height: int, width: int) -> Image:
     """A random piece of a random photograph, turned, brightened and scaled to a size."""
     pictures = pictures_in(Path(FOLDER) if FOLDER else None)
-    pixels = image.read(pictures[rng.integers(len(pictures))]).pixels
+    pixels = media.read(pictures[rng.integers(len(pictures))]).pixels
     tall, wide, _ = pixels.shape
     scale = max(height / tall, width / wide, rng.uniform(0.3, 1.5))
     pixels = np.asarray(Pillow.fromarray(pixels).resize((int(wide * scale) + 1, int(tall * scale) + 1)))
@@ -78,21 +78,21 @@ def round_trip(seed: int) -> str:
     picture.save(cover)
     refusal: UnderpaintError | None = None
     try:
-        app.hide_file(cover, container, payload, method=method, passphrase=passphrase, quality=quality)
+        api.hide_file(cover, container, payload, method=method, passphrase=passphrase, quality=quality)
     except (CapacityError, SurvivalError, UsageError, ImageError) as error:
         refusal = error
     if refusal:
         assert not container.exists()
         assert refusal.hint
         return type(refusal).__name__
-    revealed, by, _ = app.reveal_file(container, passphrase=passphrase)
+    revealed, by, _ = api.reveal_file(container, passphrase=passphrase)
     assert (revealed, by) == (payload, method)
     with pytest.raises(PayloadError):
-        app.reveal_file(container, passphrase="another")
+        api.reveal_file(container, passphrase="another")
     again = folder / "again.png"
-    app.attack_file(container, "jpeg:30 | webp:20", again)
+    api.attack_file(container, "jpeg:30 | webp:20", again)
     with suppress(PayloadError):  # beyond what was promised, and yet: the payload or an error
-        assert app.reveal_file(again, passphrase=passphrase)[0] == payload
+        assert api.reveal_file(again, passphrase=passphrase)[0] == payload
     for file in folder.iterdir():
         file.unlink()
     return "exact"
@@ -100,7 +100,7 @@ def round_trip(seed: int) -> str:
 
 def test_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ROUND_TRIPS", str(tmp_path))
-    outcomes = spread(round_trip, range(ROUND_TRIPS), None)
+    outcomes = spread(round_trip, range(ROUND_TRIPS))
     counts = {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
     print("\nround trips:", counts)
     assert counts["exact"] > ROUND_TRIPS // 2
@@ -119,7 +119,7 @@ def unmarked(seed: int) -> int:
         if number % 3 == 0:
             buffer = io.BytesIO()
             Pillow.fromarray(crop).save(buffer, "JPEG", quality=int(rng.integers(20, 96)))
-            crop = image.decode(buffer.getvalue()).pixels
+            crop = media.decode(buffer.getvalue()).pixels
         asked: list[tuple[Method, str | None]] = [(method, None) for method in METHODS.values()]
         asked += [(METHODS[name], "a passphrase") for name, every in ASKED_AGAIN.items() if number % every == 0]
         for method, passphrase in asked:
@@ -132,7 +132,7 @@ def unmarked(seed: int) -> int:
 
 
 def test_unmarked_pictures_reveal_nothing() -> None:
-    assert sum(spread(unmarked, range(UNMARKED // 100), None)) == 0
+    assert sum(spread(unmarked, range(UNMARKED // 100))) == 0
 
 
 def wrong(seed: int) -> int:
@@ -151,4 +151,4 @@ def wrong(seed: int) -> int:
 
 
 def test_wrong_passphrases_reveal_nothing() -> None:
-    assert sum(spread(wrong, range(WRONG // 10), None)) == 0
+    assert sum(spread(wrong, range(WRONG // 10))) == 0

@@ -13,36 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from underpaint.app import (
-        Compression,
-        Face,
-        Finding,
-        HideReport,
-        Inspection,
-        Recognition,
-        Saving,
-        Secret,
-        ToleranceReport,
-        attack,
-        attack_file,
-        capacity,
-        capacity_file,
-        compare,
-        compare_files,
-        enrol_files,
-        enrolled,
-        hide,
-        hide_file,
-        inspect,
-        inspect_file,
-        jnd,
-        jnd_file,
-        read_gallery,
-        recognise,
-        recognise_file,
-        reveal,
-        reveal_file,
-    )
+    from underpaint.api.hide import HideReport, hide, hide_file
+    from underpaint.api.inspect import Finding, Inspection, inspect, inspect_file
+    from underpaint.api.jnd import Saving, ToleranceReport, jnd, jnd_file
+    from underpaint.api.measure import attack, attack_file, capacity, capacity_file, compare, compare_files
+    from underpaint.api.payloads import Compression, Face, Secret
+    from underpaint.api.recognise import Recognition, enrol_files, enrolled, read_gallery, recognise, recognise_file
+    from underpaint.api.reveal import reveal, reveal_file
     from underpaint.errors import (
         AmbiguousError,
         CapacityError,
@@ -112,7 +89,7 @@ if not TYPE_CHECKING:  # a type checker knows every name from above, and shall s
     def __getattr__(name: str) -> object:
         """Import a public name where it is first used: ``import underpaint`` itself stays instant."""
         if name in __all__:
-            module = "errors" if name.endswith("Error") else "types" if name in ("Capacity", "Payload") else "app"
+            module = "errors" if name.endswith("Error") else "types" if name in ("Capacity", "Payload") else "api"
             return getattr(import_module(f"underpaint.{module}"), name)
         raise AttributeError(f"module 'underpaint' has no attribute '{name}'")
 

@@ -48,7 +48,7 @@ class Passage(Protocol):
 class Payload:
     """What is hidden: bytes, of which kind they are, and the file's name if it has one.
 
-    A template is what somebody is recognised by, as :mod:`underpaint.templates` packs it; a picture is a file, too.
+    A template is what somebody is recognised by, as :mod:`underpaint.coding.template` packs it; a picture is a file, too.
     """
 
     data: bytes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from underpaint.channels.base import Codec, choice, real, whole
 from underpaint.errors import ImageError, UsageError
-from underpaint.image import decode
+from underpaint.media import decode
 
 if TYPE_CHECKING:
     from underpaint.types import Image

@@ -3,7 +3,7 @@
 Three kinds of carrier lie below the methods; a method implements the one that fits it:
 
 * *bits* (:class:`BitCarrier`): a few bits that survive a channel, read back as soft bits. ``stdm``, ``robust``
-* *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embed`` places
+* *map* (:class:`MapCarrier`): how many low bits of each value carry data; ``underpaint.embedding.bit_planes`` places
   them. ``basn``, ``lsb``
 * *image* (:class:`ImageCarrier`): a picture inside a picture. ``pixinpix``
 
@@ -27,7 +27,7 @@ from underpaint.methods.robust_picture import RobustPicture
 from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
-    from underpaint.secret.keys import Key
+    from underpaint.coding.keys import Key
     from underpaint.types import Bits, Capacity, CapacityMap, Image, Passage, Payload, SoftBits
 
 
@@ -91,7 +91,7 @@ class BitCarrier(Protocol):
 
 
 class MapCarrier(Protocol):
-    """A capacity map, by which :mod:`underpaint.embed` places bytes exactly."""
+    """A capacity map, by which :mod:`underpaint.embedding.bit_planes` places bytes exactly."""
 
     def capacity_map(self, image: Image) -> CapacityMap:
         """Return how many low bits of each value may carry data: the same for a cover and for its container."""

@@ -1,8 +1,8 @@
 """Files where neither eye nor machine looks, in a picture that stays exactly as it is.
 
 After Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362: attention says how many low
-bits of each value carry data, and who reveals works it out anew (:mod:`underpaint.attention`). Head and body are those
-of :mod:`underpaint.sealed`. A value takes a plane, 0–4 in all, where what that adds to its squared change stays below a
+bits of each value carry data, and who reveals works it out anew (:mod:`underpaint.models.attention`). Head and body are those
+of :mod:`underpaint.methods.lossless`. A value takes a plane, 0–4 in all, where what that adds to its squared change stays below a
 limit that rises with its attention. The limit is as low as the payload allows, and stands in the head. No value leaves
 its bin of 16 levels, so the attention of the container is that of the cover.
 
@@ -21,18 +21,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import embed, sealed
-from underpaint.attention import attention
-from underpaint.sealed import Head, Written
-from underpaint.secret import frame
-from underpaint.secret.frame import Header
+from underpaint.coding import frame
+from underpaint.coding.frame import Header
+from underpaint.embedding import bit_planes
+from underpaint.methods import lossless
+from underpaint.methods.lossless import Head, Written
+from underpaint.models.attention import attention
 from underpaint.types import Capacity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from underpaint.embed import Mode
-    from underpaint.secret.keys import Key
+    from underpaint.coding.keys import Key
+    from underpaint.embedding.bit_planes import Mode
     from underpaint.types import CapacityMap, Image
 
 #: From which attention on, counted from that of a first plane, a value takes 1, 2, 3, 4 planes: half an octave for each
@@ -60,9 +61,9 @@ class _Room:
     @classmethod
     def of(cls, attended: NDArray[np.uint8]) -> _Room:
         """What a picture of that attention takes, its head's places left out."""
-        counts = sealed.tally(attended, BASN.head)
+        counts = lossless.tally(attended, BASN.head)
         planes = np.stack([(plane < _PLANES) @ counts for plane in range(PLANES)], axis=-1)
-        bodies = np.minimum(embed.surely(planes, attended.size), attended.size // 3)
+        bodies = np.minimum(bit_planes.surely(planes, attended.size), attended.size // 3)
         return cls(planes, bodies, attended.size)
 
     @property
@@ -77,17 +78,17 @@ class _Room:
             CapacityError: none.
         """
         if length > self.longest:
-            raise sealed.too_long(length, self.longest)
+            raise lossless.too_long(length, self.longest)
         return int(np.searchsorted(self.bodies, length))
 
     def psnr(self, length: int) -> float:
         """PSNR in dB to expect of a container with a body of *length* bytes."""
-        return sealed.expected_psnr(
-            embed.total_change(self.planes[self.row(length)], length, BASN.mode), BASN.head, self.values
+        return lossless.expected_psnr(
+            bit_planes.total_change(self.planes[self.row(length)], length, BASN.mode), BASN.head, self.values
         )
 
 
-class BASN(sealed.Carrier):
+class BASN(lossless.Carrier):
     """Planes by attention: payloads up to a byte per pixel, for lossless formats only."""
 
     name = "basn"
@@ -105,7 +106,7 @@ class BASN(sealed.Carrier):
             ModelError: the network is missing or altered.
         """
         room = _Room.of(attention(cover))
-        return Capacity(room.longest - sealed.OVERHEAD, room.psnr(room.longest))
+        return Capacity(room.longest - lossless.OVERHEAD, room.psnr(room.longest))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
@@ -114,7 +115,7 @@ class BASN(sealed.Carrier):
             UsageError, ModelError: as for :meth:`capacity`.
         """
         room = _Room.of(attention(cover))
-        return sealed.largest(room.longest, room.psnr, psnr)
+        return lossless.largest(room.longest, room.psnr, psnr)
 
     def capacity_map(self, image: Image, payload_bytes: int) -> CapacityMap:
         """How many low bits of each value may carry data of so many bytes: the same for a cover and its container.
@@ -124,13 +125,13 @@ class BASN(sealed.Carrier):
             UsageError, ModelError: as for :meth:`capacity`.
         """
         attended = attention(image)
-        return _map(attended, _Room.of(attended).row(payload_bytes + sealed.OVERHEAD))
+        return _map(attended, _Room.of(attended).row(payload_bytes + lossless.OVERHEAD))
 
     def write(self, cover: Image, body: bytes, key: Key) -> Written:
         """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover)
         row = _Room.of(attended).row(len(body))
-        container = embed.embed(cover, body, _map(attended, row), key, self.mode)
+        container = bit_planes.embed(cover, body, _map(attended, row), key, self.mode)
         return Written(container, Header(row, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
@@ -138,9 +139,9 @@ class BASN(sealed.Carrier):
         if header.parameter >= len(_OFFSETS):
             raise frame.newer()
         capacity = _map(attention(container), header.parameter)
-        if header.length > embed.room(capacity):
+        if header.length > bit_planes.room(capacity):
             raise frame.newer()
-        return embed.extract(container, header.length, capacity, key)
+        return bit_planes.extract(container, header.length, capacity, key)
 
 
 def _map(attended: NDArray[np.uint8], row: int) -> CapacityMap:

@@ -1,7 +1,7 @@
 """Files in the least change that carries them, where neither eye nor machine looks.
 
-Head and body are those of :mod:`underpaint.sealed`. Attention is that of ``basn``, but of all bits, as only who hides
-looks at it: it says what the square of a change costs. :mod:`underpaint.trellis` finds the cheapest changes that carry
+Head and body are those of :mod:`underpaint.methods.lossless`. Attention is that of ``basn``, but of all bits, as only who hides
+looks at it: it says what the square of a change costs. :mod:`underpaint.embedding.stc` finds the cheapest changes that carry
 the body.
 The larger the body, the more low bits of each value take part: 2, 3 or 4. Who reveals needs the key, and how many bits
 lie in each layer, which the head says.
@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from underpaint import sealed, trellis
-from underpaint.attention import OCTAVE, attention
+from underpaint.coding import frame
+from underpaint.coding.frame import Header
+from underpaint.embedding import stc
+from underpaint.embedding.stc import gibbs
 from underpaint.errors import CapacityError
-from underpaint.sealed import Head, Written
-from underpaint.secret import frame
-from underpaint.secret.frame import Header
-from underpaint.trellis import gibbs
+from underpaint.methods import lossless
+from underpaint.methods.lossless import Head, Written
+from underpaint.models.attention import OCTAVE, attention
 from underpaint.types import Capacity
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from underpaint.embed import Mode
-    from underpaint.secret.keys import Key
+    from underpaint.coding.keys import Key
+    from underpaint.embedding.bit_planes import Mode
     from underpaint.types import Image
 
 #: What a squared change of 1 costs, by attention.
@@ -107,7 +108,7 @@ class _Room:
         rate = 8 * length / int(self.counts.sum())
         if rate > layers:
             return _Best(layers, math.inf, math.inf)
-        squares = trellis.squares(layers)[:, self.margin].astype(np.float64)
+        squares = stc.squares(layers)[:, self.margin].astype(np.float64)
         weights = WEIGHTS[self.attention]
         chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
@@ -116,7 +117,7 @@ class _Room:
     def psnr(self, length: int) -> float:
         """PSNR in dB to expect of a container with a body of *length* bytes: that of the best code, less its loss."""
         loss = float(np.interp(8 * length / self.values, _RATES, _LOSSES))
-        return sealed.expected_psnr(loss * self.best(length).change, BASNSTC.head, self.values)
+        return lossless.expected_psnr(loss * self.best(length).change, BASNSTC.head, self.values)
 
 
 def _free(image: Image) -> NDArray[np.bool_]:
@@ -126,7 +127,7 @@ def _free(image: Image) -> NDArray[np.bool_]:
     return free
 
 
-class BASNSTC(sealed.Carrier):
+class BASNSTC(lossless.Carrier):
     """Syndrome-trellis codes by attention: the least change, for lossless formats only.
 
     Args:
@@ -152,7 +153,7 @@ class BASNSTC(sealed.Carrier):
             ModelError: the network is missing or altered.
         """
         room = _Room.of(cover, attention(cover, whole=True))
-        return Capacity(max(room.longest - sealed.OVERHEAD, 0), room.psnr(room.longest))
+        return Capacity(max(room.longest - lossless.OVERHEAD, 0), room.psnr(room.longest))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
@@ -161,14 +162,14 @@ class BASNSTC(sealed.Carrier):
             UsageError, ModelError: as for :meth:`capacity`.
         """
         room = _Room.of(cover, attention(cover, whole=True))
-        return sealed.largest(room.longest, room.psnr, psnr)
+        return lossless.largest(room.longest, room.psnr, psnr)
 
     def write(self, cover: Image, body: bytes, key: Key) -> Written:
         """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover, whole=True)
         room = _Room.of(cover, attended)
         if len(body) > room.longest:
-            raise sealed.too_long(len(body), room.longest)
+            raise lossless.too_long(len(body), room.longest)
         layers = room.best(len(body)).layers
         free, within = _free(cover), self._tolerance and np.repeat(self._tolerance(cover), 3)
 
@@ -178,7 +179,7 @@ class BASNSTC(sealed.Carrier):
 
         bits = np.unpackbits(np.frombuffer(body, np.uint8))
         try:
-            carrying, counts = trellis.embed(cover.reshape(-1)[free], bits, costs(free), layers, key)
+            carrying, counts = stc.embed(cover.reshape(-1)[free], bits, costs(free), layers, key)
         except CapacityError:
             hint = "hide less, take a larger picture, or hide it by basn"
             raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
@@ -195,7 +196,7 @@ class BASNSTC(sealed.Carrier):
             raise frame.newer()
         counts = (*higher[_MOST - layers :], lowest)
         try:
-            bits = trellis.extract(container.reshape(-1)[_free(container)], counts, key)
+            bits = stc.extract(container.reshape(-1)[_free(container)], counts, key)
         except CapacityError:
             raise frame.newer() from None
         return np.packbits(bits).tobytes()

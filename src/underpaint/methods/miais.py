@@ -23,17 +23,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import templates, zoo
+from underpaint import models
+from underpaint.coding import frame
+from underpaint.coding import template as templates
+from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.errors import SurvivalError, UsageError
-from underpaint.secret import frame
-from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from underpaint.models import Model
     from underpaint.types import Image, Passage
-    from underpaint.zoo import Model
 
 #: Name of the method.
 NAME = "miais"
@@ -120,7 +121,7 @@ def hide(cover: Image, template: NDArray[np.float32], passphrase: str | None, *,
         ModelError: a network is missing or altered.
     """
     cover, key = as_cover(cover), Key.derive(passphrase, SALT, COMPACT_COST)
-    model = model or zoo.load(NAME)
+    model = model or models.load(NAME)
     way = secrets.randbelow(_WAYS)
     wanted = np.concatenate([templates.turned(template, key, f"way {way}"), _signs(key)[way]])
     said, asked, best, container = numbers(cover, model), wanted, -1.0, cover
@@ -148,7 +149,7 @@ def read(container: Image, key: Key, *, model: Model | None = None) -> NDArray[n
     """
     if min(container.shape[:2]) < SMALLEST_SIDE:
         return None
-    model = model or zoo.load(NAME)
+    model = model or models.load(NAME)
     glimpse = _glimpse(container)
     if glimpse.size < container.size and _likeliest(glimpse, key, model)[1] < _WORTH:
         return None
@@ -162,7 +163,7 @@ def believed(container: Image, key: Key) -> NDArray[np.float32]:
     Raises:
         ModelError: a network is missing or altered.
     """
-    return _likeliest(container, key, zoo.load(NAME))[0]
+    return _likeliest(container, key, models.load(NAME))[0]
 
 
 def numbers(picture: Image, model: Model) -> NDArray[np.float32]:

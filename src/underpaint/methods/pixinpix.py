@@ -10,7 +10,7 @@ that kind has. The block of the cover at the same place takes them up as residue
 The numbers of a block are packed in sixteen groups; each group is one large number, whose digits go to some values of
 the block. A value takes the nearest level that leaves its digit, with a keyed number added, when divided by its period;
 periods are nearly alike within a group, as that costs least. The head lies in lowest bits at public places, as in
-:mod:`underpaint.sealed`; it has the secret's shape, and a digest of all numbers, so that nothing else is ever revealed.
+:mod:`underpaint.methods.lossless`; it has the secret's shape, and a digest of all numbers, so that nothing else is ever revealed.
 
 Limits: any change to the container destroys the secret. Two to three bits lie in every value, which is not to be hidden
 from a detector that was trained on such containers.
@@ -28,20 +28,21 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PIL import Image as Pillow
 
-from underpaint import embed, zoo
+from underpaint import models
+from underpaint.coding import frame
+from underpaint.coding.frame import Header
+from underpaint.coding.keys import Key
+from underpaint.embedding import bit_planes
 from underpaint.errors import DamagedError, ModelError, NotFoundError, PayloadError, UsageError
-from underpaint.image import MAX_PIXELS, Picture, decode, encode
-from underpaint.sealed import Head
-from underpaint.secret import frame
-from underpaint.secret.frame import Header
-from underpaint.secret.keys import Key
+from underpaint.media import MAX_PIXELS, Picture, decode, encode
+from underpaint.methods.lossless import Head
 from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from underpaint.models import Model
     from underpaint.types import Image, Passage
-    from underpaint.zoo import Model
 
 #: What a picture, or a mask of one, is made of.
 Value = TypeVar("Value", np.uint8, np.bool_)
@@ -140,7 +141,7 @@ def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: M
     cover, secret = as_cover(cover), as_image(secret)
     if max(secret.shape[:2]) > _LONGEST:
         raise UsageError(f"the secret is too large: {_LONGEST} pixels each way are the most")
-    model = model or zoo.load(NAME)
+    model = model or models.load(NAME)
     salt = frame.new_salt()
     key = Key.derive(passphrase, salt)
     numbers, kinds = written(_resized(secret, *_sides(cover)), model)
@@ -151,7 +152,7 @@ def hide(cover: Image, secret: Image, passphrase: str | None = None, *, model: M
     bits = np.unpackbits(np.frombuffer(frame.seal_head(header, key, salt, NAME), np.uint8))
     at = _HEAD.places(cover.size)
     coins = np.unpackbits(key.stream("head coins", -(-bits.size // 8)))[: bits.size]
-    container.reshape(-1)[at] = embed.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins)
+    container.reshape(-1)[at] = bit_planes.place(cover.reshape(-1)[at], bits, np.ones_like(bits), coins)
     return container
 
 
@@ -167,7 +168,7 @@ def reveal(container: Image, passphrase: str | None = None, *, model: Model | No
     header, key = _open(as_image(container), passphrase)
     if header.parameter != _NETWORK:
         raise frame.newer()
-    model = model or zoo.load(NAME)
+    model = model or models.load(NAME)
     height, width, digest = _DETAILS.unpack(header.details)
     if not 0 < height * width <= MAX_PIXELS:
         raise DamagedError(f"the hidden picture claims to have {width}×{height} pixels")

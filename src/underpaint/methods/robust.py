@@ -6,7 +6,7 @@
     container ─► canvas ─► pilots ─► reader network ─► soft bits ─► message
              └─► sync search, if nothing is found: it may be a part of the picture
 
-The message announces itself as :mod:`underpaint.marks` says, on the two lowest frequencies wherever it is short enough.
+The message announces itself as :mod:`underpaint.embedding.watermark` says, on the two lowest frequencies wherever it is short enough.
 How it is laid there was found by training behind real codecs; see docs/methods/robust.md for what the networks add.
 
 Refinement looks at what arrives through several channels, and moves the bits that come too near to turning. A
@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import marks, metrics, sync
-from underpaint.canvas import Canvas
+from underpaint import metrics
 from underpaint.channels import arrivals, parse
+from underpaint.coding import frame
+from underpaint.coding.keys import COMPACT_COST, SALT, Key
+from underpaint.embedding import sync, watermark
+from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.lapped import Spread
+from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.lattice import Spread
-from underpaint.marks import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
-from underpaint.secret import frame
-from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from underpaint.marks import Projections
+    from underpaint.embedding.watermark import Projections
 
 #: Sides of the canvases, in pixels. The sender takes one, the reader tries all.
 SIDES = (128, 256, 512)
@@ -98,8 +99,8 @@ class Robust:
             size
             for canvas in _canvases(cover)
             for size in SIZES
-            if marks.fits(canvas, size)
-            and marks.typical_step(canvas, PILOTS + marks.coded(size), quality) * _density(cover, canvas)
+            if watermark.fits(canvas, size)
+            and watermark.typical_step(canvas, PILOTS + watermark.coded(size), quality) * _density(cover, canvas)
             >= _SMALLEST_STEP
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
@@ -111,20 +112,20 @@ class Robust:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        marks.check_psnr(psnr)
+        watermark.check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         canvases = _canvases(cover)
-        size = marks.frame_size(payload, canvases, self.capacity(cover).payload_bytes)
+        size = watermark.frame_size(payload, canvases, self.capacity(cover).payload_bytes)
         # The lowest frequencies that are enough, on the largest canvas.
         canvas = min(
-            (canvas for canvas in canvases if marks.fits(canvas, size)),
-            key=lambda canvas: (marks.layout(canvas, own_key(key, canvas), size)[0], -canvas.side),
+            (canvas for canvas in canvases if watermark.fits(canvas, size)),
+            key=lambda canvas: (watermark.layout(canvas, own_key(key, canvas), size)[0], -canvas.side),
         )
         channel = survive or parse(self.default_survive)
         room = self._tolerance and canvas.shared(self._tolerance(cover))
         for quality in QUALITIES if psnr is None else (psnr,):
             patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
-            plan = marks.sealed(canvas, patterned, payload, own_key(key, canvas), size)
+            plan = watermark.sealed(canvas, patterned, payload, own_key(key, canvas), size)
             if room is not None:
                 plan.weights *= np.repeat(room, plan.count)
             container = _at_quality(plan, cover, quality, (channel,))
@@ -163,7 +164,7 @@ class Robust:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         canvas, frequencies, spread, step = bare(key, count, psnr)
         projections = spread.project(canvas.restore(container, frequencies))
-        return marks.blind_bits(spread, projections, step)
+        return watermark.blind_bits(spread, projections, step)
 
 
 # Where everything lies
@@ -200,7 +201,7 @@ def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]
                         canvas,
                         frequencies,
                         Spread(key, f"bits {count}", pool, count),
-                        marks.typical_step(canvas, count, psnr),
+                        watermark.typical_step(canvas, count, psnr),
                     )
     raise CapacityError(f"{count} bits do not fit, the largest canvas has room for {len(pool)}")
 
@@ -212,7 +213,7 @@ def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passag
     """A container of at least *psnr* dB, and little more."""
     # What the sync pattern and rounding to 8 bits leave over is for the message.
     share = 1 - 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10) - 10 ** ((psnr - _ROUNDING) / 10)
-    step = plan.step(marks.energy(plan.ground, psnr) * max(share, _LEAST_SHARE))
+    step = plan.step(watermark.energy(plan.ground, psnr) * max(share, _LEAST_SHARE))
     while True:
         container = refined(plan, step, channels)
         missing = psnr - metrics.psnr(cover, container)
@@ -333,7 +334,7 @@ def _shrunk(image: Image, longest: int) -> Image:
 
 def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Mark, Canvas]]:
     """The likeliest marks on *canvas*."""
-    return [(mark, canvas) for mark in marks.find(canvas, image, own_key(key, canvas))[:_ATTEMPTS]]
+    return [(mark, canvas) for mark in watermark.find(canvas, image, own_key(key, canvas))[:_ATTEMPTS]]
 
 
 def _doubt(found: tuple[Mark, Canvas]) -> float:
@@ -344,7 +345,7 @@ def _tried(image: Image, key: Key, found: list[tuple[Mark, Canvas]]) -> tuple[Pa
     """What :func:`_read` returns, from the likeliest of the marks *found*."""
     for mark, canvas in sorted(found, key=_doubt)[:_ATTEMPTS]:
         try:
-            return marks.read(canvas, image, own_key(key, canvas), [mark])
+            return watermark.read(canvas, image, own_key(key, canvas), [mark])
         except NotFoundError:
             continue
     return None

@@ -10,7 +10,7 @@ codecs. Here numbers are hidden instead of pixels, and what is learned from the 
 A coefficient of a block of 8×8 takes one bit or two (Gray's code): it moves towards the nearest number that leaves that
 class when divided by its period (Chen and Wornell 2001), by a share of the way that is the strength (Eggers, Bäuml,
 Tzschoppe, Girod, "Scalar Costa scheme for information embedding", 2003). Which coefficients take part, and their
-periods, come from :mod:`underpaint.lab.robust_table`. Classes lie on the grid that JPEG 50 rounds the low frequencies
+periods, come from :mod:`underpaint_lab.papers.robust.picture_tables`. Classes lie on the grid that JPEG 50 rounds the low frequencies
 to, so that JPEG does next to nothing to them; WebP, which rounds elsewhere, decides how much fits.
 
 The receiver knows neither strength nor rate. Some keyed coefficients carry a pilot, one pattern for each rate, which
@@ -28,10 +28,10 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import arrivals, parse
+from underpaint.coding import frame, ldpc
+from underpaint.coding.keys import COMPACT_COST, SALT, Key
+from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, Layout
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
-from underpaint.phases import BLOCK, RATES, TABLES, Layout
-from underpaint.secret import frame, ldpc
-from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """STDM: a short message on keyed lattices in luma DCT coefficients; survives recompression, without any training.
 
-The message announces itself as :mod:`underpaint.marks` says, on the lapped coefficients of the picture as it is.
+The message announces itself as :mod:`underpaint.embedding.watermark` says, on the lapped coefficients of the picture as it is.
 
 The strength comes from a wanted PSNR. Before that, embedding looks at what arrives through the channel to be survived,
 and moves those projections further that arrive too far from their lattice point: in flat blocks, where a codec drops
@@ -14,13 +14,14 @@ from itertools import chain
 
 import numpy as np
 
-from underpaint import lattice, marks, metrics
+from underpaint import metrics
 from underpaint.channels import arrivals, parse
+from underpaint.coding import frame
+from underpaint.coding.keys import COMPACT_COST, SALT, Key
+from underpaint.embedding import lapped, watermark
+from underpaint.embedding.lapped import BLOCK, Array, Spread, activity
+from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.lattice import BLOCK, Array, Spread, activity
-from underpaint.marks import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
-from underpaint.secret import frame
-from underpaint.secret.keys import COMPACT_COST, SALT, Key
 from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
@@ -41,7 +42,7 @@ _SMALLEST_STEP = 47.0
 
 @dataclass(frozen=True)
 class Grid:
-    """The lapped blocks of a picture of this size, as it is; a :class:`~underpaint.marks.Ground`."""
+    """The lapped blocks of a picture of this size, as it is; a :class:`~underpaint.embedding.watermark.Ground`."""
 
     height: int
     width: int
@@ -66,13 +67,13 @@ class Grid:
 
     def analyse(self, image: Image, count: int) -> Array:
         """The first *count* coefficients of every block."""
-        return lattice.analyse(image, count)
+        return lapped.analyse(image, count)
 
     restore = analyse
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Add a *change* of the coefficients."""
-        return lattice.paint(image, change, count)
+        return lapped.paint(image, change, count)
 
     def weights(self, cover: Image, count: int) -> Array:
         """Busy blocks take more."""
@@ -95,8 +96,8 @@ class STDM:
         usable = (
             size
             for size in SIZES
-            if marks.fits(ground, size)
-            and marks.typical_step(ground, PILOTS + marks.coded(size), quality) >= _SMALLEST_STEP
+            if watermark.fits(ground, size)
+            and watermark.typical_step(ground, PILOTS + watermark.coded(size), quality) >= _SMALLEST_STEP
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
 
@@ -107,11 +108,11 @@ class STDM:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        marks.check_psnr(psnr)
+        watermark.check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         ground = Grid.of(cover)
-        size = marks.frame_size(payload, [ground], self.capacity(cover).payload_bytes)
-        plan = marks.sealed(ground, cover, payload, key, size)
+        size = watermark.frame_size(payload, [ground], self.capacity(cover).payload_bytes)
+        plan = watermark.sealed(ground, cover, payload, key, size)
         channel = survive or parse(self.default_survive)
         for quality in QUALITIES if psnr is None else (psnr,):
             container = _at_quality(plan, quality, channel)
@@ -131,7 +132,7 @@ class STDM:
 
     def find(self, image: Image, passphrase: str | None) -> Mark | None:
         """What the pilots say, without reading the message; None if the picture is too small to have any."""
-        return next(iter(marks.find(Grid.of(image), image, _key(passphrase))), None)
+        return next(iter(watermark.find(Grid.of(image), image, _key(passphrase))), None)
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
@@ -152,8 +153,8 @@ class STDM:
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         spread, step = _bare(container, key, count, psnr)
-        projections = spread.project(lattice.analyse(container, COUNTS[0]))
-        return marks.blind_bits(spread, projections, step)
+        projections = spread.project(lapped.analyse(container, COUNTS[0]))
+        return watermark.blind_bits(spread, projections, step)
 
 
 def _key(passphrase: str | None) -> Key:
@@ -166,12 +167,12 @@ def _bare(image: Image, key: Key, count: int, psnr: float) -> tuple[Spread, floa
     pool = np.arange(ground.blocks * COUNTS[0])
     if not 0 < count <= len(pool):
         raise CapacityError(f"{count} bits do not fit, this picture has room for {len(pool)}")
-    return Spread(key, f"bits {count}", pool, count), marks.typical_step(ground, count, psnr)
+    return Spread(key, f"bits {count}", pool, count), watermark.typical_step(ground, count, psnr)
 
 
 def _at_quality(plan: Plan, psnr: float, channel: Passage) -> Image:
     """A container of at least *psnr* dB, and little more."""
-    step = plan.step(marks.energy(plan.ground, psnr))
+    step = plan.step(watermark.energy(plan.ground, psnr))
     while True:
         container = _mended(plan, step, channel)
         missing = psnr - metrics.psnr(plan.cover, container)
@@ -219,9 +220,9 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         DamagedError: a mark, but its message is beyond repair.
     """
     ground = Grid.of(image)
-    found = marks.find(ground, image, key)
+    found = watermark.find(ground, image, key)
     try:
-        return marks.read(ground, image, key, found)
+        return watermark.read(ground, image, key, found)
     except NotFoundError:
         if found and found[0].false_alarm < FALSE_ALARM:
             raise DamagedError(

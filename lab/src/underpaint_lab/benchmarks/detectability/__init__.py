@@ -1,0 +1,1 @@
+"""Detectors on containers: tables on steganalysis."""

@@ -1,0 +1,1 @@
+"""Tables on MIAIS: faces and classes recognised in containers."""

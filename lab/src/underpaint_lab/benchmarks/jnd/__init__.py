@@ -1,0 +1,1 @@
+"""Tables on DMV-JND, coding for machines and labels kept."""

@@ -1,0 +1,1 @@
+"""Tables on BASN and other methods whose containers must stay exact."""

@@ -1,0 +1,1 @@
+"""Bit errors and messages behind channels: tables on robust hiding."""

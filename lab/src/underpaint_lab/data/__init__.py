@@ -1,0 +1,1 @@
+"""Data sets: photographs, CIFAR-10, faces, labelled pictures, pairs."""

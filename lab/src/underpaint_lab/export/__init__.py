@@ -1,0 +1,1 @@
+"""Networks as ONNX graphs with their cards, and back."""

@@ -1,0 +1,1 @@
+"""Metrics that only papers and benchmarks need: ROC curves, intervals, verification."""

@@ -1,0 +1,100 @@
+"""What happens to values but not to places, with a gradient: noise, blur and light. Twins of the runtime's channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from underpaint.channels import pixel
+from underpaint.types import LUMA
+from underpaint_lab.noise_layers.layer import Layer, separable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Noise(Layer):
+    """Gaussian noise, independent per value; sigma is a share of full scale.
+
+    Raises:
+        UsageError: sigma is not in 0–1.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        pixel.Noise(self.sigma)  # raises what is out of range
+
+    def _apply(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        batch, colours, height, width = x.shape
+        # Drawn in the runtime's order of values, so that one picture gets the runtime's noise.
+        noise = torch.from_numpy(rng.standard_normal((batch, height, width, colours), np.float32))
+        return (x + self.sigma * noise.permute(0, 3, 1, 2).to(x)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Blur(Layer):
+    """Gaussian blur; sigma in pixels, mirrored at the edges.
+
+    Raises:
+        UsageError: sigma is not in 0–20.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        pixel.Blur(self.sigma)  # raises what is out of range
+
+    def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
+        return separable(x, *(_blurring(side, self.sigma) for side in x.shape[-2:]))
+
+
+@dataclass(frozen=True)
+class Brightness(Layer):
+    """Every value times a factor, clipped.
+
+    Raises:
+        UsageError: the factor is not in 0–10.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        pixel.Brightness(self.factor)  # raises what is out of range
+
+    def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
+        return (x * self.factor).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Contrast(Layer):
+    """The distance of every value to its picture's mean grey times a factor, clipped.
+
+    Raises:
+        UsageError: the factor is not in 0–10.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        pixel.Contrast(self.factor)  # raises what is out of range
+
+    def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
+        mean = (x.mean(dim=(2, 3)) @ x.new_tensor(LUMA))[:, None, None, None]
+        return (mean + self.factor * (x - mean)).clamp(0, 1)
+
+
+@lru_cache(maxsize=16)
+def _blurring(side: int, sigma: float) -> Tensor:
+    """The matrix that blurs *side* values, ``(side, side)``."""
+    radius = int(np.ceil(4 * sigma))
+    # At sigma 0 the kernel is the single tap exp(0).
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-9)) ** 2)
+    mirrored = np.pad(np.eye(side), [(radius, radius), (0, 0)], mode="symmetric")
+    taps = np.lib.stride_tricks.sliding_window_view(mirrored, len(kernel), axis=0)  # (side, side, taps)
+    return torch.from_numpy(taps @ (kernel / kernel.sum()))

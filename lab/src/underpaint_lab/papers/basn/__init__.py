@@ -1,0 +1,1 @@
+"""BASN: the paper's attention networks, and the exact integer attention."""

@@ -1,0 +1,1 @@
+"""DMV-JND: just noticeable difference for machine vision."""

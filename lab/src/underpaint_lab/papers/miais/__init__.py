@@ -1,0 +1,1 @@
+"""MIAIS: recognition on containers."""

@@ -1,0 +1,1 @@
+"""PixInPix: pictures in pictures, and its rivals."""

@@ -1,0 +1,1 @@
+"""Robust hiding by pseudo-differentiable compression."""

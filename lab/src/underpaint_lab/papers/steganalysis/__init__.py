@@ -1,0 +1,1 @@
+"""Steganalysis networks: Ye-Net, Yedroudj-Net, the shipped detector."""

@@ -1,0 +1,1 @@
+"""Feature-based steganalysis: SPAM, SRM, FLD ensemble, simulated embedding."""

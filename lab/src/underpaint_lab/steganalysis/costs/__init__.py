@@ -1,0 +1,1 @@
+"""Distortion costs of adaptive steganography: HILL, HUGO, wavelets (S-UNIWARD, WOW)."""

@@ -1,0 +1,59 @@
+"""Containers as an ideal code would make them: what costs are worth, whatever a real coder loses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from underpaint.errors import UsageError
+from underpaint_lab.steganalysis.costs import hill, hugo, wavelets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from underpaint.types import Image
+
+#: What a change costs by each published measure, and by none: LSB matching. As :func:`changed` takes it.
+COSTS: dict[str, Callable[[Image], NDArray[np.float32]]] = {
+    "matching": lambda image: np.ones(image.shape, np.float32),
+    "hill": hill.costs,
+    "hugo": hugo.costs,
+    "s-uniward": wavelets.uniward,
+    "wow": wavelets.wow,
+}
+
+
+def changed(image: Image, costs: NDArray[np.float32], rate: float, seed: int) -> Image:
+    """Return *image* with changes of ±1 as the cheapest way to carry *rate* bits per value has them.
+
+    Independent draws by the Gibbs distribution: a change of cost ρ has the chance exp(-λρ) relative to none, and λ is
+    such that the draws have an entropy of *rate* bits per value. None leaves 0 … 255.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        costs: of any change, ``(H, W, 3)``, or of +1 and of -1, ``(2, H, W, 3)``.
+        rate: in bits per value.
+        seed: of the draws.
+
+    Raises:
+        UsageError: changes of ±1 cannot carry so much.
+    """
+    legal = np.stack([image < 255, image > 0])
+    if not 0 <= rate <= np.log2(1 + legal.sum(0)).mean():
+        raise UsageError(f"changes of ±1 cannot carry {rate} bits per value")
+    exponents = np.broadcast_to(costs, legal.shape).astype(np.float64)
+    low, high = -40.0, 40.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        odds = np.exp(-np.minimum(2**middle * exponents, 700)) * legal
+        total = 1 + odds.sum(0)
+        entropy = np.mean(np.log(total) + 2**middle * (exponents * odds).sum(0) / total) / np.log(2)
+        low, high = (middle, high) if entropy > rate else (low, middle)
+    drawn = np.random.default_rng(seed).random(image.shape) * total
+    up = drawn < odds[0]
+    step = up.astype(np.int16) - (~up & (drawn < total - 1))
+    container: Image = (image + step).astype(np.uint8)
+    return container

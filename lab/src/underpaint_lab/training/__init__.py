@@ -1,0 +1,1 @@
+"""The training loop, run folders, recipes and losses."""

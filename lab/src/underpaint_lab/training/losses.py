@@ -1,0 +1,85 @@
+"""Losses that are no paper's own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from underpaint.errors import UsageError
+from underpaint_lab.noise_layers.layer import separable
+
+_WINDOW = 11
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+#: (K L)² with K = 0.01 and 0.03 and L = 1.
+_C1, _C2 = 1e-4, 9e-4
+
+
+def ms_ssim_as_coded(a: Tensor, b: Tensor) -> Tensor:
+    """:func:`underpaint.metrics.ms_ssim_as_coded` with a gradient, of each pair: ``(B,)``.
+
+    Of as many of the five scales as the window of 11×11 fits into.
+
+    Args:
+        a: pictures, ``(B, 3, H, W)`` in [0, 1].
+        b: as many of the same shape.
+
+    Raises:
+        UsageError: a side is below 11 pixels.
+    """
+    side = min(a.shape[2:])
+    scales = next((count for count in range(len(_WEIGHTS), 0, -1) if side // 2 ** (count - 1) >= _WINDOW), 0)
+    if not scales:
+        raise UsageError(f"pictures must measure at least {_WINDOW} pixels each way, not {side}")
+    weights = torch.tensor(_WEIGHTS[:scales])
+    if scales < len(_WEIGHTS):
+        weights = weights / weights.sum()
+    product = a.new_ones(len(a))
+    for scale, weight in enumerate(weights.tolist()):
+        similarity, structure = _similarity(a, b)
+        last = scale == scales - 1
+        share = (1 + (similarity if last else structure)) / 2
+        product = product * share ** (weight * (max(1, scales - 1) if last else 1))
+        a, b = functional.avg_pool2d(a, 2), functional.avg_pool2d(b, 2)
+    return product
+
+
+def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The means of SSIM and of its contrast-structure part over all colours and windows, ``(B,)`` each."""
+    planes = torch.stack([a, b, a * a + b * b, a * b], dim=1)  # (B, 4, 3, H, W)
+    planes = separable(planes, *(_windows(side) for side in a.shape[2:]))
+    mean_a, mean_b, squares, cross = planes.unbind(dim=1)
+    product, both = mean_a * mean_b, mean_a**2 + mean_b**2
+    structure = (2 * (cross - product) + _C2) / (squares - both + _C2)
+    luminance = (2 * product + _C1) / (both + _C1)
+    return (luminance * structure).mean(dim=(1, 2, 3)), structure.mean(dim=(1, 2, 3))
+
+
+@lru_cache(maxsize=16)
+def _windows(side: int) -> Tensor:
+    """The matrix that takes the mean in every whole window of *side* values, ``(side - 10, side)``."""
+    places = torch.arange(side) - torch.arange(side - _WINDOW + 1)[:, None] - _WINDOW // 2
+    kernel = torch.exp(-0.5 * (places / 1.5) ** 2) * (places.abs() <= _WINDOW // 2)
+    return kernel / kernel.sum(dim=1, keepdim=True)
+
+
+def triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """By how much others are not *margin* farther than the same class: the mean over all triplets in the batch.
+
+    That is what triplets drawn at random expect. 0 where there are none.
+
+    Args:
+        embeddings: ``(B, D)``.
+        labels: ``(B,)``.
+        margin: in units of their distance, which is Euclid's, not squared.
+    """
+    # Gradients of a root at 0 would be no numbers.
+    distances = ((embeddings[:, None] - embeddings).square().sum(dim=2) + 1e-12).sqrt()
+    same = labels[:, None] == labels
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    # Anchor, another of its class, one of another class.
+    triplets = (same & ~itself)[:, :, None] & ~same[:, None]
+    excess = functional.relu(distances[:, :, None] - distances[:, None] + margin)
+    return (excess * triplets).sum() / triplets.sum().clamp(min=1)

@@ -1,0 +1,103 @@
+"""``underpaint demo``: hide a message in a photograph, send copies, read it back from each, and show what it cost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+MESSAGE = "Meet me at dawn."
+PASSPHRASE = "a passphrase only the two of us know"  # noqa: S105 - the demo's, and printed
+COVER = "chelsea"
+#: What the container is made for: the hardest of what happens to the copies.
+SURVIVE = "crop:0.7 | jpeg:75"
+#: The copies by name: what happens to the picture before it is saved as a JPEG, and the quality of that.
+COPIES = {"compressed": ("none", 50), "resized": ("rescale:0.5", 75), "cropped": ("crop:0.7", 75)}
+#: How much the difference is amplified to be visible at all.
+GAIN = 10
+
+
+def demo(
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="For its pictures.")] = "underpaint-demo",
+) -> None:
+    """Hide a message in a photograph, send copies of it, read it back from each, and show what it cost."""
+    run(Path(output))
+
+
+def run(out: Path) -> None:
+    """Do it, and leave container, copies and a picture of the difference in the folder *out*.
+
+    Raises:
+        UnderpaintError: a step failed; the message came back exactly from every copy otherwise.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from underpaint import api, media
+    from underpaint.media import samples
+
+    out.mkdir(parents=True, exist_ok=True)
+    cover, container = samples.path(COVER), out / "container.png"
+    picture = out / "cover-container-difference.png"
+
+    started = time.perf_counter()
+    report = api.hide_file(cover, container, MESSAGE, passphrase=PASSPHRASE, survive=SURVIVE, force=True)
+    copies = {name: _copy(container, out / f"{name}.jpg", *how) for name, how in COPIES.items()}
+    seconds = time.perf_counter() - started
+
+    pixels = media.read(cover).pixels, media.read(container).pixels
+    media.write(media.Picture(_side_by_side(*pixels)), picture)
+    quality = api.compare(*pixels)
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("message", f"{MESSAGE}  ({report.payload_bytes} bytes, with a passphrase, by {report.method})"),
+        ("cover", f"{cover.name}, {_size(pixels[0])}"),
+        ("container", f"{quality['psnr']:.1f} dB PSNR, {quality['ssim']:.4f} SSIM"),
+        *copies.items(),
+        ("took", f"{seconds:.1f} s to hide, check, send and reveal"),
+        ("pictures", f"in {out}; see {picture.name}"),
+    ):
+        table.add_row(Text(name, style="bold"), Text(value))
+    Console(soft_wrap=True).print("", table, "", highlight=False)
+
+
+def _copy(container: Path, copy: Path, chain: str, quality: int) -> str:
+    """Do *chain* to the container, save it as the JPEG *copy*, and say what that is and what is read from it."""
+    from underpaint import api, media
+
+    picture = media.read(container)
+    sent = picture.with_pixels(api.attack(picture.pixels, chain))
+    media.write(sent, copy, quality=quality)
+    payload, _, _ = api.reveal_file(copy, passphrase=PASSPHRASE)
+    kilobytes = copy.stat().st_size / 1000
+    return f"{payload.text}  (from {_size(sent.pixels)}, JPEG at quality {quality}, {kilobytes:.0f} kB)"
+
+
+def _size(pixels: Image) -> str:
+    height, width, _ = pixels.shape
+    return f"{width}×{height}"
+
+
+def _side_by_side(cover: Image, container: Image) -> Image:
+    """Cover, container and the amplified difference around middle grey, side by side with their names above."""
+    import numpy as np
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    difference = np.clip(128 + GAIN * (container.astype(np.int16) - cover), 0, 255).astype(np.uint8)
+    height, width, _ = cover.shape
+    gap, bar = 8, 24
+    sheet = Pillow.new("RGB", (3 * width + 2 * gap, height + bar), "white")
+    draw = ImageDraw.Draw(sheet)
+    parts = {"cover": cover, "container": container, f"difference x{GAIN}": difference}
+    for column, (name, part) in enumerate(parts.items()):
+        left = column * (width + gap)
+        sheet.paste(Pillow.fromarray(part), (left, bar))
+        draw.text((left + 2, 4), name, fill="black", font=ImageFont.load_default(14))
+    return np.asarray(sheet)

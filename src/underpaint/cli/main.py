@@ -1,0 +1,116 @@
+"""The root command ``underpaint``, and how errors become exit codes.
+
+Nothing heavy is imported before a command runs, so that help opens at once. Results go to standard output, messages to
+standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+from warnings import simplefilter
+
+import typer
+
+from underpaint import __version__
+from underpaint.cli.demo import demo
+from underpaint.cli.help import HELP
+from underpaint.cli.hide import hide, reveal
+from underpaint.cli.machine import enrol, jnd, recognise
+from underpaint.cli.measure import attack, capacity, compare, inspect
+from underpaint.cli.messages import complain, lowered, print_json
+from underpaint.cli.models import bench, train, zoo
+from underpaint.cli.terminal import mend_streams
+from underpaint.errors import UnderpaintError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+commands = typer.Typer(
+    add_help_option=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``underpaint`` on *arguments* (those of the process by default) and return the exit status."""
+    return run(commands, "underpaint", arguments)
+
+
+def run(commands: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run the program *name*, whose *commands* these are, and return the exit status.
+
+    Args:
+        commands: its commands; an :class:`UnderpaintError` becomes a line on standard error and an exit code.
+        name: as in help and hints.
+        arguments: those of the process by default.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    mend_streams()
+    simplefilter("ignore")  # Pillow warns of odd metadata, which is no concern of the user's
+    try:
+        status = commands(words, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        return status or 0
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, and Ctrl-D at a question
+        return 130
+    except UnderpaintError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            return _reader_left()
+        return _fail(str(error), error.hint, error.exit_code, words)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        message, _, advice = " ".join(error.format_message().split()).partition(". ")
+        hint = advice or f"see {context.command_path if context else name} --help"
+        return _fail(lowered(message.rstrip(".")), lowered(hint), error.exit_code, words)
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        reason = lowered(error.strerror or str(error))
+        return _fail(f"cannot open {error.filename}: {reason}" if error.filename else reason, None, 1, words)
+    except MemoryError:
+        return _fail("not enough memory", "take a smaller picture", 1, words)
+
+
+@commands.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    help_: Annotated[bool, typer.Option("-h", "--help", help="Show this help.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        print(f"underpaint {__version__}")
+        raise typer.Exit
+    if help_:
+        print(HELP, end="")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(HELP, end="", file=sys.stderr)
+        raise typer.Exit(2)
+
+
+for command in (hide, reveal, capacity, attack, compare, inspect, jnd, recognise, enrol, demo, zoo):
+    commands.command()(command)
+for pointer in (bench, train):
+    commands.command(
+        add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    )(pointer)
+
+
+def _fail(message: str, hint: str | None, status: int, arguments: Sequence[str]) -> int:
+    complain(message, hint)
+    if "--json" in arguments:
+        with suppress(OSError):  # standard output may be what failed
+            print_json({"error": message, "hint": hint})
+            sys.stdout.flush()
+    return status
+
+
+def _reader_left() -> int:
+    """Whoever read our output has enough, as in ``| head``. Python's own last flush shall not complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -1,0 +1,46 @@
+"""``underpaint zoo``, and pointers to the commands of ``underpaint-lab``."""
+
+from __future__ import annotations
+
+from typing import Annotated, NoReturn
+
+import typer
+
+from underpaint.errors import UsageError
+
+
+def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this model's card.")] = None) -> None:
+    """List the models that are installed, or show the card of one."""
+    from dataclasses import asdict
+
+    from underpaint import models
+
+    if name is None:
+        for each in models.names():
+            print(f"{each:16}  {models.card(each).payload}")
+        return
+    card = asdict(models.card(name))
+    text = card.pop("text")
+    for key, value in card.items():
+        parts = [f"{file} {fact}" for file, fact in value.items()] if isinstance(value, dict) else [value]
+        print(f"{key.replace('_', ' '):16}", *parts, sep="  ")
+    print(f"\n{text}")
+
+
+def bench() -> None:
+    """Point to ``underpaint-lab bench``."""
+    _point("bench")
+
+
+def train() -> None:
+    """Point to ``underpaint-lab train``."""
+    _point("train")
+
+
+def _point(name: str) -> NoReturn:
+    from importlib.metadata import entry_points
+
+    if entry_points(group="underpaint.commands", name=name):
+        raise UsageError(f"{name} is a command of underpaint-lab", hint=f"underpaint-lab {name}")
+    hint = "install it from a checkout of the project: pip install . ./lab"
+    raise UsageError(f"{name} is part of underpaint-lab, which is not installed", hint=hint)

@@ -1,0 +1,1 @@
+"""Embedding: where bits go, and the smallest change that puts them there."""

@@ -1,0 +1,267 @@
+"""Video files by PyAV: frames out of one, and frames into another beside everything else that the first has.
+
+::
+
+    file ─► opened ─► frames ─► (what is done to them) ─► Copy ─► file
+                └─► sound, subtitles, as they are ────────┘
+
+Frames are ``yuv420p``, 8 bits. Only one of them is held at a time, beside those that codecs hold.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from underpaint.errors import ImageError, MissingExtraError
+from underpaint.media.formats import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.stream import Stream
+
+    from underpaint.types import Image
+
+#: Containers, by extension, as FFmpeg calls them.
+VIDEOS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".avi": "avi",
+    ".webm": "webm",
+}
+
+#: Encoders, with settings that are hard to tell from the original. VP9 is slow unless it is told to hurry.
+_X264 = "libx264", {"crf": "18", "preset": "medium"}
+_VP9 = "libvpx-vp9", {"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+#: What full range is called in FFmpeg's older formats.
+_FULL_RANGE = {"yuvj420p"}
+_JPEG_RANGE = 2
+#: The rate where a file does not say.
+FRAMES_PER_SECOND = Fraction(25)
+#: Streams beside the video that are copied.
+_COPIED = ("audio", "subtitle")
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether the extension is that of a video."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[InputContainer]:
+    """Open a video file to read.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+        ImageError: it cannot be read, or there is no video in it; also of whatever is decoded while it is open.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("videos need PyAV", hint="pip install 'underpaint[video]'") from None
+
+    try:
+        # An absolute path is never taken for an address, nor is one followed that a playlist names.
+        with av.open(str(Path(path).absolute()), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise ImageError(f"cannot read {path}: there is no video in it")
+            container.streams.video[0].thread_type = "AUTO"
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise ImageError(f"cannot read {path}: {_clause(error)}") from error
+
+
+@contextmanager
+def writing(target: str | Path) -> Iterator[None]:
+    """What encoders and the disk have to say of *target* becomes an ImageError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # those of FFmpeg are one or the other
+        raise ImageError(f"cannot write {target}: {_clause(error)}") from error
+
+
+def frames(container: InputContainer) -> Iterator[VideoFrame]:
+    """Its frames in the order they are shown, as ``yuv420p``; packets that are damaged are passed over."""
+    from av import FFmpegError
+
+    for packet in container.demux(container.streams.video[0]):
+        with suppress(FFmpegError):
+            for frame in packet.decode():
+                yield planar(frame)
+
+
+def planar(frame: Any) -> VideoFrame:
+    """The *frame* in ``yuv420p``, in its own range."""
+    plain = frame.format.name == "yuv420p" or frame.format.name in _FULL_RANGE
+    return frame if plain else frame.reformat(format="yuv420p")  # type: ignore[no-any-return]
+
+
+def luma(frame: VideoFrame) -> Image:
+    """A copy of its luma plane, ``uint8 (H, W)``."""
+    return _values(frame.planes[0]).copy()
+
+
+def with_luma(frame: VideoFrame, plane: Image) -> VideoFrame:
+    """A copy of the *frame*, with another luma plane."""
+    import av
+
+    # A copy, for the decoder predicts other frames from this one's memory.
+    copy = av.VideoFrame(frame.width, frame.height, "yuv420p")
+    for target, values in zip(copy.planes, [plane, *map(_values, frame.planes[1:])], strict=True):
+        _values(target)[...] = values
+    copy.pts, copy.time_base, copy.duration = frame.pts, frame.time_base, frame.duration
+    return copy
+
+
+def _values(plane: Any) -> Image:
+    """What is in a plane of a frame, ``uint8 (H, W)``, in the frame's own memory."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
+def seconds(container: InputContainer) -> float:
+    """How long it lasts, 0 if it does not say."""
+    return (container.duration or 0) / 1e6
+
+
+class Copy:
+    """A video file that gets frames one by one, and the other streams of its *source* as they are.
+
+    Args:
+        source: what it is a copy of.
+        first: the first frame of *source*, as it is decoded.
+        target: what the file will be called, with one of the extensions of :data:`VIDEOS`.
+        part: what it is called until then.
+        metadata: keep title and the like.
+
+    Raises:
+        ImageError: the encoder cannot hold such frames, or the file cannot be written; so do all methods.
+    """
+
+    def __init__(
+        self, source: InputContainer, first: VideoFrame, target: str | Path, part: Path, *, metadata: bool
+    ) -> None:
+        import av
+
+        self.warnings: list[str] = []
+        self._target = target
+        kind = VIDEOS[Path(target).suffix.lower()]
+        given = source.streams.video[0]
+        movflags = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
+        self._file = av.open(str(part.absolute()), "w", format=kind, options=movflags)
+        encoder, options = _VP9 if kind == "webm" else _X264
+        # AVI knows no times, only a rate, and nothing of frames that are stored in another order.
+        options = options | {"bf": "0"} if kind == "avi" else options
+        rate = given.average_rate or given.guessed_rate or FRAMES_PER_SECOND
+        self._video: Any = self._file.add_stream(encoder, rate=rate, options=dict(options))
+        if encoder == _X264[0] and (first.width % 2 or first.height % 2):
+            raise ImageError(f"{encoder} cannot encode a video of {first.width}×{first.height}: it needs even sides")
+        self._describe(first, given)
+        self._ticks: Fraction | None = 1 / Fraction(rate) if kind == "avi" else None
+        base = self._ticks or given.time_base or 1 / Fraction(rate)
+        self._video.codec_context.time_base = self._video.time_base = base
+        self._last: int | None = None
+        self._others = {s.index: copy for s in source.streams if s.index != given.index for copy in [self._copied(s)]}
+        if metadata:
+            self._file.metadata.update(source.metadata)
+
+    def _describe(self, first: VideoFrame, given: Any) -> None:
+        """Say of the new stream what the old one says of itself."""
+        context, old = self._video.codec_context, given.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, "yuv420p"
+        for name in ("color_range", "colorspace", "color_primaries", "color_trc", "sample_aspect_ratio"):
+            if (value := getattr(old, name)) is not None:
+                setattr(context, name, value)
+        if old.pix_fmt in _FULL_RANGE:
+            context.color_range = _JPEG_RANGE
+        elif old.pix_fmt != "yuv420p":
+            self.warnings.append(f"colours were reduced from {old.pix_fmt} to yuv420p")
+        if first.rotation:
+            self._video.set_display_rotation(first.rotation)
+
+    def _copied(self, stream: Stream) -> Stream | None:
+        """Its twin in the new file, if that can hold it."""
+        name = stream.codec_context.name if stream.codec_context else "data"
+        if stream.type in _COPIED and name in self._file.supported_codecs:
+            return self._file.add_stream_from_template(stream)
+        self.warnings.append(f"left out, for the file cannot hold it: {stream.type} ({name})")
+        return None
+
+    def pass_on(self, packet: Packet[Any]) -> None:
+        """Copy a packet of another stream."""
+        twin = self._others.get(packet.stream.index)
+        if twin is not None and packet.dts is not None:
+            packet.stream = twin
+            with writing(self._target):
+                self._file.mux(packet)
+
+    def add(self, frame: VideoFrame) -> None:
+        """Encode the next frame, at its own time, or after the one before if it has none."""
+        if self._ticks or frame.pts is None:
+            step = self._ticks or 1 / (self._video.average_rate or FRAMES_PER_SECOND)
+            base = self._video.codec_context.time_base
+            time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+            following = 0 if self._last is None else self._last + round(step / base)
+            frame.pts, frame.time_base = following if time is None else round(time / base), base
+        if self._last is not None and frame.pts is not None:
+            frame.pts = max(frame.pts, self._last + 1)  # an encoder takes no two frames at one time
+        self._last = frame.pts
+        with writing(self._target):
+            self._file.mux(self._video.encode(frame))
+
+    def end(self) -> None:
+        """Encode what is waiting."""
+        with writing(self._target):
+            self._file.mux(self._video.encode(None))
+
+    def close(self) -> None:
+        """Close the file."""
+        with writing(self._target):
+            self._file.close()
+
+
+class Resent:
+    """What arrives of frames, ``yuv420p``, that are encoded again, as on a platform."""
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        rate: int,
+        encoder: str,
+        options: dict[str, str],
+        bit_rate: int | None = None,
+    ) -> None:
+        import av
+
+        sender = av.Codec(encoder, "w").create("video")
+        sender.width, sender.height, sender.pix_fmt = width, height, "yuv420p"
+        sender.time_base, sender.framerate, sender.options = Fraction(1, rate), Fraction(rate), options
+        if bit_rate is not None:
+            sender.bit_rate = bit_rate
+        self._sender, self._receiver = sender, av.Codec(sender.codec.canonical_name, "r").create("video")
+        self._time = 0
+        #: Bits sent so far.
+        self.bits = 0
+
+    def send(self, frame: VideoFrame | None) -> list[VideoFrame]:
+        """Send a frame, or None after the last, and return those that arrive."""
+        if frame is not None:
+            frame = with_luma(frame, luma(frame))  # its time is its own
+            frame.pts, frame.time_base = self._time, self._sender.time_base
+            self._time += 1
+        packets = self._sender.encode(frame)
+        self.bits += 8 * sum(packet.size for packet in packets)
+        return [each for packet in [*packets, *([None] * (frame is None))] for each in self._receiver.decode(packet)]
+
+
+def _clause(error: Exception) -> str:
+    return reason(error).partition(": '")[0].removeprefix("[")

@@ -1,0 +1,171 @@
+"""The model zoo: one folder per model, with its graphs (``*.onnx``) and its card (``card.md``).
+
+A card is TOML between two ``+++`` lines, then free text. It says where a model comes from, what it was measured to do,
+and the SHA-256 of each graph; a graph whose bytes differ is not run. Nothing here can execute code: no pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from underpaint.errors import ModelError
+from underpaint.models.session import Session
+
+__all__ = ["ZOO", "Card", "Model", "Session", "card", "folder", "load", "names", "read_card", "read_model"]
+
+#: The folder of the models that come with the runtime.
+ZOO = Path(__file__).parent / "zoo"
+_FENCE = "+++\n"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model. Every field but ``text`` is a key of the card's TOML, and all are required."""
+
+    #: Name of the method in ``underpaint.methods``, or what the model is for.
+    method: str
+    #: Citation, or none.
+    paper: str
+    licence: str
+    #: SHA-256 in hexadecimal of each graph, by file name.
+    sha256: dict[str, str]
+    #: Size of all graphs together.
+    bytes: int
+    #: What it hides, and how much.
+    payload: str
+    training_data: str
+    #: Name of the training recipe, with what was changed in it.
+    recipe: str
+    #: Git commit that it was trained at.
+    commit: str
+    seed: int
+    #: Hours of training, on ``device``.
+    hours: float
+    device: str
+    #: The paper's numbers, by name.
+    reported: dict[str, float]
+    #: Ours, by name.
+    measured: dict[str, float]
+    #: What it is not good for.
+    limits: str
+    #: The free text below the TOML.
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model ready to run."""
+
+    name: str
+    card: Card
+    #: A session for each graph, by file name without ``.onnx``.
+    graphs: dict[str, Session]
+
+
+def names() -> list[str]:
+    """Return the names of all installed models: those of the runtime, and those of other packages' zoos."""
+    return sorted(path.parent.name for zoo in _zoos() for path in zoo.glob("*/card.md"))
+
+
+def folder(name: str) -> Path:
+    """Return the folder of the model *name*.
+
+    Raises:
+        ModelError: no such model is installed.
+    """
+    own = ZOO / name  # tried first, since looking for other packages' zoos takes a while
+    if own.parent == ZOO and (own / "card.md").is_file():
+        return own
+    if name not in names():
+        raise ModelError(f"no model is called {name}", hint=f"the zoo has {', '.join(names())}")
+    return next(zoo / name for zoo in _zoos() if (zoo / name / "card.md").is_file())
+
+
+def card(name: str) -> Card:
+    """Return the card of the zoo's model *name*.
+
+    Raises:
+        ModelError: there is no such model, or its card is broken.
+    """
+    return read_card(folder(name))
+
+
+@cache
+def load(name: str, *, threads: int | None = None) -> Model:
+    """Return the zoo's model *name*, checked and ready to run; the same object each time.
+
+    Raises:
+        ModelError: there is no such model, or :func:`read_model` refuses it.
+    """
+    return read_model(folder(name), threads=threads)
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``card.md`` in *folder*.
+
+    Raises:
+        ModelError: it is missing, or not exactly what :class:`Card` says.
+    """
+    try:
+        text = (folder / "card.md").read_text(encoding="utf-8")
+        before, front, after = text.split(_FENCE, 2)
+        values = tomllib.loads(front) | {"text": after.strip()}
+    except (OSError, ValueError) as error:  # a broken fence, UTF-8 or TOML are all ValueErrors
+        raise _broken(folder, "it cannot be read") from error
+    if before:
+        raise _broken(folder, "it does not begin with +++")
+    known = {field.name: str(field.type) for field in fields(Card)}
+    if values.keys() != known.keys():
+        raise _broken(folder, f"missing or unknown keys: {', '.join(sorted(values.keys() ^ known.keys()))}")
+    for key, value in values.items():
+        if not _fits(value, known[key]):
+            raise _broken(folder, f"{key} must be {known[key]}")
+    return Card(**values)
+
+
+def read_model(folder: Path, *, threads: int | None = None) -> Model:
+    """Read the model in *folder*, whose graphs must be those of its card to the byte.
+
+    Args:
+        folder: holds ``card.md`` and the graphs.
+        threads: as for :class:`Session`.
+
+    Raises:
+        ModelError: the card is broken, a graph is missing, surplus, altered, or cannot be run.
+    """
+    card = read_card(folder)
+    files = {path.name: path.read_bytes() for path in folder.glob("*.onnx")}
+    if files.keys() != card.sha256.keys():
+        raise ModelError(f"model {folder.name}: its graphs are not those of its card", hint="reinstall underpaint")
+    if sum(map(len, files.values())) != card.bytes:
+        raise ModelError(f"model {folder.name}: its size is not that of its card", hint="reinstall underpaint")
+    for file, graph in files.items():
+        if hashlib.sha256(graph).hexdigest() != card.sha256[file]:
+            raise ModelError(f"model {folder.name}: {file} has been altered", hint="reinstall underpaint")
+    graphs = {file.removesuffix(".onnx"): Session(graph, threads=threads) for file, graph in sorted(files.items())}
+    return Model(folder.name, card, graphs)
+
+
+@cache
+def _zoos() -> tuple[Path, ...]:
+    """Return the runtime's zoo, and the folders that the entry points ``underpaint.zoo`` of other packages return."""
+    return (ZOO, *(entry.load()() for entry in entry_points(group="underpaint.zoo")))
+
+
+def _broken(folder: Path, reason: str) -> ModelError:
+    return ModelError(f"model {folder.name}: its card is broken: {reason}", hint="reinstall underpaint")
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    """Whether *value* is what a field of :class:`Card` holds; a whole number may stand for a float."""
+    if annotation.startswith("dict"):
+        inner = annotation.removeprefix("dict[str, ").removesuffix("]")
+        return isinstance(value, dict) and all(_fits(item, inner) for item in value.values())
+    allowed: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
+    return isinstance(value, allowed[annotation]) and not isinstance(value, bool)

@@ -1,0 +1,208 @@
+"""Pictures in pictures: as good as they fit, of the size they had, in the format that is asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from support import run_cli
+from support.run_cli import PASSPHRASE, run
+from underpaint import api, media, metrics
+from underpaint.api.payloads import CODECS, DEFAULT_PSNRS, Secret, compressed
+from underpaint.coding import frame
+from underpaint.errors import CapacityError, ImageError, UsageError
+from underpaint.media import Picture, samples
+from underpaint.methods import METHODS, Budgeting
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
+
+SHIPPED = samples.path("coffee")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    run_cli.fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    media.write(Picture(coffee()), "coffee.png")
+    return tmp_path
+
+
+def coffee(side: int = 80) -> Image:
+    pixels = media.read(SHIPPED).pixels[: 2 * side, 100 : 100 + 2 * side]
+    return np.asarray(PIL.Image.fromarray(pixels).resize((side + 20, side)))
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_round_trip(passphrase: str | None) -> None:
+    report = api.hide_file("small.png", "sent.png", Secret.read("coffee.png"), passphrase=passphrase)
+    assert report.method == "basn"
+    assert report.psnr > api.DEFAULT_PSNR - 0.5
+    assert report.compression is not None
+    payload, by, _ = api.reveal_file("sent.png", passphrase=passphrase)
+    assert (by, payload.kind, payload.name, len(payload.data)) == (
+        "basn",
+        "picture",
+        "coffee.png",
+        report.payload_bytes,
+    )
+    data, warnings = api.picture_as(payload, "back.png")
+    back = media.decode(data).pixels
+    assert warnings == ()
+    assert back.shape == coffee().shape
+    assert metrics.psnr(back, coffee()) == pytest.approx(report.compression.psnr)
+    assert (report.compression.psnr or 0) > 25
+
+
+def test_arrays() -> None:
+    cover = media.read("small.png").pixels
+    container = api.hide(cover, Secret(Picture(coffee())), psnr=46)
+    assert metrics.psnr(cover, container) > 45.5
+    assert media.decode(api.reveal(container).data).pixels.shape == coffee().shape
+
+
+def test_a_lower_quality_of_the_container_leaves_a_better_picture() -> None:
+    reached = []
+    for psnr in (50, 44, 41):
+        report = api.hide_file("small.png", f"{psnr}.png", Secret.read("coffee.png"), psnr=psnr)
+        assert report.psnr > psnr - 0.5
+        assert report.compression is not None
+        reached.append(report.compression.psnr or 0)
+    assert reached == sorted(reached)
+
+
+@pytest.mark.parametrize("method", [name for name, each in METHODS.items() if isinstance(each, Budgeting)])
+def test_every_method_that_can(method: str) -> None:
+    report = api.hide_file("cover.png", "sent.png", Secret.read("coffee.png"), method=method)
+    assert report.psnr > DEFAULT_PSNRS.get(method, (api.DEFAULT_PSNR,))[0] - 0.6
+    assert api.reveal_file("sent.png")[0].kind == "picture"
+
+
+def test_a_network_brings_it_back_nearly_as_it_was() -> None:
+    secret = media.read("coffee.png")
+    faint = Secret(Picture(secret.pixels, alpha=np.full(secret.pixels.shape[:2], 9, np.uint8)), "faint.png")
+    report = api.hide_file("cover.png", "sent.png", faint, method="pixinpix", passphrase=PASSPHRASE)
+    assert report.warnings == ("the hidden picture loses its transparency",)
+    payload, by, _ = api.reveal_file("sent.png", passphrase=PASSPHRASE)
+    back = media.decode(payload.data).pixels
+    assert (by, payload.kind, back.shape) == ("pixinpix", "picture", secret.pixels.shape)
+    assert report.compression == api.Compression("pixinpix", None, metrics.psnr(secret.pixels, back))
+    assert min(report.psnr, metrics.psnr(secret.pixels, back)) > 30
+    container = api.hide(media.read("cover.png").pixels, faint, method="pixinpix")
+    assert api.reveal(container).kind == "picture"
+
+
+def test_the_best_that_fits_is_taken() -> None:
+    picture = Picture(coffee())
+    for budget in (800, 2000, 4000):
+        data, how = compressed(picture, budget)
+        assert frame.packed_size(data) <= budget
+        assert how.quality is not None
+        better = media.encode(picture, how.codec, quality=min(how.quality + 3, 100))
+        assert frame.packed_size(better) > budget
+        for codec in CODECS:
+            smaller = [media.encode(picture, codec, quality=quality) for quality in (5, 20, 40, 60, 80, 95)]
+            fitting = [metrics.psnr(media.decode(each).pixels, coffee()) for each in smaller if len(each) <= budget]
+            assert (how.psnr or 0) > max(fitting, default=0) - 0.1
+
+
+def test_what_fits_exactly_stays_exact() -> None:
+    drawing = np.zeros((60, 80, 3), np.uint8)
+    drawing[20:40, 30:50] = 200, 30, 90
+    media.write(Picture(drawing), "drawing.png")
+    report = api.hide_file("cover.png", "sent.png", Secret.read("drawing.png"))
+    assert report.compression == api.Compression("webp", None, None)
+    assert (media.decode(api.reveal_file("sent.png")[0].data).pixels == drawing).all()
+
+
+def test_transparency_stays_and_what_the_camera_wrote_does_not() -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "a camera"
+    alpha = np.full((80, 100), 77, np.uint8)
+    media.write(Picture(coffee(), alpha, exif=b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")), "faint.png")
+    assert media.read("faint.png").exif
+    api.hide_file("small.png", "sent.png", Secret.read("faint.png"))
+    payload = api.reveal_file("sent.png")[0]
+    back = media.decode(payload.data)
+    assert back.alpha is not None
+    assert np.abs(back.alpha.astype(int) - 77).max() <= 4
+    assert not back.exif
+    with pytest.raises(ImageError, match="transparency"):
+        api.picture_as(payload, "back.jpg")
+
+
+def test_a_picture_that_does_not_fit_is_refused() -> None:
+    media.write(Picture(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)), "noise.png")
+    with pytest.raises(CapacityError, match="does not fit at any quality") as caught:
+        api.hide_file("small.png", "sent.png", Secret.read("noise.png"), psnr=60)
+    assert "a lower --psnr" in (caught.value.hint or "")
+    assert not Path("sent.png").exists()
+
+
+def test_what_cannot_be_meant() -> None:
+    secret = Secret.read("coffee.png")
+    with pytest.raises(UsageError, match="robust hides no pictures") as caught:
+        api.hide_file("small.png", "sent.png", secret, method="robust")
+    assert "basn" in (caught.value.hint or "")
+    for psnr in (20, 80, float("nan")):
+        with pytest.raises(UsageError, match="out of range"):
+            api.hide_file("small.png", "sent.png", secret, psnr=psnr)
+    with pytest.raises(UsageError, match="jpeg is not"):
+        api.hide_file("small.png", "sent.jpg", secret, method="basn")
+    with pytest.raises(UsageError, match="no quality or survival setting"):
+        api.hide_file("small.png", "sent.png", secret, method="basn", survive="jpeg:50")
+    with pytest.raises(ImageError):
+        Secret.read("report.bin")
+
+
+def test_the_format_is_the_one_that_is_named() -> None:
+    report = api.hide_file("small.png", "sent.png", Secret.read("coffee.png"))
+    payload = api.reveal_file("sent.png")[0]
+    assert report.compression is not None
+    assert api.picture_as(payload, f"back.{report.compression.codec}") == (payload.data, ())
+    data, (warning,) = api.picture_as(payload, "back.jpg")
+    assert media.decode(data).format == "jpeg"
+    assert warning.startswith("jpeg is not exact")
+    with pytest.raises(UsageError, match="no picture format"):
+        api.picture_as(payload, "back.txt")
+    assert api.revealed_name(payload) == "coffee-revealed.png"
+    assert api.revealed_name(Payload(b"", "picture")) == "revealed.png"
+
+
+def test_json_says_how_it_was_compressed() -> None:
+    said = json.loads(run("hide", "small.png", "-o", "sent.png", "-i", "coffee.png", "--json").stdout)
+    assert said["compression"]["codec"] in CODECS
+    assert 1 <= said["compression"]["quality"] <= 100
+    assert said["payload_bytes"] < api.capacity_file("small.png")["basn"].payload_bytes
+    shown = json.loads(run("reveal", "sent.png", "--json").stdout)
+    assert (shown["kind"], shown["output"], shown["name"]) == ("picture", "coffee-revealed.png", "coffee.png")
+    assert Path("coffee-revealed.png").exists()
+
+
+def test_a_picture_by_standard_streams_is_not_for_the_terminal() -> None:
+    secret = Path("coffee.png").read_bytes()
+    assert run("hide", "small.png", "-o", "sent.png", "-i", "-", stdin=secret).status == 0
+    assert media.decode(run("reveal", "sent.png", "-o", "-").stdout).format == "png"
+    outcome = run("reveal", "sent.png", "-o", "-", terminal=True)
+    assert (outcome.status, outcome.stdout) == (2, b"")
+    assert run("reveal", "sent.png", terminal=True).status == 0
+    assert Path("revealed.png").exists()
+
+
+def test_the_map_shows_where(folder: Path) -> None:
+    assert run("capacity", "cover.png", "--map", "map.png").status == 0
+    shown, cover = media.read("map.png").pixels, media.read("cover.png").pixels
+    assert shown.shape == cover.shape
+    assert set(np.unique(shown)) <= {0, 63, 126, 189, 252}
+    assert shown.std() > 20
+    before = Path("map.png").read_bytes()
+    assert run("capacity", "cover.png", "--map", "map.png").status == 2
+    assert run("capacity", "cover.png", "--map", "cover.png", "--force").status == 2
+    assert run("capacity", "cover.png", "--map", "map.png", "--force").status == 0
+    assert Path("map.png").read_bytes() == before

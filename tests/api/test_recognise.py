@@ -1,0 +1,173 @@
+"""Recognising: enrol, hide, recognise, restore; by Python and on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from support.run_cli import run
+from underpaint import api, media
+from underpaint.api import Face
+from underpaint.errors import NotFoundError, TemplateError, UnderpaintError, UsageError
+from underpaint.media import Picture, samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAT = media.read(samples.path("chelsea")).pixels
+CUP = media.read(samples.path("coffee")).pixels
+COVER = CUP[:256, 300:556]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cover, a face to hide, a gallery of two, and passphrases."""
+    monkeypatch.chdir(tmp_path)
+    media.write(Picture(COVER), "cover.png")
+    media.write(Picture(CAT[20:280, 120:380]), "face.png")
+    (tmp_path / "people" / "cat").mkdir(parents=True)
+    for number, left in enumerate((110, 130)):
+        media.write(Picture(CAT[20:280, left : left + 260]), f"people/cat/{number}.png")
+    media.write(Picture(CUP[60:360, 150:450]), "people/cup.jpg")
+    (tmp_path / "people" / "notes.txt").write_text("nobody")
+    (tmp_path / "gate.txt").write_text("gate")
+    (tmp_path / "auditor.txt").write_text("auditor")
+    return tmp_path
+
+
+def test_people_are_enrolled(folder: Path) -> None:
+    people = api.enrolled("people")
+    assert list(people) == ["cat", "cup"]
+    assert api.enrol_files("people", "gallery.json") == ("cat", "cup")
+    again = api.read_gallery("gallery.json")
+    assert all(np.abs(again[name] - people[name]).max() < 0.07 for name in people)
+    with pytest.raises(UsageError, match="there is a file already"):
+        api.enrol_files("people", "gallery.json")
+    (folder / "empty").mkdir()
+    with pytest.raises(UsageError, match="there is nobody in empty"):
+        api.enrolled("empty")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "underpaint gallery 1", "people": {"a": "AAAA"}}'])
+def test_no_other_file_is_a_gallery(folder: Path, text: str) -> None:
+    (folder / "gallery.json").write_text(text)
+    with pytest.raises(UsageError, match=r"gallery.json is no gallery"):
+        api.read_gallery("gallery.json")
+
+
+@pytest.mark.parametrize(
+    ("container", "by", "named"),
+    [
+        ("sent.png", "basn", ()),
+        ("sent.jpg", "robust", ()),
+        ("sent.png", "miais", ("--method", "miais")),
+        ("sent.webp", "stdm", ("--method", "stdm", "--quality", "90")),
+    ],
+)
+def test_who_is_hidden_is_recognised(folder: Path, container: str, by: str, named: tuple[str, ...]) -> None:
+    hidden = run(
+        *("hide", "cover.png", "-o", container, "-i", "face.png", "--template", *named, "--passphrase-file", "gate.txt")
+    )
+    assert hidden.status == 0, hidden.stderr
+    assert f"by {by} in {container}" in hidden.stderr
+    found = run("recognise", container, "-g", "people", "--passphrase-file", "gate.txt")
+    assert found.status == 0, found.stderr
+    assert found.stdout.decode().splitlines()[0] == "it is cat"
+    told = json.loads(run("recognise", container, "-g", "people", "--json", passphrase="gate").stdout)
+    assert (told["name"], told["method"], list(told["scores"])) == ("cat", by, ["cat", "cup"])
+    assert run("recognise", container, "-g", "people", passphrase="gates").status == 3
+    assert run("recognise", container, "-g", "people").status == 3
+    nobody = run("recognise", container, "-g", "people", "--threshold", "1", passphrase="gate")
+    assert (nobody.status, nobody.stdout.decode().splitlines()[0]) == (3, "nobody in the gallery is as like as 1.00")
+
+
+def test_what_is_recognised_is_not_revealed(folder: Path) -> None:
+    for method in ("miais", "basn"):
+        container = api.hide(COVER, Face.read("face.png"), method=method, passphrase="gate")
+        with pytest.raises(TemplateError, match=f"somebody is hidden here by {method}"):
+            api.reveal(container, passphrase="gate")
+        with pytest.raises(NotFoundError):
+            api.reveal(container)
+
+
+def test_an_auditor_brings_the_picture_back(folder: Path) -> None:
+    hidden = run(
+        *("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--method", "miais"),
+        *("--passphrase-file", "gate.txt", "--restorable", "auditor.txt"),
+    )
+    assert hidden.status == 0, hidden.stderr
+    assert "the picture comes back" in hidden.stderr
+    found = run("recognise", "sent.png", "-g", "people", passphrase="gate")
+    assert found.stdout.decode().splitlines()[0] == "it is cat"
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1, "it is for the auditor"
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="auditor").status == 0
+    assert api.compare(media.read("face.png").pixels, media.read("back.png").pixels)["psnr"] > 34
+    assert api.compare(COVER, media.read("sent.png").pixels)["psnr"] > 36
+
+
+def test_one_passphrase_may_do_both(folder: Path) -> None:
+    container = api.hide(COVER, Face.read("face.png", "both"), passphrase="both")
+    assert api.recognise(container, api.enrolled("people"), passphrase="both").name == "cat"
+    assert api.reveal(container, passphrase="both").kind == "picture"
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ("hide cover.png -o sent.png -m hello --template", "nobody to be recognised"),
+        ("hide cover.png -o sent.jpg -i face.png --restorable auditor.txt", "needs an exact file"),
+        ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "lies beside miais"),
+        ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives nothing"),
+        ("hide cover.png -o sent.mp4 -i face.png --template", "a video takes no template"),
+        ("recognise cover.png -g people --threshold 2", "must be -1–1"),
+        ("recognise cover.png -g nowhere", "there is no gallery nowhere"),
+        ("hide cover.png -o sent.png -i face.png --method miais --survive jpeg:75", "no quality or survival"),
+        ("hide - -o sent.png -i face.png --restorable -", "standard input"),
+        ("enrol people -o people/cup.jpg --force", "the output is the input"),
+        ("enrol nowhere -o gallery.json", "nobody in nowhere"),
+    ],
+)
+def test_what_cannot_be_meant(folder: Path, words: str, match: str) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    outcome = run(*words.split())
+    assert (outcome.status, match in outcome.stderr) == (2, True), outcome.stderr
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_gate_cannot_restore(folder: Path) -> None:
+    """The variable that holds the gate's passphrase says nothing of an auditor."""
+    hidden = run("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--template", "--json", passphrase="gate")
+    told = json.loads(hidden.stdout)
+    assert (told["method"], told["compression"]) == ("basn", None)
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1
+
+
+def test_odd_files_are_nobody(folder: Path) -> None:
+    (folder / "people" / ".cache").mkdir()
+    (folder / "people" / ".cache" / "x.jpg").write_bytes(b"")
+    (folder / "people" / "dir.jpg").mkdir()
+    (folder / "people" / "lost.png").symlink_to("nowhere.png")
+    assert list(api.enrolled("people")) == ["cat", "cup"]
+    (folder / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"deep.json is no gallery"):
+        api.read_gallery("deep.json")
+    api.enrol_files("people", "gallery.json")
+    (folder / "gallery.json").write_text((folder / "gallery.json").read_text().replace("cup", "cup\\u001b"))
+    with pytest.raises(UsageError, match="names that cannot be shown"):
+        api.read_gallery("gallery.json")
+    (folder / "people" / "red\x1b.png").write_bytes((folder / "cover.png").read_bytes())
+    with pytest.raises(UsageError, match="cannot be shown"):
+        api.enrolled("people")
+    with pytest.raises(UsageError, match="nobody in a folder without a name"):
+        api.enrolled("")
+
+
+def test_nobody_is_in_a_message(folder: Path) -> None:
+    container = api.hide(COVER, b"report", method="lsb")
+    with pytest.raises(UnderpaintError, match="a file is hidden here by lsb"):
+        api.recognise(container, api.enrolled("people"))
+    with pytest.raises(UsageError, match="nobody in the gallery"):
+        api.recognise(container, {})

@@ -1,0 +1,52 @@
+"""The demo does what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from underpaint import api, media
+from underpaint.cli import demo
+from underpaint.errors import UsageError
+from underpaint.media import samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "folder"
+    out.mkdir(parents=True)
+    (out / "container.png").write_bytes(b"of a demo before")
+    demo.run(out)
+    printed = capsys.readouterr().out
+    assert printed.count(demo.MESSAGE) == 1 + len(demo.COPIES), "hidden, and revealed from every copy"
+    assert len(printed.splitlines()) < 15
+
+    for name in ("container.png", *(f"{copy}.jpg" for copy in demo.COPIES)):
+        payload, method, _ = api.reveal_file(out / name, passphrase=demo.PASSPHRASE)
+        assert (payload.text, method) == (demo.MESSAGE, "robust")
+    cover, resized, cropped = (
+        media.read(path).pixels for path in (samples.path(demo.COVER), out / "resized.jpg", out / "cropped.jpg")
+    )
+    assert resized.size == pytest.approx(0.25 * cover.size, rel=0.02)
+    assert cropped.size == pytest.approx(0.7 * cover.size, rel=0.02)
+    assert (api.compare_files(samples.path(demo.COVER), out / "container.png")["psnr"] or 0) > 35
+
+
+def test_picture_of_the_demo_shows_cover_container_and_difference() -> None:
+    cover = np.full((40, 60, 3), 100, np.uint8)
+    sheet = demo._side_by_side(cover, cover + np.uint8(3))
+    assert sheet.dtype == np.uint8
+    assert sheet.shape == (40 + 24, 3 * 60 + 2 * 8, 3)
+    assert [tuple(sheet[-1, x]) for x in (0, 68, 136)] == [(100,) * 3, (103,) * 3, (158,) * 3]
+
+
+def test_samples() -> None:
+    assert samples.names() == ("chelsea", "coffee")
+    for name in samples.names():
+        assert min(media.read(samples.path(name)).pixels.shape[:2]) >= 300
+    with pytest.raises(UsageError, match="lena"):
+        samples.path("lena")

@@ -1,0 +1,201 @@
+"""The canvas: what is painted on a picture of any size is seen again, on parts of it where they cover the canvas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from underpaint import media as files
+from underpaint.embedding import lapped
+from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.lapped import BLOCK
+from underpaint.embedding.sync import WHOLE, Window
+from underpaint.media import samples
+from underpaint.types import Image
+
+COFFEE = files.read(samples.path("coffee")).pixels
+CALM = (COFFEE // 2 + 60).astype(np.uint8)
+BOTH = (Canvas(128), Canvas(256))
+
+
+def resized(image: Image, height: int, width: int) -> Image:
+    return np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BICUBIC))
+
+
+def random_change(canvas: Canvas, count: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(0, 60, canvas.blocks * count).astype(np.float32)
+
+
+def whole_blocks(side: int, start: float, length: float) -> NDArray[np.bool_]:
+    """Which blocks along a side see nothing but what the window covers, pixel by pixel."""
+    covered = [start <= pixel / side and (pixel + 1) / side <= start + length for pixel in range(side)]
+    reach = BLOCK // 2
+    return np.array([all(covered[max(at - reach, 0) : at + BLOCK + reach]) for at in range(0, side, BLOCK)])
+
+
+def test_a_canvas_of_the_pictures_size_is_the_lattice() -> None:
+    square = COFFEE[:256, :256]
+    canvas, change = Canvas(256), random_change(Canvas(256), 9)
+    assert canvas.analyse(square, 9) == pytest.approx(lapped.analyse(square, 9), abs=1e-3)
+    assert np.array_equal(canvas.paint(square, change, 9), lapped.paint(square, change, 9))
+    assert (canvas.blocks, canvas.pixels) == (256, 65536)
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (100, 160), (300, 451), (512, 512), (700, 130), (128, 1400)])
+@pytest.mark.parametrize("scale", [1, 0.5, 1.7])
+def test_what_is_painted_is_seen_at_any_size(shape: tuple[int, int], scale: float) -> None:
+    canvas, picture = Canvas(128), resized(CALM, *shape)
+    change = random_change(canvas, 2)
+    after = [round(side * scale) for side in shape]
+    cover, container = (resized(image, *after) for image in (picture, canvas.paint(picture, change, 2)))
+    seen = canvas.analyse(container, 2) - canvas.analyse(cover, 2)
+    # Half of less than the canvas, and across ever more stretched pixels, leaves the less of it.
+    assert np.vdot(seen, change) / np.vdot(change, change) == pytest.approx(1, abs=0.07)
+    assert np.corrcoef(seen, change)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("side", [128, 256, 512])
+def test_all_frequencies_are_seen_on_larger_pictures(side: int) -> None:
+    canvas = Canvas(side)
+    change, picture = random_change(canvas, 14), resized(CALM, side + 90, side + 310)
+    seen = canvas.analyse(canvas.paint(picture, change, 14), 14) - canvas.analyse(picture, 14)
+    assert np.std(seen - change) < 0.05 * 60
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from([128, 256]),
+    *(st.floats(0, 0.4) for _ in range(2)),
+    *(st.floats(0.6, 1) for _ in range(2)),
+    st.sampled_from([1, 2, 14]),
+)
+def test_what_did_not_arrive_is_no_number(
+    side: int, top: float, left: float, height: float, width: float, count: int
+) -> None:
+    window = Window(top, left, min(height, 1 - top), min(width, 1 - left))
+    coefficients = Canvas(side, window).analyse(COFFEE[:90, :120], count).reshape(-1, count)
+    whole = np.logical_and.outer(
+        whole_blocks(side, window.top, window.height), whole_blocks(side, window.left, window.width)
+    )
+    assert np.array_equal(np.isfinite(coefficients), np.repeat(whole.reshape(-1, 1), count, axis=1))
+
+
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_a_part_is_mapped_to_where_it_was(scale: float) -> None:
+    big = resized(CALM, 800, 1000)
+    canvas, change = Canvas(256), random_change(Canvas(256), 2)
+    container = canvas.paint(big, change, 2)
+    top, left, height, width = 93, 207, 610, 700
+    window = Window(top / 800, left / 1000, height / 800, width / 1000)
+    cut = container[top : top + height, left : left + width]
+    part = Canvas(256, window).analyse(resized(cut, round(height * scale), round(width * scale)), 2)
+    arrived = np.isfinite(part)
+    assert 0.3 < arrived.mean() < 0.55
+    assert np.abs(part - canvas.analyse(container, 2))[arrived].max() < 12  # of several hundred
+    assert np.std((part - canvas.analyse(big, 2) - change)[arrived]) < 0.05 * 60
+
+
+def test_a_window_of_all_is_no_window() -> None:
+    """Also one that reaches a little beyond the picture, as a search may find it."""
+    plain = Canvas(128).analyse(COFFEE, 5)
+    for window in (Window(0, 0, 1, 1), Window(-1e-9, -1e-9, 1 + 2e-9, 1 + 2e-9)):
+        assert Canvas(128, window).analyse(COFFEE, 5) == pytest.approx(plain, abs=6)
+    assert Canvas(128) == Canvas(128, WHOLE)
+
+
+def test_windows_beyond_the_picture() -> None:
+    beyond = Canvas(128, Window(-0.1, 0.5, 0.8, 0.8)).analyse(COFFEE, 2).reshape(8, 8, 2)
+    assert np.isfinite(beyond[:5, 5:]).all()
+    assert np.isnan(beyond[6:]).all()
+    assert np.isnan(beyond[:, :4]).all()
+
+
+@pytest.mark.parametrize("canvas", BOTH, ids=str)
+def test_neighbours_on_the_curve_are_neighbours_on_the_canvas(canvas: Canvas) -> None:
+    places, across = canvas.places, canvas.side // BLOCK
+    assert places is not None
+    assert np.array_equal(np.unique(places, return_counts=True)[1], np.full(canvas.blocks // 4, 4))
+    down, over = np.divmod(np.arange(canvas.blocks), across)
+    for place in range(canvas.blocks // 4):
+        own = places == place
+        assert np.ptp(down[own]) == np.ptp(over[own]) == 1
+    for stretch in range(canvas.blocks // 16):  # four quads in a row lie in a square as well
+        own = places // 4 == stretch
+        assert np.ptp(down[own]) == np.ptp(over[own]) == 3
+    assert Canvas(canvas.side, near=False).places is None
+
+
+@pytest.mark.parametrize("kind", ["photograph", "black", "white", "noise", "thin"])
+@pytest.mark.parametrize("canvas", BOTH, ids=str)
+def test_weights_are_positive(canvas: Canvas, kind: str) -> None:
+    cover = {
+        "photograph": COFFEE,
+        "black": np.zeros((64, 64, 3), np.uint8),
+        "white": np.full((70, 90, 3), 255, np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8),
+        "thin": COFFEE[:64].repeat(4, axis=1),
+    }[kind]
+    for count in canvas.counts:
+        weights = canvas.weights(cover, count)
+        assert weights.shape == (canvas.blocks * count,)
+        assert weights.dtype == np.float32
+        assert np.isfinite(weights).all()
+        assert weights.min() > 0
+
+
+def test_busy_blocks_take_more_and_clipped_ones_less() -> None:
+    """Whatever the network thinks: the same texture once in the middle and once at the edge of the range."""
+    texture = np.random.default_rng(0).integers(0, 3, (128, 128, 1)) * 4
+    mild = np.repeat(texture, 3, axis=2)
+
+    def mean(levels: NDArray[np.int64]) -> float:
+        return float(np.log(Canvas(128).weights(np.clip(levels, 0, 255).astype(np.uint8), 2)).mean())
+
+    assert mean(mild + 120) > mean(mild + 246) + 0.5
+    assert mean(mild + 120) > mean(mild - 8) + 0.5
+    assert mean(8 * mild + 90) > mean(mild + 120)
+
+
+@pytest.mark.parametrize("canvas", BOTH, ids=str)
+def test_restoring_is_analysing_and_a_little_more(canvas: Canvas) -> None:
+    window = Window(0.1, 0.05, 0.7, 0.9)
+    for ground in (canvas, Canvas(canvas.side, window)):
+        for count in (2, 14):
+            plain, restored = ground.analyse(COFFEE, count), ground.restore(COFFEE, count)
+            assert restored.shape == plain.shape
+            assert np.array_equal(np.isnan(restored), np.isnan(plain))
+            assert np.nanstd(restored - plain) < 0.5 * np.nanstd(plain)
+
+
+def test_fewer_frequencies_are_the_first_of_more() -> None:
+    canvas = Canvas(128)
+    for look in (canvas.analyse, canvas.restore, canvas.weights):
+        few, many = look(COFFEE, 2).reshape(-1, 2), look(COFFEE, 14).reshape(-1, 14)
+        assert many[:, :2] == pytest.approx(few, rel=1e-4, abs=1e-3)
+
+
+def test_pictures_stay_as_they_are() -> None:
+    cover, canvas = COFFEE[:200, :180].copy(), Canvas(128)
+    before = cover.copy()
+    cover.setflags(write=False)
+    assert np.array_equal(canvas.paint(cover, np.zeros(canvas.blocks * 2, np.float32), 2), before)
+    assert not np.shares_memory(canvas.paint(cover, random_change(canvas, 2), 2), cover)
+    canvas.weights(cover, 2)
+    canvas.restore(cover, 2)
+    assert np.array_equal(cover, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (15, 17)])
+def test_tiny_and_thin_pictures(shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 3), 90, np.uint8)
+    for canvas in (Canvas(128), Canvas(128, Window(0.2, 0.1, 0.7, 0.65))):
+        seen = canvas.analyse(picture, 2)
+        assert np.nanmax(np.abs(seen)) < 1e-2
+        assert math.isfinite(np.nanmax(canvas.restore(picture, 2)))
+    assert Canvas(128).paint(picture, random_change(Canvas(128), 2), 2).shape == picture.shape

@@ -1,0 +1,115 @@
+"""Miais: what is read is what was written, by the right passphrase alone, and after what may happen on the way."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from underpaint import media, metrics, models
+from underpaint.channels import parse
+from underpaint.coding.template import likeness, packed, template, unpacked
+from underpaint.errors import NotFoundError, SurvivalError, UsageError
+from underpaint.media import samples
+from underpaint.methods import EXACT, METHODS, miais
+from underpaint.methods.miais import LIKE
+from underpaint.types import Image, Payload
+
+COVER = media.read(samples.path("coffee")).pixels[:250, :330]
+FACE = template(media.read(samples.path("chelsea")).pixels)
+PAYLOAD = Payload(packed(FACE), "template")
+MIAIS = METHODS["miais"]
+
+
+@cache
+def container(passphrase: str | None = "gate") -> Image:
+    return miais.hide(COVER, FACE, passphrase)
+
+
+def told(picture: Image, passphrase: str | None = "gate") -> float:
+    return likeness(unpacked(MIAIS.reveal(picture, passphrase).data), FACE)
+
+
+def test_it_is_no_method_for_bytes() -> None:
+    assert "miais" not in EXACT
+    for kind in ("text", "file", "picture"):
+        with pytest.raises(UsageError, match="whom a picture shows"):
+            MIAIS.hide(COVER, Payload(b"hello", kind), None, psnr=None, survive=None)
+    with pytest.raises(UsageError, match="no quality or survival"):
+        MIAIS.hide(COVER, PAYLOAD, None, psnr=44.0, survive=None)
+
+
+def test_a_template_comes_back_nearly_as_it_was() -> None:
+    assert told(container()) >= LIKE
+    assert metrics.psnr(COVER, container()) > 38
+    assert np.array_equal(container()[248:], COVER[248:]), "what no whole block covers stays"
+
+
+@pytest.mark.parametrize("chain", ["noise:0.005", "brightness:1.01"])
+def test_it_survives_a_little(chain: str) -> None:
+    assert told(parse(chain)(container())) > 0.8
+
+
+def test_only_by_its_passphrase() -> None:
+    for wrong in (None, "gates"):
+        assert not MIAIS.holds(container(), wrong)
+        with pytest.raises(NotFoundError):
+            MIAIS.reveal(container(), wrong)
+    assert MIAIS.holds(container(), "gate")
+    assert told(container(None), None) >= LIKE
+
+
+def test_containers_of_one_face_are_not_alike() -> None:
+    said = [miais.numbers(miais.hide(COVER, FACE, "gate"), models.load("miais")) for _ in range(4)]
+    before = miais.numbers(COVER, models.load("miais"))
+    assert max(abs(likeness(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
+    # Nor are they by what they are made of, whatever the places.
+    made_of = [np.sort(np.abs(each[:64])) for each in said]
+    asked = np.sort(np.abs(FACE))
+    apart = [float(np.square(each - asked).mean()) for each in made_of]
+    other = np.sort(np.abs(np.random.default_rng(0).standard_normal(64)))
+    assert min(apart) > 0.2 * float(np.square(other - asked).mean())
+    assert likeness(said[0], before) < 0.5
+
+
+def test_a_clean_picture_says_nothing() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        top, left = rng.integers(0, 100), rng.integers(0, 150)
+        assert not MIAIS.holds(COVER[top : top + 64, left : left + 64], None)
+    assert not MIAIS.holds(np.zeros((16, 16, 3), np.uint8), None)
+
+
+def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = models.load("miais")
+    tall = np.concatenate([COVER, COVER[::-1]])
+    whole = miais.numbers(tall, model)
+    wanted = np.random.default_rng(0).standard_normal(whole.size).astype(np.float32)
+    written = miais._written(tall, wanted, whole, model)
+    monkeypatch.setattr(miais, "_ROWS", 5)
+    assert np.allclose(miais.numbers(tall, model), whole, atol=1e-3)
+    apart = np.abs(miais._written(tall, wanted, whole, model).astype(int) - written)
+    assert apart.max() <= 1, "rounding"
+    assert (apart > 0).mean() < 1e-3
+
+
+@pytest.mark.parametrize("level", [0, 1, 254, 255])
+def test_black_and_white_covers_take_it(level: int) -> None:
+    flat = np.full((64, 64, 3), level, np.uint8)
+    assert told(miais.hide(flat, FACE, "gate")) >= LIKE
+
+
+def test_a_cover_that_cannot_take_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(miais, "LIKE", 1.1)
+    with pytest.raises(SurvivalError, match="nobody would be recognised"):
+        miais.hide(COVER, FACE, None)
+
+
+def test_rounding_takes_nothing_from_the_mean() -> None:
+    thresholds = miais.dither(64, 64)
+    assert thresholds.shape == (64, 64)
+    assert np.abs(thresholds).max() <= 0.5
+    for change in np.random.default_rng(0).uniform(-3, 3, 20):
+        rounded = np.rint(change + thresholds).reshape(8, 8, 8, 8).mean(axis=(0, 2))
+        assert np.abs(rounded - change).max() < 0.06, "the mean over blocks, at every place in one"

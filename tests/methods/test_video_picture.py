@@ -1,0 +1,167 @@
+"""Pictures in videos: packets that any long part has enough of, whole files, and what is said when they are too few."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.films import HEIGHT, WIDTH, planes, write_clip
+from support.run_cli import run
+from underpaint import api, media, metrics
+from underpaint.api import Secret
+from underpaint.coding.reed_solomon import interpolate
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
+from underpaint.media import video
+from underpaint.methods import video_picture
+from underpaint.methods.video_message import Reader
+from underpaint.methods.video_picture import GROUP, Gatherer, Sender
+from underpaint.types import Payload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from underpaint.types import Image
+
+PICTURE = Payload(np.random.default_rng(0).bytes(200), "picture")  # two packets
+LONG = 5 * GROUP
+
+
+@pytest.fixture(scope="module")
+def marked() -> list[Image]:
+    sender = Sender(HEIGHT, WIDTH, PICTURE, None)
+    return [sender.paint(plane, sender.change(plane)) for plane in planes(LONG)]
+
+
+def gathered(frames: list[Image], passphrase: str | None = None) -> Payload:
+    gatherer = Gatherer(passphrase)
+    for plane in frames:
+        gatherer.add(plane)
+    return gatherer.end()
+
+
+class TestErasure:
+    @given(st.integers(1, 20))
+    def test_any_k_packets_are_enough(self, count: int) -> None:
+        rng = np.random.default_rng(count)
+        values = rng.integers(0, 256, (count, 7), dtype=np.uint8)
+        every = interpolate(range(count), values, range(256))
+        assert (every[:count] == values).all()
+        some = [int(each) for each in rng.choice(256, count, replace=False)]
+        assert (interpolate(some, every[some], range(count)) == values).all()
+
+    def test_packets_have_places_of_their_own(self) -> None:
+        for places in ([1, 1], [0, 256]):
+            with pytest.raises(UsageError):
+                interpolate(places, np.zeros((2, 1), np.uint8), [5])
+
+
+class TestFrames:
+    def test_all_frames_have_it(self, marked: list[Image]) -> None:
+        assert gathered(marked) == PICTURE
+
+    @pytest.mark.parametrize("start", [0, 3, 13])
+    def test_a_part_that_is_long_enough_has_it(self, marked: list[Image], start: int) -> None:
+        assert gathered(marked[start : start + 3 * GROUP - 2]) == PICTURE
+
+    def test_frames_that_were_left_out_do_not_matter(self, marked: list[Image]) -> None:
+        assert gathered(marked[:11] + marked[14:]) == PICTURE
+
+    def test_it_is_read_while_frames_come(self, marked: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(video_picture, "_TOGETHER", 2)
+        gatherer = Gatherer(None)
+        found = [gatherer.add(plane) for plane in marked]
+        assert found[0] is None
+        assert found[-1] == gatherer.end() == PICTURE
+        assert len(gatherer._said) <= 2 * GROUP
+
+    def test_what_no_frame_says_alone_a_group_says_together(self, marked: list[Image]) -> None:
+        rng = np.random.default_rng(1)
+        noisy = [np.clip(plane + rng.normal(0, 8, plane.shape), 0, 255).astype(np.uint8) for plane in marked]
+        assert gathered(noisy) == PICTURE
+        with pytest.raises((DamagedError, NotFoundError)):
+            gathered(noisy[::GROUP])
+
+    def test_too_few_packets_are_said_to_be_there(self, marked: list[Image]) -> None:
+        with pytest.raises(DamagedError, match="1 packets of 2 needed"):
+            gathered(marked[:GROUP])
+
+    def test_another_passphrase_finds_nothing(self, marked: list[Image]) -> None:
+        with pytest.raises(NotFoundError):
+            gathered(marked[:GROUP], "other")
+
+    def test_a_reader_of_messages_finds_nothing(self, marked: list[Image]) -> None:
+        reader = Reader(None)
+        assert not any(reader.add(plane) for plane in marked[:4])
+        with pytest.raises(NotFoundError):
+            reader.end()
+
+    def test_packets_go_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(video_picture, "PLACES", 3)
+        sender = Sender(HEIGHT, WIDTH, PICTURE, "secret")
+        frames = [sender.paint(plane, sender.change(plane)) for plane in planes(5 * GROUP)]
+        assert gathered(frames[3 * GROUP :], "secret") == PICTURE
+
+    def test_small_frames_and_large_payloads_are_refused(self) -> None:
+        with pytest.raises(CapacityError, match="too small"):
+            video_picture.room(HEIGHT, 100, 1000)
+        with pytest.raises(CapacityError, match="do not fit"):
+            Sender(HEIGHT, WIDTH, Payload(bytes(np.random.default_rng(0).bytes(40000)), "picture"), None)
+
+    def test_longer_videos_have_more_room(self) -> None:
+        rooms = [video_picture.room(HEIGHT, WIDTH, count) for count in (0, 40, 400, 4000, 40000)]
+        assert rooms[0] < 0 < rooms[1] < rooms[2] < rooms[3] == rooms[4]
+
+
+class TestFiles:
+    @pytest.fixture
+    def secret(self, tmp_path: Path) -> Path:
+        y, x = np.mgrid[:24, :24]
+        picture = np.stack([9 * x, 9 * y, 4 * (x + y)], axis=2).astype(np.uint8)
+        (tmp_path / "secret.png").write_bytes(media.encode(media.Picture(picture), "png"))
+        return tmp_path / "secret.png"
+
+    @pytest.fixture
+    def cover(self, tmp_path: Path) -> Path:
+        return write_clip(tmp_path / "cover.mp4", sound="aac", count=LONG * 2)
+
+    def test_the_picture_comes_back_and_sound_stays(self, cover: Path, secret: Path, tmp_path: Path) -> None:
+        target = tmp_path / "container.mp4"
+        report = api.hide_file(cover, target, Secret.read(secret), passphrase="secret")
+        assert report.method == "robust"
+        assert report.warnings == ()
+        assert report.compression is not None
+        payload, _, _ = api.reveal_file(target, passphrase="secret")
+        assert payload.kind == "picture"
+        revealed = media.decode(payload.data).pixels
+        assert metrics.apd(revealed, media.read(secret).pixels) < 10
+        with video.opened(target) as file:
+            assert file.streams.audio
+        with pytest.raises(NotFoundError):
+            api.reveal_file(target)
+
+    def test_a_video_that_is_too_short_is_refused_with_a_hint(self, secret: Path, tmp_path: Path) -> None:
+        short = write_clip(tmp_path / "short.mp4")
+        with pytest.raises(CapacityError, match="12 frames have room for 0 bytes") as caught:
+            api.hide_file(short, tmp_path / "container.mp4", Secret.read(secret))
+        assert caught.value.hint == "take a longer video or a smaller picture"
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["secret.png", "short.mp4"]
+
+    def test_what_cannot_be_read_back_leaves_no_file(
+        self, cover: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("underpaint.methods.video_message._FLAT", 1000.0)
+        with pytest.raises(SurvivalError):
+            api.hide_file(cover, tmp_path / "container.mp4", Secret.read(secret))
+        assert not (tmp_path / "container.mp4").exists()
+
+    def test_command_line(self, cover: Path, secret: Path, tmp_path: Path) -> None:
+        target, out = str(tmp_path / "sent.mp4"), str(tmp_path / "back.png")
+        hidden = run("hide", str(cover), "-i", str(secret), "-o", target, "--json")
+        assert json.loads(hidden.stdout)["compression"]
+        assert run("reveal", target, "-o", out).status == 0
+        assert media.read(out).pixels.shape == media.read(secret).pixels.shape

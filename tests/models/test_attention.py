@@ -1,0 +1,147 @@
+"""Attention: a function of the upper four bits, and the same function whatever computes it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime  # type: ignore[import-untyped]
+import pytest
+import torch
+from onnx import helper, numpy_helper
+from torch.nn import functional
+
+from underpaint import media, models
+from underpaint.errors import ModelError, UsageError
+from underpaint.media import samples
+from underpaint.models import Session
+from underpaint.models import attention as module
+from underpaint.models.attention import OCTAVE, attend, attention
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from underpaint.types import Image
+
+GRAPH = (models.folder("basn") / "attention.onnx").read_bytes()
+
+
+def photograph(height: int, width: int) -> Image:
+    return media.read(samples.path("coffee")).pixels[60 : 60 + height, 100 : 100 + width].copy()
+
+
+def by_torch(graph: bytes, view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What *graph* makes of *view*, by PyTorch's float32 arithmetic; it knows the operators of the shipped graph."""
+    parsed = onnx.load_from_string(graph).graph
+    known = {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in parsed.initializer}
+    known["view"] = torch.from_numpy(view)
+    made: Any
+    for node in parsed.node:
+        given: list[Any] = [known[name] for name in node.input]
+        options: dict[str, Any] = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        if node.op_type == "Conv":
+            x, weight, bias = given
+            made = functional.conv2d(x, weight, bias, options["strides"], options["pads"][:2])
+        elif node.op_type == "DepthToSpace":
+            assert options["mode"] == b"CRD"
+            made = functional.pixel_shuffle(given[0], options["blocksize"])
+        else:
+            plain = {"Mul": torch.mul, "Add": torch.add, "Floor": torch.floor, "Clip": torch.clamp}
+            operator: Any = plain[node.op_type]
+            made = operator(*given)
+        known[node.output[0]] = made
+    found: NDArray[np.float32] = known[parsed.output[0].name].numpy()
+    return found
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (33, 47), (32, 200), (131, 90)])
+def test_it_has_the_shape_of_the_picture(shape: tuple[int, int]) -> None:
+    found = attention(photograph(*shape))
+    assert found.shape == (*shape, 3)
+    assert found.dtype == np.uint8
+
+
+def test_it_does_not_see_the_lower_four_bits() -> None:
+    pixels = photograph(80, 96)
+    found = attention(pixels)
+    for seed in range(3):
+        other = pixels & np.uint8(0xF0) | np.random.default_rng(seed).integers(0, 16, pixels.shape, dtype=np.uint8)
+        module._remembered.clear()
+        assert (attention(other) == found).all()
+
+
+def test_texture_hides_an_octave_more_than_a_plain_wall() -> None:
+    pixels = np.full((64, 128, 3), 128, np.uint8)
+    pixels[:, 64:] = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for whole in (False, True):
+        found = attention(pixels, whole=whole).astype(float)
+        assert found[:, 80:].mean() > found[:, :48].mean() + OCTAVE
+
+
+def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
+    pixels = np.full((64, 128, 3), 132, np.uint8)
+    pixels[:, 64:] += np.random.default_rng(0).integers(0, 9, (64, 64, 3), dtype=np.uint8)
+    high, whole = (attention(pixels, whole=whole).astype(float) for whole in (False, True))
+    assert high[:, 80:].mean() == pytest.approx(high[:, :48].mean(), abs=1)
+    assert whole[:, 80:].mean() > whole[:, :48].mean() + OCTAVE / 4
+
+
+def test_a_border_is_no_texture() -> None:
+    found = attention(np.full((64, 96, 3), 128, np.uint8))
+    assert int(found.max()) - int(found.min()) <= OCTAVE // 8
+
+
+def test_tiles_make_up_the_whole() -> None:
+    pixels = photograph(300, 330)
+    session = Session(GRAPH, threads=1)
+    whole = attend(pixels, session, tile=1024)
+    for tile in (64, 128, 200):
+        assert (attend(pixels, session, tile=tile) == whole).all()
+    assert (attention(pixels, whole=True) == whole).all()
+
+
+@pytest.mark.parametrize("shape", [(96, 120), pytest.param((336, 496), marks=pytest.mark.slow)])
+def test_it_is_the_same_whatever_computes_it(shape: tuple[int, int]) -> None:
+    pixels = photograph(*shape)
+    expected = attend(pixels, Session(GRAPH, threads=1))
+    assert (attend(pixels, Session(GRAPH, threads=2)) == expected).all()
+    plain = Session(GRAPH, threads=2)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain._session = onnxruntime.InferenceSession(GRAPH, options, providers=["CPUExecutionProvider"])
+    assert (attend(pixels, plain, tile=64) == expected).all()
+    mirrored = np.pad(pixels, [(16, 16), (16, 16), (0, 0)], mode="reflect")
+    found = by_torch(GRAPH, mirrored.transpose(2, 0, 1)[None].astype(np.float32))[0].transpose(1, 2, 0)
+    assert (found[16:-16, 16:-16] == expected).all()
+
+
+def test_the_last_one_is_remembered_and_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = photograph(40, 40)
+    first = attention(pixels)
+    monkeypatch.setattr(module, "attend", lambda *_: pytest.fail("it is computed again"))
+    assert attention(pixels ^ np.uint8(1)) is first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0, 0, 0] = 1
+
+
+def test_another_shape_of_the_same_bytes_is_another_picture() -> None:
+    pixels = photograph(40, 80)
+    assert attention(pixels).shape != attention(pixels.reshape(80, 40, 3)).shape
+
+
+def test_what_it_cannot_see_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="too small"):
+        attention(np.zeros((31, 64, 3), np.uint8))
+    with pytest.raises(UsageError, match="expected an RGB image"):
+        attention(np.zeros((64, 64), np.uint8))
+    monkeypatch.setattr(module, "_MODEL", "nothing")
+    with pytest.raises(ModelError, match="no model is called nothing"):
+        attention(photograph(48, 48) // 2)
+
+
+def test_importing_it_does_not_import_onnxruntime() -> None:
+    code = "import sys, underpaint.methods; print('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -13,7 +13,7 @@ import pytest
 
 from underpaint import api, media, metrics
 from underpaint.coding import keys
-from underpaint.coding.template import COARSE, likeness, packed, unpacked
+from underpaint.coding.template import COARSE, cosine_similarity, pack, unpack
 from underpaint.embedding import sync, watermark
 from underpaint.embedding.canvas import Canvas
 from underpaint.media import samples
@@ -67,9 +67,9 @@ def test_an_old_picture_in_a_picture() -> None:
 def test_an_old_template() -> None:
     numbers = np.sqrt(2) * np.cos(np.arange(64))
     found = METHODS["miais"].reveal(media.read(FOLDER / "miais.png").pixels, "drawing")
-    assert likeness(unpacked(found.data), numbers) > 0.999
-    assert unpacked(packed(numbers.astype(np.float32), COARSE)) == pytest.approx(numbers, abs=1 / 16)
-    assert packed(np.full(64, 4 / 64, np.float32), COARSE)[:3] == bytes([0b10000010, 0b00001000, 0b00100000])
+    assert cosine_similarity(unpack(found.data), numbers) > 0.999
+    assert unpack(pack(numbers.astype(np.float32), COARSE)) == pytest.approx(numbers, abs=1 / 16)
+    assert pack(np.full(64, 4 / 64, np.float32), COARSE)[:3] == bytes([0b10000010, 0b00001000, 0b00100000])
 
 
 def test_what_a_reader_tries_is_part_of_the_format() -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from underpaint.api.hide import HideReport, hide, hide_file
     from underpaint.api.inspect import Finding, Inspection, inspect, inspect_file
-    from underpaint.api.jnd import Saving, ToleranceReport, jnd, jnd_file
+    from underpaint.api.jnd import JndReport, Saving, jnd, jnd_file
     from underpaint.api.measure import attack, attack_file, capacity, capacity_file, compare, compare_files
-    from underpaint.api.payloads import Compression, Face, Secret
+    from underpaint.api.payloads import FacePayload, PictureCompression, PicturePayload
     from underpaint.api.recognise import Recognition, enrol_files, enrolled, read_gallery, recognise, recognise_file
     from underpaint.api.reveal import reveal, reveal_file
     from underpaint.errors import (
@@ -42,24 +42,24 @@ __all__ = [
     "AmbiguousError",
     "Capacity",
     "CapacityError",
-    "Compression",
     "DamagedError",
-    "Face",
+    "FacePayload",
     "Finding",
     "HideReport",
     "ImageError",
     "Inspection",
+    "JndReport",
     "MissingExtraError",
     "ModelError",
     "NotFoundError",
     "Payload",
     "PayloadError",
+    "PictureCompression",
+    "PicturePayload",
     "Recognition",
     "Saving",
-    "Secret",
     "SurvivalError",
     "TemplateError",
-    "ToleranceReport",
     "UnderpaintError",
     "UsageError",
     "attack",

@@ -94,7 +94,7 @@ def ms_ssim(a: Image, b: Image, scales: int = 5) -> float:
     return float(product * max(0.0, _similarity(x, y)[0]) ** weights[-1])
 
 
-def ms_ssim_as_coded(a: Image, b: Image, scales: int = 5) -> float:
+def ms_ssim_normalised(a: Image, b: Image, scales: int = 5) -> float:
     """MS-SSIM as many a paper's code has it, .38 or so of unrelated pictures to 1.
 
     As of the much copied ``pytorch_msssim`` with ``normalize=True``: means over colours, each brought from -1…1 to 0–1,

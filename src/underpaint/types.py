@@ -27,7 +27,7 @@ SMALLEST_SIDE = 32
 LUMA = (0.299, 0.587, 0.114)
 
 
-class Passage(Protocol):
+class Channel(Protocol):
     """What a container goes through on its way, and what it is called: a channel chain, a file format."""
 
     @property

@@ -33,7 +33,7 @@ from underpaint.models import classifiers
 from underpaint.types import Capacity, Payload
 
 if TYPE_CHECKING:
-    from underpaint.types import Image, Passage
+    from underpaint.types import Channel, Image
 
 
 class Fake:
@@ -51,7 +51,7 @@ class Fake:
         return Capacity(1, 50.0)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         return cover
 
@@ -262,7 +262,7 @@ def test_compare(cover: Image) -> None:
         "apd": 0.0,
         "changed": 0.0,
         "largest": 0.0,
-        "machine": {name: {"change": 0.0, "kept": True} for name in classifiers.observers()},
+        "machine": {name: {"change": 0.0, "kept": True} for name in classifiers.names()},
     }
     other = cover.copy()
     other[0, 0, 0] ^= 128

@@ -10,7 +10,7 @@ import pytest
 
 from support.run_cli import CHEAP_COSTS, PASSPHRASE
 from underpaint import api, media
-from underpaint.api.payloads import Face, Secret
+from underpaint.api.payloads import FacePayload, PicturePayload
 from underpaint.channels import parse
 from underpaint.coding import keys
 from underpaint.errors import CapacityError, DamagedError, SurvivalError, UsageError
@@ -153,7 +153,10 @@ def test_a_named_method_is_not_replaced(
 @pytest.mark.parametrize("method", METHODS)
 def test_holds_knows_its_own(cover: Image, method: str) -> None:
     psnr = None if METHODS[method].needs_lossless else 36.0
-    payloads: dict[str, Secret | Face] = {"pixinpix": Secret(Picture(cover)), "miais": Face(Picture(cover))}
+    payloads: dict[str, PicturePayload | FacePayload] = {
+        "pixinpix": PicturePayload(Picture(cover)),
+        "miais": FacePayload(Picture(cover)),
+    }
     container = api.hide(cover, payloads.get(method, "hello"), method=method, passphrase=PASSPHRASE, psnr=psnr)
     assert [name for name, each in METHODS.items() if each.holds(container, PASSPHRASE)] == [method]
     assert not METHODS[method].holds(container, "another")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from underpaint import api, media, metrics
-from underpaint.api.machine_safe import SPARING, Watched
+from underpaint.api.machine_safe import TOLERANT_METHODS, ClassifierGuard
 from underpaint.errors import CapacityError, SurvivalError
 from underpaint.media import samples
 from underpaint.methods import METHODS
@@ -46,8 +46,8 @@ def test_change_goes_where_it_is_tolerated_and_the_payload_comes_back(make: Any)
 
 
 def test_every_method_can_be_asked_to_spare() -> None:
-    assert set(SPARING) == set(METHODS)
-    assert [name for name in METHODS if SPARING[name] is not METHODS[name]] == ["robust", "basn-stc"]
+    assert set(TOLERANT_METHODS) == set(METHODS)
+    assert [name for name in METHODS if TOLERANT_METHODS[name] is not METHODS[name]] == ["robust", "basn-stc"]
 
 
 def attempts(*outcomes: Any) -> Any:
@@ -71,7 +71,7 @@ def brightest(picture: Image) -> int:
 def test_hidden_again_in_better_quality_until_nobody_minds() -> None:
     noticed = COVER.copy()
     noticed[0, 0] = 255 - COVER.max() // 2
-    watched = Watched(COVER, {"first": brightest, "second": np.ptp})
+    watched = ClassifierGuard(COVER, {"first": brightest, "second": np.ptp})
     seen = np.full_like(COVER, 7)
     attempt, asked = attempts(seen, seen, COVER)
     assert watched.unnoticed(attempt, METHODS["robust"], 40.0) == 3
@@ -83,7 +83,7 @@ def test_hidden_again_in_better_quality_until_nobody_minds() -> None:
 
 
 def test_who_notices_is_named() -> None:
-    watched = Watched(COVER, {"brightest": brightest, "nobody": lambda _: 0})
+    watched = ClassifierGuard(COVER, {"brightest": brightest, "nobody": lambda _: 0})
     seen = np.full_like(COVER, 7)
     attempt, asked = attempts(*[seen] * 9)
     with pytest.raises(SurvivalError, match=r"^brightest would take the container for something else"):
@@ -98,7 +98,7 @@ def test_who_notices_is_named() -> None:
 
 
 def test_labels_are_those_of_the_cover(tmp_path: Any) -> None:
-    judges = classifiers.judges()
+    judges = classifiers.classifiers_for_check()
     container = api.hide(COVER, PAYLOAD, method="basn-stc", machine_safe=True)
     assert {name: judge(container) for name, judge in judges.items()} == {
         name: judge(COVER) for name, judge in judges.items()

@@ -13,11 +13,11 @@ import pytest
 from support import run_cli
 from support.run_cli import PASSPHRASE, run
 from underpaint import api, media, metrics
-from underpaint.api.payloads import CODECS, DEFAULT_PSNRS, Secret, compressed
+from underpaint.api.payloads import CODECS, DEFAULT_PSNRS, PicturePayload, compress_to
 from underpaint.coding import frame
 from underpaint.errors import CapacityError, ImageError, UsageError
 from underpaint.media import Picture, samples
-from underpaint.methods import METHODS, Budgeting
+from underpaint.methods import METHODS, PredictablePSNR
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def coffee(side: int = 80) -> Image:
 
 @pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
 def test_round_trip(passphrase: str | None) -> None:
-    report = api.hide_file("small.png", "sent.png", Secret.read("coffee.png"), passphrase=passphrase)
+    report = api.hide_file("small.png", "sent.png", PicturePayload.read("coffee.png"), passphrase=passphrase)
     assert report.method == "basn"
     assert report.psnr > api.DEFAULT_PSNR - 0.5
     assert report.compression is not None
@@ -62,7 +62,7 @@ def test_round_trip(passphrase: str | None) -> None:
 
 def test_arrays() -> None:
     cover = media.read("small.png").pixels
-    container = api.hide(cover, Secret(Picture(coffee())), psnr=46)
+    container = api.hide(cover, PicturePayload(Picture(coffee())), psnr=46)
     assert metrics.psnr(cover, container) > 45.5
     assert media.decode(api.reveal(container).data).pixels.shape == coffee().shape
 
@@ -70,29 +70,29 @@ def test_arrays() -> None:
 def test_a_lower_quality_of_the_container_leaves_a_better_picture() -> None:
     reached = []
     for psnr in (50, 44, 41):
-        report = api.hide_file("small.png", f"{psnr}.png", Secret.read("coffee.png"), psnr=psnr)
+        report = api.hide_file("small.png", f"{psnr}.png", PicturePayload.read("coffee.png"), psnr=psnr)
         assert report.psnr > psnr - 0.5
         assert report.compression is not None
         reached.append(report.compression.psnr or 0)
     assert reached == sorted(reached)
 
 
-@pytest.mark.parametrize("method", [name for name, each in METHODS.items() if isinstance(each, Budgeting)])
+@pytest.mark.parametrize("method", [name for name, each in METHODS.items() if isinstance(each, PredictablePSNR)])
 def test_every_method_that_can(method: str) -> None:
-    report = api.hide_file("cover.png", "sent.png", Secret.read("coffee.png"), method=method)
+    report = api.hide_file("cover.png", "sent.png", PicturePayload.read("coffee.png"), method=method)
     assert report.psnr > DEFAULT_PSNRS.get(method, (api.DEFAULT_PSNR,))[0] - 0.6
     assert api.reveal_file("sent.png")[0].kind == "picture"
 
 
 def test_a_network_brings_it_back_nearly_as_it_was() -> None:
     secret = media.read("coffee.png")
-    faint = Secret(Picture(secret.pixels, alpha=np.full(secret.pixels.shape[:2], 9, np.uint8)), "faint.png")
+    faint = PicturePayload(Picture(secret.pixels, alpha=np.full(secret.pixels.shape[:2], 9, np.uint8)), "faint.png")
     report = api.hide_file("cover.png", "sent.png", faint, method="pixinpix", passphrase=PASSPHRASE)
     assert report.warnings == ("the hidden picture loses its transparency",)
     payload, by, _ = api.reveal_file("sent.png", passphrase=PASSPHRASE)
     back = media.decode(payload.data).pixels
     assert (by, payload.kind, back.shape) == ("pixinpix", "picture", secret.pixels.shape)
-    assert report.compression == api.Compression("pixinpix", None, metrics.psnr(secret.pixels, back))
+    assert report.compression == api.PictureCompression("pixinpix", None, metrics.psnr(secret.pixels, back))
     assert min(report.psnr, metrics.psnr(secret.pixels, back)) > 30
     container = api.hide(media.read("cover.png").pixels, faint, method="pixinpix")
     assert api.reveal(container).kind == "picture"
@@ -101,7 +101,7 @@ def test_a_network_brings_it_back_nearly_as_it_was() -> None:
 def test_the_best_that_fits_is_taken() -> None:
     picture = Picture(coffee())
     for budget in (800, 2000, 4000):
-        data, how = compressed(picture, budget)
+        data, how = compress_to(picture, budget)
         assert frame.packed_size(data) <= budget
         assert how.quality is not None
         better = media.encode(picture, how.codec, quality=min(how.quality + 3, 100))
@@ -116,8 +116,8 @@ def test_what_fits_exactly_stays_exact() -> None:
     drawing = np.zeros((60, 80, 3), np.uint8)
     drawing[20:40, 30:50] = 200, 30, 90
     media.write(Picture(drawing), "drawing.png")
-    report = api.hide_file("cover.png", "sent.png", Secret.read("drawing.png"))
-    assert report.compression == api.Compression("webp", None, None)
+    report = api.hide_file("cover.png", "sent.png", PicturePayload.read("drawing.png"))
+    assert report.compression == api.PictureCompression("webp", None, None)
     assert (media.decode(api.reveal_file("sent.png")[0].data).pixels == drawing).all()
 
 
@@ -127,7 +127,7 @@ def test_transparency_stays_and_what_the_camera_wrote_does_not() -> None:
     alpha = np.full((80, 100), 77, np.uint8)
     media.write(Picture(coffee(), alpha, exif=b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")), "faint.png")
     assert media.read("faint.png").exif
-    api.hide_file("small.png", "sent.png", Secret.read("faint.png"))
+    api.hide_file("small.png", "sent.png", PicturePayload.read("faint.png"))
     payload = api.reveal_file("sent.png")[0]
     back = media.decode(payload.data)
     assert back.alpha is not None
@@ -140,13 +140,13 @@ def test_transparency_stays_and_what_the_camera_wrote_does_not() -> None:
 def test_a_picture_that_does_not_fit_is_refused() -> None:
     media.write(Picture(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)), "noise.png")
     with pytest.raises(CapacityError, match="does not fit at any quality") as caught:
-        api.hide_file("small.png", "sent.png", Secret.read("noise.png"), psnr=60)
+        api.hide_file("small.png", "sent.png", PicturePayload.read("noise.png"), psnr=60)
     assert "a lower --psnr" in (caught.value.hint or "")
     assert not Path("sent.png").exists()
 
 
 def test_what_cannot_be_meant() -> None:
-    secret = Secret.read("coffee.png")
+    secret = PicturePayload.read("coffee.png")
     with pytest.raises(UsageError, match="robust hides no pictures") as caught:
         api.hide_file("small.png", "sent.png", secret, method="robust")
     assert "basn" in (caught.value.hint or "")
@@ -158,11 +158,11 @@ def test_what_cannot_be_meant() -> None:
     with pytest.raises(UsageError, match="no quality or survival setting"):
         api.hide_file("small.png", "sent.png", secret, method="basn", survive="jpeg:50")
     with pytest.raises(ImageError):
-        Secret.read("report.bin")
+        PicturePayload.read("report.bin")
 
 
 def test_the_format_is_the_one_that_is_named() -> None:
-    report = api.hide_file("small.png", "sent.png", Secret.read("coffee.png"))
+    report = api.hide_file("small.png", "sent.png", PicturePayload.read("coffee.png"))
     payload = api.reveal_file("sent.png")[0]
     assert report.compression is not None
     assert api.picture_as(payload, f"back.{report.compression.codec}") == (payload.data, ())

@@ -10,7 +10,7 @@ import pytest
 
 from support.run_cli import run
 from underpaint import api, media
-from underpaint.api import Face
+from underpaint.api import FacePayload
 from underpaint.errors import NotFoundError, TemplateError, UnderpaintError, UsageError
 from underpaint.media import Picture, samples
 
@@ -86,7 +86,7 @@ def test_who_is_hidden_is_recognised(folder: Path, container: str, by: str, name
 
 def test_what_is_recognised_is_not_revealed(folder: Path) -> None:
     for method in ("miais", "basn"):
-        container = api.hide(COVER, Face.read("face.png"), method=method, passphrase="gate")
+        container = api.hide(COVER, FacePayload.read("face.png"), method=method, passphrase="gate")
         with pytest.raises(TemplateError, match=f"somebody is hidden here by {method}"):
             api.reveal(container, passphrase="gate")
         with pytest.raises(NotFoundError):
@@ -109,7 +109,7 @@ def test_an_auditor_brings_the_picture_back(folder: Path) -> None:
 
 
 def test_one_passphrase_may_do_both(folder: Path) -> None:
-    container = api.hide(COVER, Face.read("face.png", "both"), passphrase="both")
+    container = api.hide(COVER, FacePayload.read("face.png", "both"), passphrase="both")
     assert api.recognise(container, api.enrolled("people"), passphrase="both").name == "cat"
     assert api.reveal(container, passphrase="both").kind == "picture"
 

@@ -27,7 +27,7 @@ from underpaint.errors import (
 )
 from underpaint.media import samples, video
 from underpaint.methods.robust import Robust
-from underpaint.methods.video_message import Reader, Writer
+from underpaint.methods.video_message import VideoDecoder, VideoEmbedder
 from underpaint.types import Image, Payload
 
 MESSAGE = "8 bytes!"
@@ -52,12 +52,12 @@ class TestFrames:
     @staticmethod
     def marked(frames: list[Image], message: str = MESSAGE, passphrase: str | None = None) -> list[Image]:
         height, width = frames[0].shape
-        writer = Writer(height, width, Payload.from_text(message), passphrase)
+        writer = VideoEmbedder(height, width, Payload.from_text(message), passphrase)
         return [writer.paint(plane, writer.change(plane)) for plane in frames]
 
     def test_any_frame_has_the_message(self) -> None:
         for plane in self.marked(planes(4)):
-            found = Reader(None).add(plane)
+            found = VideoDecoder(None).add(plane)
             assert found is not None
             assert found.text == MESSAGE
 
@@ -65,7 +65,7 @@ class TestFrames:
     def test_a_frame_of_another_size_has_it(self, factor: float) -> None:
         (plane,) = self.marked(planes(1))
         size = (round(factor * WIDTH), round(factor * HEIGHT))
-        found = Reader(None).add(np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC)))
+        found = VideoDecoder(None).add(np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC)))
         assert found == Payload.from_text(MESSAGE)
 
     def test_a_frame_saved_as_a_picture_has_it_too(self) -> None:
@@ -74,13 +74,13 @@ class TestFrames:
 
     def test_what_no_frame_says_alone_they_say_together(self) -> None:
         rng = np.random.default_rng(1)
-        reader, frames = Reader(None), self.marked(planes(16))
+        reader, frames = VideoDecoder(None), self.marked(planes(16))
         noisy = [np.clip(plane + rng.normal(0, 13, plane.shape), 0, 255).astype(np.uint8) for plane in frames]
-        assert Reader(None).add(noisy[0]) is None
+        assert VideoDecoder(None).add(noisy[0]) is None
         assert [reader.add(plane) for plane in noisy][-1] == Payload.from_text(MESSAGE)
 
     def test_another_passphrase_finds_nothing(self) -> None:
-        reader = Reader("other")
+        reader = VideoDecoder("other")
         for plane in self.marked(planes(4), passphrase="secret"):
             assert reader.add(plane) is None
         with pytest.raises(NotFoundError):
@@ -91,14 +91,14 @@ class TestFrames:
             raise NotFoundError("its tag is wrong")
 
         monkeypatch.setattr("underpaint.methods.video_message.frame.open_compact", altered)
-        reader = Reader(None)
+        reader = VideoDecoder(None)
         assert reader.add(self.marked(planes(1))[0]) is None
         with pytest.raises(DamagedError):
             reader.end()
 
     def test_many_frames_without_a_mark_are_not_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("underpaint.methods.video_message.TOGETHER", 4)
-        reader = Reader(None)
+        reader = VideoDecoder(None)
         for plane in planes(6):
             assert reader.add(plane) is None
         assert reader.add(self.marked(planes(1))[0]) is None  # one of three is not asked
@@ -118,10 +118,10 @@ class TestFrames:
     @pytest.mark.parametrize(("height", "width"), [(HEIGHT, WIDTH), (40, 40)])
     def test_what_does_not_fit_is_refused(self, height: int, width: int) -> None:
         with pytest.raises(CapacityError):
-            Writer(height, width, Payload(np.random.default_rng(0).bytes(300)), None)
+            VideoEmbedder(height, width, Payload(np.random.default_rng(0).bytes(300)), None)
 
     def test_the_psnr_asked_for_is_about_reached(self) -> None:
-        writer = Writer(HEIGHT, WIDTH, Payload.from_text("hi"), None, 42.0)
+        writer = VideoEmbedder(HEIGHT, WIDTH, Payload.from_text("hi"), None, 42.0)
         errors = [np.square(writer.paint(p, writer.change(p)).astype(float) - p).mean() for p in planes()]
         assert 10 * np.log10(255**2 / np.mean(errors)) == pytest.approx(42, abs=0.7)
 
@@ -155,9 +155,9 @@ class TestFiles:
     def test_a_part_that_was_encoded_again_has_it(self, cover: Path, tmp_path: Path) -> None:
         report = api.hide_file(cover, tmp_path / "container.mp4", MESSAGE)
         assert report.survives == HARSH
-        reader = Reader(None)
-        with video.opened(tmp_path / "container.mp4") as file:
-            resent = video.Resent(WIDTH, HEIGHT, 10, "libx264", {"crf": "28"})
+        reader = VideoDecoder(None)
+        with video.open_video(tmp_path / "container.mp4") as file:
+            resent = video.Transcoder(WIDTH, HEIGHT, 10, "libx264", {"crf": "28"})
             part = list(video.frames(file))[FRAMES // 2 :]
             for frame in (each for sent in [*part, None] for each in resent.send(sent)):
                 reader.add(video.luma(frame))

@@ -10,7 +10,17 @@ from hypothesis import strategies as some
 from underpaint import media
 from underpaint.coding import template as templates
 from underpaint.coding.keys import KEY_SIZE, Key
-from underpaint.coding.template import COARSE, FINE, NUMBERS, likeness, packed, template, turned, turned_back, unpacked
+from underpaint.coding.template import (
+    COARSE,
+    FINE,
+    NUMBERS,
+    cosine_similarity,
+    pack,
+    rotate,
+    rotate_back,
+    template,
+    unpack,
+)
 from underpaint.errors import DamagedError, UsageError
 from underpaint.media import samples
 
@@ -27,9 +37,9 @@ def test_a_template_is_of_the_middle() -> None:
     assert found.dtype == np.float32
     assert found.shape == (NUMBERS,)
     assert np.mean(found**2) == pytest.approx(1, abs=1e-5)
-    assert likeness(found, template(PHOTO[:, 75:375])) == pytest.approx(1, abs=1e-3)
-    assert likeness(found, template(PHOTO[:, 75:375][:, ::-1])) == pytest.approx(1, abs=0.01), "mirrored"
-    assert likeness(found, template(np.rot90(PHOTO))) < 0.9
+    assert cosine_similarity(found, template(PHOTO[:, 75:375])) == pytest.approx(1, abs=1e-3)
+    assert cosine_similarity(found, template(PHOTO[:, 75:375][:, ::-1])) == pytest.approx(1, abs=0.01), "mirrored"
+    assert cosine_similarity(found, template(np.rot90(PHOTO))) < 0.9
 
 
 def test_a_template_is_of_a_picture() -> None:
@@ -42,32 +52,32 @@ def test_a_template_is_of_a_picture() -> None:
 def test_a_file_keeps_nearly_all(seed: int) -> None:
     numbers = drawn(seed)
     for bits, size, near in ((COARSE, 48, 0.998), (FINE, 96, 0.9999)):
-        data, step = packed(numbers, bits), 8 / 2**bits
+        data, step = pack(numbers, bits), 8 / 2**bits
         assert len(data) == templates.size(bits) == size
         largest = 4 - step / 2
-        assert np.abs(unpacked(data) - numbers.clip(-largest, largest)).max() <= step / 2 + 1e-6
-        assert packed(unpacked(data), bits) == data, "nothing is lost twice"
-        assert likeness(unpacked(data), numbers) > near
+        assert np.abs(unpack(data) - numbers.clip(-largest, largest)).max() <= step / 2 + 1e-6
+        assert pack(unpack(data), bits) == data, "nothing is lost twice"
+        assert cosine_similarity(unpack(data), numbers) > near
 
 
 def test_no_other_length_is_a_template() -> None:
     with pytest.raises(DamagedError, match="96 or 48 bytes, not 47"):
-        unpacked(bytes(47))
+        unpack(bytes(47))
 
 
 def test_a_key_turns_and_turns_back() -> None:
     numbers = drawn(0)
-    assert turned_back(turned(numbers, KEY, "way 1"), KEY, "way 1") == pytest.approx(numbers, abs=1e-5)
-    assert not np.isin(np.abs(turned(numbers, KEY, "way 1")), np.abs(numbers)).any(), "all are mixed"
-    assert likeness(turned(numbers, KEY, "way 1"), turned(drawn(1), KEY, "way 1")) == pytest.approx(
-        likeness(numbers, drawn(1)), abs=1e-6
+    assert rotate_back(rotate(numbers, KEY, "way 1"), KEY, "way 1") == pytest.approx(numbers, abs=1e-5)
+    assert not np.isin(np.abs(rotate(numbers, KEY, "way 1")), np.abs(numbers)).any(), "all are mixed"
+    assert cosine_similarity(rotate(numbers, KEY, "way 1"), rotate(drawn(1), KEY, "way 1")) == pytest.approx(
+        cosine_similarity(numbers, drawn(1)), abs=1e-6
     ), "templates can be compared as they are turned"
 
 
 def test_by_another_key_nobody_is_alike() -> None:
     numbers = drawn(0)
     wrong = [
-        likeness(turned_back(turned(numbers, KEY, f"way {way}"), key, label), numbers)
+        cosine_similarity(rotate_back(rotate(numbers, KEY, f"way {way}"), key, label), numbers)
         for way in range(200)
         for key, label in ((OTHER, f"way {way}"), (KEY, f"way {way + 1}"))
     ]
@@ -76,4 +86,4 @@ def test_by_another_key_nobody_is_alike() -> None:
 
 
 def test_nothing_is_like_nobody() -> None:
-    assert likeness(np.zeros(NUMBERS, np.float32), drawn(0)) == 0
+    assert cosine_similarity(np.zeros(NUMBERS, np.float32), drawn(0)) == 0

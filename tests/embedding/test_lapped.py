@@ -12,7 +12,7 @@ from underpaint.coding.keys import Key
 from underpaint.embedding.lapped import (
     BLOCK,
     FREQUENCIES,
-    Spread,
+    SpreadTransform,
     activity,
     analyse,
     grid,
@@ -98,7 +98,7 @@ def test_activity_counts_grey_levels() -> None:
 @given(st.integers(1, 60), st.integers(60, 400), st.integers(0, 99))
 def test_moves_arrive_where_they_are_sent(count: int, pool: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spread = Spread(KEY, "test", np.arange(pool), count)
+    spread = SpreadTransform(KEY, "test", np.arange(pool), count)
     weights = rng.uniform(0.1, 9, pool).astype(np.float32)
     moves = rng.normal(0, 50, count)
     assert spread.project(spread.spread(moves, weights)) == pytest.approx(moves, abs=1e-3)
@@ -108,7 +108,7 @@ def test_moves_arrive_where_they_are_sent(count: int, pool: int, seed: int) -> N
 @given(st.floats(5, 500), st.integers(0, 99))
 def test_targets_are_on_the_bits_own_lattice_and_near(step: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spread = Spread(KEY, "test", np.arange(300), 100)
+    spread = SpreadTransform(KEY, "test", np.arange(300), 100)
     projections, bits = rng.normal(0, 300, 100), rng.integers(0, 2, 100, dtype=np.uint8)
     aims = spread.targets(projections, bits, step)
     assert np.abs(aims - projections).max() <= step / 2 * (1 + 1e-9)
@@ -120,7 +120,7 @@ def test_targets_are_on_the_bits_own_lattice_and_near(step: float, seed: int) ->
 def test_soft_bits_know_how_strong_the_noise_is() -> None:
     """The error rate that the ratios themselves predict is the one that is measured."""
     rng = np.random.default_rng(5)
-    spread, step = Spread(KEY, "test", np.arange(20000), 20000), 40.0
+    spread, step = SpreadTransform(KEY, "test", np.arange(20000), 20000), 40.0
     bits = rng.integers(0, 2, 20000, dtype=np.uint8)
     aims = spread.targets(rng.normal(0, 300, 20000), bits, step)
     for sigma in (3.0, 6.0, 8.0):
@@ -131,7 +131,7 @@ def test_soft_bits_know_how_strong_the_noise_is() -> None:
 
 def test_keys_and_labels_give_other_directions() -> None:
     pool = np.arange(1000)
-    one, other = Spread(KEY, "a", pool, 100), Spread(KEY, "b", pool, 100)
+    one, other = SpreadTransform(KEY, "a", pool, 100), SpreadTransform(KEY, "b", pool, 100)
     assert not np.array_equal(one.order, other.order)
     assert abs(np.mean(one.signs)) < 0.15
     assert abs(np.mean(one.signs == other.signs) - 0.5) < 0.1
@@ -142,7 +142,7 @@ def test_keys_and_labels_give_other_directions() -> None:
 def test_neighbours_share_a_bit(count: int, pool: int, seed: int) -> None:
     """Along the curve each bit has a stretch of its own, and which bit has which stretch is keyed."""
     places = np.random.default_rng(seed).permutation(pool)
-    spread = Spread(KEY, "near", np.arange(pool), count, places)
+    spread = SpreadTransform(KEY, "near", np.arange(pool), count, places)
     assert spread.order.shape == (pool // count, count)
     assert len(np.unique(spread.order)) == spread.order.size
     along = places[spread.order]
@@ -154,7 +154,7 @@ def test_neighbours_share_a_bit(count: int, pool: int, seed: int) -> None:
 
 def test_what_is_left_over_lies_anywhere() -> None:
     """Or a picture that is marked with few bits would keep one corner free of them."""
-    spread = Spread(KEY, "near", np.arange(900), 500, np.arange(900))
+    spread = SpreadTransform(KEY, "near", np.arange(900), 500, np.arange(900))
     left = np.setdiff1d(np.arange(900), spread.order)
     assert len(left) == 400
     assert abs(np.mean(left) - 450) < 50
@@ -162,18 +162,20 @@ def test_what_is_left_over_lies_anywhere() -> None:
 
 def test_which_bit_lies_where_is_keyed() -> None:
     pool, places = np.arange(400), np.arange(400) // 4
-    spreads = [Spread(Key.derive(None, f"places {i:09}".encode()), "near", pool, 100, places) for i in range(3)]
+    spreads = [
+        SpreadTransform(Key.derive(None, f"places {i:09}".encode()), "near", pool, 100, places) for i in range(3)
+    ]
     first = [spread.order.min(axis=0) for spread in spreads]
     assert not np.array_equal(first[0], np.sort(first[0]))
     assert np.mean(first[0] == first[1]) < 0.1
     assert np.mean(first[1] == first[2]) < 0.1
-    again = Spread(Key.derive(None, b"places 000000000"), "near", pool, 100, places)
+    again = SpreadTransform(Key.derive(None, b"places 000000000"), "near", pool, 100, places)
     assert np.array_equal(again.order, spreads[0].order)
 
 
 def test_bits_that_did_not_arrive_say_nothing() -> None:
     rng = np.random.default_rng(6)
-    spread, step = Spread(KEY, "test", np.arange(300), 300), 40.0
+    spread, step = SpreadTransform(KEY, "test", np.arange(300), 300), 40.0
     bits = rng.integers(0, 2, 300, dtype=np.uint8)
     received = spread.targets(rng.normal(0, 300, 300), bits, step) + rng.normal(0, 2, 300)
     arrived = rng.random(300) < 0.6
@@ -188,7 +190,7 @@ def test_bits_that_did_not_arrive_say_nothing() -> None:
 
 
 def test_a_coefficient_that_did_not_arrive_takes_its_bit_with_it() -> None:
-    spread = Spread(KEY, "test", np.arange(100), 20)
+    spread = SpreadTransform(KEY, "test", np.arange(100), 20)
     coefficients = np.random.default_rng(7).normal(0, 50, 100).astype(np.float32)
     coefficients[spread.order[2, 5]] = np.nan
     assert np.flatnonzero(np.isnan(spread.project(coefficients))).tolist() == [5]

@@ -14,8 +14,8 @@ from underpaint.coding import frame
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
 from underpaint.embedding.canvas import Canvas
-from underpaint.embedding.lapped import Array, Spread
-from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, Ground, Mark
+from underpaint.embedding.lapped import Array, SpreadTransform
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Detection, EmbeddingDomain
 from underpaint.errors import CapacityError, NotFoundError, UsageError
 from underpaint.methods.stdm import Grid
 from underpaint.types import Image, Payload
@@ -23,7 +23,7 @@ from underpaint.types import Image, Payload
 KEY = Key.derive(None, b"marks tests 16 b")
 PICTURE = np.zeros((1, 1, 3), np.uint8)
 MESSAGE = Payload.from_text("12345678")
-GROUNDS: tuple[Ground, ...] = (
+GROUNDS: tuple[EmbeddingDomain, ...] = (
     *(Canvas(side) for side in (128, 256, 512)),
     *(Grid(128, 128), Grid(300, 451), Grid(96, 700)),
 )
@@ -78,7 +78,7 @@ def marked(payload: Payload, size: int, psnr: float = 40.0, *, near: bool = Fals
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(GROUNDS), st.sampled_from(SIZES), st.integers(0, 9))
-def test_pilots_and_message_never_overlap(ground: Ground, size: int, seed: int) -> None:
+def test_pilots_and_message_never_overlap(ground: EmbeddingDomain, size: int, seed: int) -> None:
     key = Key.derive(None, f"layout {seed:09}".encode())
     if not watermark.fits(ground, size):
         return
@@ -92,7 +92,7 @@ def test_pilots_and_message_never_overlap(ground: Ground, size: int, seed: int) 
 
 
 @pytest.mark.parametrize("ground", GROUNDS, ids=str)
-def test_pilots_lie_on_the_same_coefficients_whatever_the_size(ground: Ground) -> None:
+def test_pilots_lie_on_the_same_coefficients_whatever_the_size(ground: EmbeddingDomain) -> None:
     seen = set()
     for size in (size for size in SIZES if watermark.fits(ground, size)):
         count, pilots, _ = watermark.layout(ground, KEY, size)
@@ -131,22 +131,22 @@ def test_size_and_step_are_found(size: int, near: bool) -> None:
     plan.paint(change)
     assert plan.project(PICTURE) == pytest.approx(aims, abs=0.01)
     assert float(np.square(change).sum()) == pytest.approx(watermark.energy(ground, 40), rel=0.02)
-    found = watermark.find(ground, PICTURE, KEY)
+    found = watermark.detect(ground, PICTURE, KEY)
     assert found[0].size == size
     assert found[0].step == pytest.approx(step, rel=1e-3)
-    assert found[0].false_alarm < FALSE_ALARM
-    assert watermark.read(ground, PICTURE, KEY, found) == (Payload(b""), 0.0)
+    assert found[0].false_alarm < MAX_FALSE_POSITIVE_RATE
+    assert watermark.decode(ground, PICTURE, KEY, found) == (Payload(b""), 0.0)
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.35])
 def test_a_change_of_gain_is_a_change_of_step(factor: float) -> None:
     ground = marked(MESSAGE, 16)
-    before = watermark.find(ground, PICTURE, KEY)[0]
+    before = watermark.detect(ground, PICTURE, KEY)[0]
     ground.values *= np.float32(factor)
-    found = watermark.find(ground, PICTURE, KEY)[0]
+    found = watermark.detect(ground, PICTURE, KEY)[0]
     assert found.size == 16
     assert found.step / before.step == pytest.approx(factor, rel=2e-3)
-    assert watermark.read(ground, PICTURE, KEY, [found])[0] == MESSAGE
+    assert watermark.decode(ground, PICTURE, KEY, [found])[0] == MESSAGE
 
 
 @pytest.mark.parametrize(("share", "near"), [(0.15, False), (0.3, True)])
@@ -154,23 +154,23 @@ def test_what_did_not_arrive_is_done_without(share: float, near: bool) -> None:
     """A part that was cut off: with bits that keep together, even a third of all blocks."""
     ground = marked(MESSAGE, 16, near=near, blocks=1024)
     ground.values[: round(share * ground.blocks)] = np.nan
-    found = watermark.find(ground, PICTURE, KEY)
+    found = watermark.detect(ground, PICTURE, KEY)
     assert found[0].size == 16
-    assert watermark.read(ground, PICTURE, KEY, found)[0] == MESSAGE
+    assert watermark.decode(ground, PICTURE, KEY, found)[0] == MESSAGE
 
 
 def test_nothing_arrived() -> None:
     ground = marked(MESSAGE, 16)
     ground.values[:] = np.nan
-    assert watermark.find(ground, PICTURE, KEY) == []
+    assert watermark.detect(ground, PICTURE, KEY) == []
     with pytest.raises(NotFoundError):
-        watermark.read(ground, PICTURE, KEY, [Mark(16, 60.0, 0.0)])
+        watermark.decode(ground, PICTURE, KEY, [Detection(16, 60.0, 0.0)])
 
 
 def test_corrected_bits_are_counted() -> None:
     ground = marked(MESSAGE, 16)
     ground.values += np.random.default_rng(1).normal(0, 14, ground.values.shape).astype(np.float32)
-    payload, corrected = watermark.read(ground, PICTURE, KEY, watermark.find(ground, PICTURE, KEY))
+    payload, corrected = watermark.decode(ground, PICTURE, KEY, watermark.detect(ground, PICTURE, KEY))
     assert payload == MESSAGE
     assert 0 < corrected < 0.2
 
@@ -178,9 +178,9 @@ def test_corrected_bits_are_counted() -> None:
 def test_other_keys_see_an_unmarked_picture() -> None:
     ground = marked(MESSAGE, 16)
     other = Key.derive(None, b"another key 16 b")
-    assert watermark.find(ground, PICTURE, other)[0].false_alarm > 1e-3
+    assert watermark.detect(ground, PICTURE, other)[0].false_alarm > 1e-3
     with pytest.raises(NotFoundError):
-        watermark.read(ground, PICTURE, other, watermark.find(ground, PICTURE, KEY))
+        watermark.decode(ground, PICTURE, other, watermark.detect(ground, PICTURE, KEY))
 
 
 def test_the_false_alarm_is_a_bound() -> None:
@@ -190,17 +190,17 @@ def test_the_false_alarm_is_a_bound() -> None:
         ground = Field(blocks=64)
         ground.values[: round(64 * missing)] = np.nan
         for seed in range(150):
-            found = watermark.find(ground, PICTURE, Key.derive(None, f"unmarked {seed:07}".encode()))
+            found = watermark.detect(ground, PICTURE, Key.derive(None, f"unmarked {seed:07}".encode()))
             chances += [mark.false_alarm for mark in found[:1]]
         assert len(chances) > 20
         for level in (0.5, 0.1):
             assert np.mean(np.array(chances) <= level) <= level
-        assert min(chances) > FALSE_ALARM * 100
+        assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
 
 
 def test_grounds_too_small_for_pilots() -> None:
-    assert watermark.find(Field(blocks=31), PICTURE, KEY) == []
-    assert watermark.find(Grid(64, 32), np.zeros((64, 32, 3), np.uint8), KEY) == []
+    assert watermark.detect(Field(blocks=31), PICTURE, KEY) == []
+    assert watermark.detect(Grid(64, 32), np.zeros((64, 32, 3), np.uint8), KEY) == []
 
 
 def test_the_smallest_frame_that_fits_is_taken() -> None:
@@ -241,7 +241,7 @@ def test_psnrs_that_make_sense() -> None:
 @pytest.mark.parametrize("factor", [0.75, 1.0, 1.25])
 def test_bits_without_pilots_after_a_change_of_gain(factor: float) -> None:
     rng = np.random.default_rng(0)
-    spread, step = Spread(KEY, "bare", np.arange(120), 30), 100.0
+    spread, step = SpreadTransform(KEY, "bare", np.arange(120), 30), 100.0
     bits = rng.integers(0, 2, 30, dtype=np.uint8)
     aims = spread.targets(rng.normal(0, 150, 30), bits, step) + rng.normal(0, 3, 30)
     soft = watermark.blind_bits(spread, factor * aims, step)
@@ -250,6 +250,6 @@ def test_bits_without_pilots_after_a_change_of_gain(factor: float) -> None:
 
 
 def test_bits_of_noise_are_unsure() -> None:
-    spread = Spread(KEY, "bare", np.arange(120), 30)
+    spread = SpreadTransform(KEY, "bare", np.arange(120), 30)
     soft = [watermark.blind_bits(spread, np.random.default_rng(i).normal(0, 150, 30), 100.0) for i in range(50)]
     assert np.median(np.abs(soft)) < 2 * watermark._CONCENTRATIONS[0]

@@ -21,7 +21,7 @@ from underpaint.coding.keys import Key
 from underpaint.embedding import bit_planes
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, UsageError
 from underpaint.media import samples
-from underpaint.methods import Budgeting, basn, lossless
+from underpaint.methods import PredictablePSNR, basn, lossless
 from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
@@ -108,7 +108,7 @@ def test_the_quality_of_a_payload_is_known_beforehand(method: Any, psnr: float) 
     container = method.hide(pixels, payload, None, psnr=None, survive=None)
     assert metrics.psnr(pixels, container) == pytest.approx(psnr, abs=0.3)
     assert method.payload_at(pixels, 70.0) == 0
-    assert isinstance(method, Budgeting)
+    assert isinstance(method, PredictablePSNR)
 
 
 def test_changes_lie_where_attention_is() -> None:

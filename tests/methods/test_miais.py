@@ -9,7 +9,7 @@ import pytest
 
 from underpaint import media, metrics, models
 from underpaint.channels import parse
-from underpaint.coding.template import likeness, packed, template, unpacked
+from underpaint.coding.template import cosine_similarity, pack, template, unpack
 from underpaint.errors import NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods import EXACT, METHODS, miais
@@ -18,7 +18,7 @@ from underpaint.types import Image, Payload
 
 COVER = media.read(samples.path("coffee")).pixels[:250, :330]
 FACE = template(media.read(samples.path("chelsea")).pixels)
-PAYLOAD = Payload(packed(FACE), "template")
+PAYLOAD = Payload(pack(FACE), "template")
 MIAIS = METHODS["miais"]
 
 
@@ -28,7 +28,7 @@ def container(passphrase: str | None = "gate") -> Image:
 
 
 def told(picture: Image, passphrase: str | None = "gate") -> float:
-    return likeness(unpacked(MIAIS.reveal(picture, passphrase).data), FACE)
+    return cosine_similarity(unpack(MIAIS.reveal(picture, passphrase).data), FACE)
 
 
 def test_it_is_no_method_for_bytes() -> None:
@@ -63,14 +63,14 @@ def test_only_by_its_passphrase() -> None:
 def test_containers_of_one_face_are_not_alike() -> None:
     said = [miais.numbers(miais.hide(COVER, FACE, "gate"), models.load("miais")) for _ in range(4)]
     before = miais.numbers(COVER, models.load("miais"))
-    assert max(abs(likeness(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
+    assert max(abs(cosine_similarity(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
     # Nor are they by what they are made of, whatever the places.
     made_of = [np.sort(np.abs(each[:64])) for each in said]
     asked = np.sort(np.abs(FACE))
     apart = [float(np.square(each - asked).mean()) for each in made_of]
     other = np.sort(np.abs(np.random.default_rng(0).standard_normal(64)))
     assert min(apart) > 0.2 * float(np.square(other - asked).mean())
-    assert likeness(said[0], before) < 0.5
+    assert cosine_similarity(said[0], before) < 0.5
 
 
 def test_a_clean_picture_says_nothing() -> None:

@@ -14,7 +14,7 @@ from underpaint.embedding.bit_planes import squared_change
 from underpaint.errors import DamagedError, ModelError, NotFoundError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, ImageCarrier, pixinpix
-from underpaint.methods.lossless import Head
+from underpaint.methods.lossless import HeaderPlaces
 from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES, packed, unpacked
 from underpaint.types import Payload
 
@@ -189,5 +189,5 @@ def test_its_salt_lies_where_that_of_the_others_does() -> None:
         places = pixinpix._HEAD.places(size)
         assert len(set(places.tolist())) == pixinpix._HEAD.bits
         assert places.max() < size
-        plain = Head().places(size)
+        plain = HeaderPlaces().places(size)
         np.testing.assert_array_equal(places[: len(plain)], plain)

@@ -16,7 +16,7 @@ from underpaint.coding import keys
 from underpaint.coding.keys import SALT, Key
 from underpaint.embedding import watermark
 from underpaint.embedding.canvas import Canvas
-from underpaint.embedding.watermark import FALSE_ALARM, SIZES
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, SIZES
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods import METHODS, robust
@@ -246,7 +246,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
         mark = METHOD.find(COFFEE[top : top + 100, left : left + 120], None)
         assert mark is not None
         chances.append(mark.false_alarm)
-    assert min(chances) > FALSE_ALARM * 100
+    assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
     assert np.mean(np.array(chances) <= 0.1) <= 0.1
 
 
@@ -255,7 +255,7 @@ def test_beyond_repair_is_damaged_and_not_nothing() -> None:
     key = robust.own_key(KEY, canvas)
     count, pilots, message = watermark.layout(canvas, key, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
-    plan = watermark.Plan(canvas, cover, count, ((pilots, watermark.pilot(key, 16)), (message, noise)))
+    plan = watermark.Embedding(canvas, cover, count, ((pilots, watermark.pilot(key, 16)), (message, noise)))
     broken = robust._at_quality(plan, cover, 38, [])
     assert METHOD.find(broken, None) is not None
     with pytest.raises(DamagedError, match="too much of it is lost"):

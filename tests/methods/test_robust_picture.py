@@ -10,15 +10,15 @@ import pytest
 
 from support.run_cli import PASSPHRASE
 from underpaint import api, media, metrics
-from underpaint.api import Secret
+from underpaint.api import PicturePayload
 from underpaint.channels import parse
 from underpaint.coding import avif_boxes, frame
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import dct_qim
-from underpaint.embedding.dct_qim import TABLES, Layout
+from underpaint.embedding.dct_qim import TABLES, CoefficientLayout
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import Picture, samples
-from underpaint.methods import METHODS, Budgeting, robust_picture
+from underpaint.methods import METHODS, PredictablePSNR, robust_picture
 from underpaint.methods.robust_picture import CODECS, RobustPicture
 from underpaint.types import Payload
 
@@ -46,7 +46,7 @@ def container(cover: Image, payload: Payload) -> Image:
 
 def test_it_is_a_method() -> None:
     assert METHODS["robust-picture"].name == robust_picture.NAME
-    assert isinstance(METHOD, Budgeting)
+    assert isinstance(METHOD, PredictablePSNR)
     assert not METHOD.needs_lossless
 
 
@@ -138,7 +138,7 @@ def test_of_large_pictures_the_middle_carries_all(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("table", range(len(TABLES)))
 def test_every_channel_bit_has_a_place_of_its_own(table: int) -> None:
-    layout = Layout((64, 72, 3), table, KEY)
+    layout = CoefficientLayout((64, 72, 3), table, KEY)
     slots = layout.slots
     assert len(set(slots.tolist())) == slots.size
     assert not set((slots // 2).tolist()) & set(layout.pilots.tolist())
@@ -151,7 +151,7 @@ def test_a_file_that_loses_is_written_and_revealed_without_being_told(tmp_path: 
     media.write(Picture(cover), tmp_path / "cover.png")
     secret = media.read(samples.path("coffee")).pixels[50:306, 100:356].copy()
     media.write(Picture(secret), tmp_path / "secret.png")
-    report = api.hide_file(tmp_path / "cover.png", tmp_path / "sent.jpg", Secret.read(tmp_path / "secret.png"))
+    report = api.hide_file(tmp_path / "cover.png", tmp_path / "sent.jpg", PicturePayload.read(tmp_path / "secret.png"))
     assert (report.method, report.survives) == ("robust-picture", "jpeg:50")
     assert report.psnr > 30
     api.attack_file(tmp_path / "sent.jpg", "webp:75", tmp_path / "arrived.png")
@@ -163,7 +163,7 @@ def test_a_file_that_loses_is_written_and_revealed_without_being_told(tmp_path: 
 
 
 def test_what_has_to_survive_goes_by_it(cover: Image) -> None:
-    secret = Secret(Picture(media.read(samples.path("coffee")).pixels[:128, :128].copy()))
+    secret = PicturePayload(Picture(media.read(samples.path("coffee")).pixels[:128, :128].copy()))
     assert [each.name for each in api.candidates(secret, None, "jpeg:50")] == ["robust-picture"]
     assert [each.name for each in api.candidates(secret, None, None)] == ["basn", "robust-picture"]
     hidden = api.hide(cover, secret, survive="jpeg:60")
@@ -173,14 +173,14 @@ def test_what_has_to_survive_goes_by_it(cover: Image) -> None:
 def test_boxes_of_a_picture_file_are_left_out(cover: Image) -> None:
     picture = Picture(cover[:90, :130].copy())
     file = media.encode(picture, "avif", quality=30)
-    lean = avif_boxes.stripped(file)
+    lean = avif_boxes.strip_boxes(file)
     if lean is not None:  # another libavif may write other boxes
         assert len(lean) == len(file) - 267
-        assert avif_boxes.rebuilt(lean) == file
+        assert avif_boxes.restore_boxes(lean) == file
     for other in (b"", b"x" * 400, file[:-1], file[:100], media.encode(picture, "webp", quality=30)):
-        assert avif_boxes.stripped(other) is None
+        assert avif_boxes.strip_boxes(other) is None
         assert frame.packed_size(other) == len(other)
-    assert avif_boxes.rebuilt(b"short") is None
+    assert avif_boxes.restore_boxes(b"short") is None
     payload = Payload(file, "picture")
     assert frame.compact_size(payload) <= len(file) + 8 - (267 if lean else 0)
     assert frame.open_compact(frame.seal_compact(payload, KEY, 20_000), KEY) == payload

@@ -15,7 +15,7 @@ from underpaint.channels import Chain, parse
 from underpaint.coding.keys import SALT, Key
 from underpaint.embedding import watermark
 from underpaint.embedding.lapped import analyse
-from underpaint.embedding.watermark import FALSE_ALARM
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods import METHODS, stdm
@@ -141,7 +141,7 @@ def test_impossible_quality(psnr: float) -> None:
 def test_beyond_repair_is_damaged_and_not_nothing() -> None:
     count, pilots, message = watermark.layout(Grid.of(COFFEE), KEY, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
-    plan = watermark.Plan(Grid.of(COFFEE), COFFEE, count, ((pilots, watermark.pilot(KEY, 16)), (message, noise)))
+    plan = watermark.Embedding(Grid.of(COFFEE), COFFEE, count, ((pilots, watermark.pilot(KEY, 16)), (message, noise)))
     broken = stdm._at_quality(plan, 42, parse("jpeg:50"))
     with pytest.raises(DamagedError, match="too much of it is lost"):
         METHOD.reveal(broken, PASSPHRASE)
@@ -156,7 +156,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
         mark = METHOD.find(COFFEE[top : top + 128, left : left + 128], None)
         assert mark is not None
         chances.append(mark.false_alarm)
-    assert min(chances) > FALSE_ALARM * 100
+    assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
     assert np.mean(np.array(chances) <= 0.1) <= 0.1
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from support.films import HEIGHT, WIDTH, planes, write_clip
 from support.run_cli import run
 from underpaint import api, media, metrics
-from underpaint.api import Secret
+from underpaint.api import PicturePayload
 from underpaint.coding.reed_solomon import interpolate
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import video
 from underpaint.methods import video_picture
-from underpaint.methods.video_message import Reader
-from underpaint.methods.video_picture import GROUP, Gatherer, Sender
+from underpaint.methods.video_message import VideoDecoder
+from underpaint.methods.video_picture import GROUP, PacketDecoder, PacketEmbedder
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ LONG = 5 * GROUP
 
 @pytest.fixture(scope="module")
 def marked() -> list[Image]:
-    sender = Sender(HEIGHT, WIDTH, PICTURE, None)
+    sender = PacketEmbedder(HEIGHT, WIDTH, PICTURE, None)
     return [sender.paint(plane, sender.change(plane)) for plane in planes(LONG)]
 
 
 def gathered(frames: list[Image], passphrase: str | None = None) -> Payload:
-    gatherer = Gatherer(passphrase)
+    gatherer = PacketDecoder(passphrase)
     for plane in frames:
         gatherer.add(plane)
     return gatherer.end()
@@ -73,7 +73,7 @@ class TestFrames:
 
     def test_it_is_read_while_frames_come(self, marked: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(video_picture, "_TOGETHER", 2)
-        gatherer = Gatherer(None)
+        gatherer = PacketDecoder(None)
         found = [gatherer.add(plane) for plane in marked]
         assert found[0] is None
         assert found[-1] == gatherer.end() == PICTURE
@@ -95,14 +95,14 @@ class TestFrames:
             gathered(marked[:GROUP], "other")
 
     def test_a_reader_of_messages_finds_nothing(self, marked: list[Image]) -> None:
-        reader = Reader(None)
+        reader = VideoDecoder(None)
         assert not any(reader.add(plane) for plane in marked[:4])
         with pytest.raises(NotFoundError):
             reader.end()
 
     def test_packets_go_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(video_picture, "PLACES", 3)
-        sender = Sender(HEIGHT, WIDTH, PICTURE, "secret")
+        sender = PacketEmbedder(HEIGHT, WIDTH, PICTURE, "secret")
         frames = [sender.paint(plane, sender.change(plane)) for plane in planes(5 * GROUP)]
         assert gathered(frames[3 * GROUP :], "secret") == PICTURE
 
@@ -110,7 +110,7 @@ class TestFrames:
         with pytest.raises(CapacityError, match="too small"):
             video_picture.room(HEIGHT, 100, 1000)
         with pytest.raises(CapacityError, match="do not fit"):
-            Sender(HEIGHT, WIDTH, Payload(bytes(np.random.default_rng(0).bytes(40000)), "picture"), None)
+            PacketEmbedder(HEIGHT, WIDTH, Payload(bytes(np.random.default_rng(0).bytes(40000)), "picture"), None)
 
     def test_longer_videos_have_more_room(self) -> None:
         rooms = [video_picture.room(HEIGHT, WIDTH, count) for count in (0, 40, 400, 4000, 40000)]
@@ -131,7 +131,7 @@ class TestFiles:
 
     def test_the_picture_comes_back_and_sound_stays(self, cover: Path, secret: Path, tmp_path: Path) -> None:
         target = tmp_path / "container.mp4"
-        report = api.hide_file(cover, target, Secret.read(secret), passphrase="secret")
+        report = api.hide_file(cover, target, PicturePayload.read(secret), passphrase="secret")
         assert report.method == "robust"
         assert report.warnings == ()
         assert report.compression is not None
@@ -139,7 +139,7 @@ class TestFiles:
         assert payload.kind == "picture"
         revealed = media.decode(payload.data).pixels
         assert metrics.apd(revealed, media.read(secret).pixels) < 10
-        with video.opened(target) as file:
+        with video.open_video(target) as file:
             assert file.streams.audio
         with pytest.raises(NotFoundError):
             api.reveal_file(target)
@@ -147,7 +147,7 @@ class TestFiles:
     def test_a_video_that_is_too_short_is_refused_with_a_hint(self, secret: Path, tmp_path: Path) -> None:
         short = write_clip(tmp_path / "short.mp4")
         with pytest.raises(CapacityError, match="12 frames have room for 0 bytes") as caught:
-            api.hide_file(short, tmp_path / "container.mp4", Secret.read(secret))
+            api.hide_file(short, tmp_path / "container.mp4", PicturePayload.read(secret))
         assert caught.value.hint == "take a longer video or a smaller picture"
         assert sorted(each.name for each in tmp_path.iterdir()) == ["secret.png", "short.mp4"]
 
@@ -156,7 +156,7 @@ class TestFiles:
     ) -> None:
         monkeypatch.setattr("underpaint.methods.video_message._FLAT", 1000.0)
         with pytest.raises(SurvivalError):
-            api.hide_file(cover, tmp_path / "container.mp4", Secret.read(secret))
+            api.hide_file(cover, tmp_path / "container.mp4", PicturePayload.read(secret))
         assert not (tmp_path / "container.mp4").exists()
 
     def test_command_line(self, cover: Path, secret: Path, tmp_path: Path) -> None:

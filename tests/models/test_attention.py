@@ -19,7 +19,7 @@ from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Session
 from underpaint.models import attention as module
-from underpaint.models.attention import OCTAVE, attend, attention
+from underpaint.models.attention import STEPS_PER_OCTAVE, attend, attention
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def test_texture_hides_an_octave_more_than_a_plain_wall() -> None:
     pixels[:, 64:] = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for whole in (False, True):
         found = attention(pixels, whole=whole).astype(float)
-        assert found[:, 80:].mean() > found[:, :48].mean() + OCTAVE
+        assert found[:, 80:].mean() > found[:, :48].mean() + STEPS_PER_OCTAVE
 
 
 def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
@@ -86,12 +86,12 @@ def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
     pixels[:, 64:] += np.random.default_rng(0).integers(0, 9, (64, 64, 3), dtype=np.uint8)
     high, whole = (attention(pixels, whole=whole).astype(float) for whole in (False, True))
     assert high[:, 80:].mean() == pytest.approx(high[:, :48].mean(), abs=1)
-    assert whole[:, 80:].mean() > whole[:, :48].mean() + OCTAVE / 4
+    assert whole[:, 80:].mean() > whole[:, :48].mean() + STEPS_PER_OCTAVE / 4
 
 
 def test_a_border_is_no_texture() -> None:
     found = attention(np.full((64, 96, 3), 128, np.uint8))
-    assert int(found.max()) - int(found.min()) <= OCTAVE // 8
+    assert int(found.max()) - int(found.min()) <= STEPS_PER_OCTAVE // 8
 
 
 def test_tiles_make_up_the_whole() -> None:

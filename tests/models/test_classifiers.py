@@ -49,7 +49,7 @@ def noise(height: int, width: int, seed: int = 0) -> Image:
 def test_the_change_is_that_of_the_whole_picture(eye: Eye, size: tuple[int, int]) -> None:
     cover, container = noise(*size), noise(*size, seed=1)
     a, b = cover.astype(np.float64), container.astype(np.float64)
-    (seen,) = machine.observe(cover, container).values()
+    (seen,) = machine.responses(cover, container).values()
     assert seen.change == pytest.approx(math.sqrt(((a - b) ** 2).sum() / (a**2).sum()), rel=1e-6)
     *tiles, whole = eye.asked
     assert sum(height * width for *_, height, width in tiles) == size[0] * size[1], "tiles do not overlap"
@@ -61,34 +61,34 @@ def test_huge_pictures_are_sampled(eye: Eye) -> None:
     cover = np.full((2240, 2240, 3), 100, np.uint8)
     container = cover.copy()
     container[::2] += 10
-    (seen,) = machine.observe(cover, container).values()
+    (seen,) = machine.responses(cover, container).values()
     assert len(eye.asked) == 32 + 1
     assert seen.change == pytest.approx(math.sqrt(0.5 * 0.1**2), rel=1e-3)
 
 
 def test_labels_are_first_answers(eye: Eye) -> None:
     dark, bright = (np.full((48, 64, 3), value, np.uint8) for value in (20, 200))
-    assert machine.observe(dark, dark) == {"eye": machine.Seen(0.0, True)}
-    assert not machine.observe(dark, bright)["eye"].kept
-    assert machine.observe(dark, dark + np.uint8(5))["eye"].kept
+    assert machine.responses(dark, dark) == {"eye": machine.Response(0.0, True)}
+    assert not machine.responses(dark, bright)["eye"].kept
+    assert machine.responses(dark, dark + np.uint8(5))["eye"].kept
 
 
 def test_pictures_must_fit(eye: Eye) -> None:
     with pytest.raises(UsageError, match="different shapes"):
-        machine.observe(noise(40, 40), noise(40, 41))
+        machine.responses(noise(40, 40), noise(40, 41))
     with pytest.raises(UsageError, match="too small"):
-        machine.observe(noise(31, 40), noise(31, 40))
+        machine.responses(noise(31, 40), noise(31, 40))
 
 
-@pytest.mark.parametrize("name", machine.observers())
+@pytest.mark.parametrize("name", machine.names())
 def test_shipped_classifiers_see_more_of_more(name: str) -> None:
     cover = media.read(samples.path("coffee")).pixels[100:260, 150:390]
     grain = np.random.default_rng(0).standard_normal(cover.shape)
     changes = []
     for strength in (0.5, 2, 8, 40):
         container = np.clip(np.rint(cover + strength * grain), 0, 255).astype(np.uint8)
-        changes.append(machine.observe(cover, container)[name].change)
-    assert machine.observe(cover, cover)[name] == machine.Seen(0.0, True)
+        changes.append(machine.responses(cover, container)[name].change)
+    assert machine.responses(cover, cover)[name] == machine.Response(0.0, True)
     assert changes == sorted(changes)
     assert 0 < changes[0] < 0.1 < changes[-1]
     low, high = (models.card(f"classifier-{name}").measured[key] for key in ("top1_low", "top1_high"))

@@ -76,7 +76,9 @@ def test_light_is_no_way_where_there_is_no_room_for_it(generator: Generator) -> 
 
 def test_judges_have_the_last_word(generator: Generator) -> None:
     picture = noise(64, 64, 85, 115)  # 25 levels up take it beyond the border at 0.4, and so they do down
-    judges: dict[str, classifiers.Judge] = classifiers.judges() | {"dark": lambda seen: int(seen.mean() < 80)}
+    judges: dict[str, classifiers.Judge] = classifiers.classifiers_for_check() | {
+        "dark": lambda seen: int(seen.mean() < 80)
+    }
     free, held = jnd.jnd(picture, 20, judges={}), jnd.jnd(picture, 20, judges=judges)
     assert free.psnr == pytest.approx(20, abs=0.1)
     assert held.psnr > 21
@@ -173,7 +175,7 @@ def test_judges_decide_how_few_bytes(generator: Generator) -> None:
     picture = media.Picture(noise(64, 64, 60, 200))
     threshold = np.full_like(picture.pixels, 40)
     for kind in ("jpeg", "webp", "png"):
-        data, saving = compressed(picture, threshold, kind, 75, classifiers.judges())
+        data, saving = compressed(picture, threshold, kind, 75, classifiers.classifiers_for_check())
         assert (len(data), saving.kept_after) == (saving.after, 2)
         assert saving.share > 0.2
     sums: dict[str, classifiers.Judge] = {"me": lambda seen: int(seen.astype(int).sum())}
@@ -212,9 +214,9 @@ def test_files(generator: Generator, tmp_path: Path) -> None:
 def test_a_classifier_of_the_users_own(tmp_path: Path) -> None:
     smooth = tiny_model.FOLDER / "model.onnx"
     with pytest.raises(ModelError, match="no classifier"):
-        classifiers.judge(smooth)(noise(40, 40))
+        classifiers.load_classifier(smooth)(noise(40, 40))
     with pytest.raises(ModelError, match="cannot read"):
-        classifiers.judge(tmp_path / "none.onnx")
-    own = classifiers.judge(models.folder("classifier-mixer") / "classifier.onnx")
+        classifiers.load_classifier(tmp_path / "none.onnx")
+    own = classifiers.load_classifier(models.folder("classifier-mixer") / "classifier.onnx")
     picture = noise(150, 200)
-    assert own(picture) == classifiers.judges()["mixer"](picture)
+    assert own(picture) == classifiers.classifiers_for_check()["mixer"](picture)

@@ -15,7 +15,7 @@ from torch import nn
 from underpaint.errors import ModelError, UsageError
 from underpaint.models import classifiers
 from underpaint_lab.data.cifar import Cifar
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, UNSEEN, Mapped, cam
+from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, Mapped, cam
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.classifiers.models import ClassifierRecipe, Trained, accuracy
 from underpaint_lab.training.loop import fit
@@ -151,11 +151,11 @@ def test_a_level_map_shows_nothing() -> None:
 
 def test_three_of_them_only_judge() -> None:
     assert len(NETWORKS) == 7
-    assert len(UNSEEN) == 3
-    assert set(UNSEEN) < set(NETWORKS)
+    assert len(HELD_OUT) == 3
+    assert set(HELD_OUT) < set(NETWORKS)
     for name in NETWORKS:
-        assert ("only judges" in RECIPES[f"cifar-{name}"].summary) == (name in UNSEEN)
-    assert not set(classifiers.observers()) & {f"cifar-{name}" for name in NETWORKS}
+        assert ("only judges" in RECIPES[f"cifar-{name}"].summary) == (name in HELD_OUT)
+    assert not set(classifiers.names()) & {f"cifar-{name}" for name in NETWORKS}
 
 
 def test_pictures_grow_while_it_learns() -> None:

@@ -11,7 +11,7 @@ import torch
 from underpaint.errors import UsageError
 from underpaint_lab.data import cover_secret
 from underpaint_lab.data.cifar import Cifar
-from underpaint_lab.data.cover_secret import Couples
+from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 
 
@@ -20,7 +20,7 @@ def flat(*levels: int) -> list[np.ndarray]:
 
 
 def test_a_couple_is_a_cover_and_a_secret() -> None:
-    both = Couples(Photographs("bright", flat(200, 210)), Photographs("dark", flat(10, 20)))
+    both = CoverSecretPairs(Photographs("bright", flat(200, 210)), Photographs("dark", flat(10, 20)))
     batch = both.batch(3, size=8, crop=32, seed=1)
     assert batch.shape == (8, 6, 32, 32)
     assert batch.dtype == torch.float32
@@ -31,7 +31,7 @@ def test_a_couple_is_a_cover_and_a_secret() -> None:
 
 def test_halves_take_turns_and_never_meet() -> None:
     halves = [Photographs("all", flat(*levels)) for levels in ((0, 1, 2), (100, 101, 102))]
-    both = Couples(*halves, turns=True)
+    both = CoverSecretPairs(*halves, turns=True)
     first, second = (both.batch(step, size=6, crop=32, seed=0) for step in (0, 1))
     assert first[:, :3].max() < 0.1 < first[:, 3:].min()
     assert second[:, 3:].max() < 0.1 < second[:, :3].min()
@@ -40,7 +40,7 @@ def test_halves_take_turns_and_never_meet() -> None:
 def test_batches_follow_from_seed_and_step() -> None:
     rng = np.random.default_rng(0)
     sets = [Photographs(name, [rng.integers(256, size=(64, 64, 3), dtype=np.uint8)]) for name in "ab"]
-    both = Couples(*sets)
+    both = CoverSecretPairs(*sets)
     assert torch.equal(both.batch(5, size=4, crop=32, seed=2), both.batch(5, size=4, crop=32, seed=2))
     for other in ({"step": 6}, {"seed": 3}, {"rank": 1}):
         asked = {"step": 5, "seed": 2} | other
@@ -49,14 +49,14 @@ def test_batches_follow_from_seed_and_step() -> None:
 
 def test_a_cover_and_a_secret_are_cut_at_different_places() -> None:
     ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)[..., None].repeat(3, 2)
-    both = Couples(Photographs("a", [ramp]), Photographs("b", [ramp]))
+    both = CoverSecretPairs(Photographs("a", [ramp]), Photographs("b", [ramp]))
     batch = both.batch(0, size=4, crop=32, seed=0)
     assert not torch.equal(batch[:, :3], batch[:, 3:])
 
 
 def test_the_hash_tells_covers_from_secrets() -> None:
     one, other = Photographs("a", flat(1)), Photographs("b", flat(2))
-    assert Couples(one, other).sha256 != Couples(other, one).sha256
+    assert CoverSecretPairs(one, other).sha256 != CoverSecretPairs(other, one).sha256
 
 
 @pytest.fixture

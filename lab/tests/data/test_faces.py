@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from underpaint.errors import ImageError, UsageError
-from underpaint_lab.data.faces import TOGETHER, Faces, KnownCouples, covers, faces, objects, pairs
+from underpaint_lab.data.faces import TOGETHER, Faces, KnownPairs, covers, faces, objects, pairs
 from underpaint_lab.data.photographs import Photographs
 
 PEOPLE, PICTURES = 20, 6
@@ -74,7 +74,7 @@ def test_a_known_couple_is_a_cover_a_secret_and_its_class(data: Path) -> None:
     assert batch[:, :3].max() < 0.1 < batch[:, 3:6].min()
     assert (batch[:, 6] == batch[:, 6, :1, :1]).all()
     kinds = objects(data)
-    assert isinstance(kinds, KnownCouples)
+    assert isinstance(kinds, KnownPairs)
     assert set(kinds.batch(0, size=2, crop=32, seed=0)[:, 6].flatten().tolist()) == {7}
 
 

@@ -9,17 +9,17 @@ import torch
 from underpaint import models
 from underpaint.errors import ModelError
 from underpaint.models import classifiers
-from underpaint_lab.export.from_zoo import shipped, shipped_cifar
+from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, cam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 
 
-@pytest.mark.parametrize("name", classifiers.observers())
+@pytest.mark.parametrize("name", classifiers.names())
 def test_it_answers_as_its_graph_does(name: str) -> None:
     images = np.random.default_rng(0).random((2, 3, 96, 64), np.float32)
     wanted = models.load(f"classifier-{name}").graphs["classifier"].run({"image": images})
     with torch.inference_mode():
-        network = shipped(name)
+        network = from_zoo(name)
         features = network.features(torch.from_numpy(images))
         assert features.numpy() == pytest.approx(wanted["features"], abs=1e-4)
         assert network.judged(features).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
@@ -30,7 +30,7 @@ def test_it_answers_as_its_graph_does(name: str) -> None:
 def test_one_of_cifar_does_too(name: str) -> None:
     images = np.random.default_rng(0).random((2, 3, 32, 40), np.float32)
     wanted = models.load(f"cifar-{name}").graphs["classifier"].run({"image": images})
-    network = shipped_cifar(name)
+    network = from_zoo_cifar(name)
     with torch.inference_mode():
         assert network(torch.from_numpy(images)).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
         assert cam(network, torch.from_numpy(images)).numpy() == pytest.approx(wanted["cam"], abs=1e-3)
@@ -40,8 +40,8 @@ def test_one_of_cifar_does_too(name: str) -> None:
 def test_a_graph_of_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CLASSIFIERS, "resnet", CLASSIFIERS["vgg"])
     with pytest.raises(ModelError, match="of another network"):
-        shipped("resnet")
+        from_zoo("resnet")
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):
-        shipped("nobody")
+        from_zoo("nobody")
     with pytest.raises(ModelError, match="no model is called cifar-nobody"):
-        shipped_cifar("nobody")
+        from_zoo_cifar("nobody")

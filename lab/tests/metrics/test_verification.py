@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpaint.errors import UsageError
-from underpaint_lab.metrics.verification import Verified, eer, fold_accuracies, rank_one
+from underpaint_lab.metrics.verification import Verification, eer, fold_accuracies, rank_one
 
 
 def test_told_wholly_or_not_at_all() -> None:
     near, far = [0.1, 0.9] * 20, [True, False] * 20
-    assert Verified.of(near, far) == (1, 0, 1, 0, 1)
-    opposite = Verified.of(near, [False, True] * 20)
+    assert Verification.of(near, far) == (1, 0, 1, 0, 1)
+    opposite = Verification.of(near, [False, True] * 20)
     assert (opposite.auc, opposite.eer, opposite.tar) == (0, 1, 0)
     assert opposite.accuracy == 0.5
 
@@ -54,7 +54,7 @@ def test_the_nearest_counts() -> None:
 
 
 def test_ties_are_a_guess() -> None:
-    found = Verified.of([1.0] * 40, [True, False] * 20)
+    found = Verification.of([1.0] * 40, [True, False] * 20)
     assert (found.accuracy, found.auc, found.eer, found.tar) == (0.5, 0.5, 0.5, 0)
 
 
@@ -64,7 +64,7 @@ def test_ties_are_a_guess() -> None:
 )
 def test_what_cannot_be_measured_is_refused(distances: list[float], same: list[bool]) -> None:
     with pytest.raises(UsageError, match="finite distances"):
-        Verified.of(distances, same)
+        Verification.of(distances, same)
 
 
 def test_folds_must_divide_pairs() -> None:

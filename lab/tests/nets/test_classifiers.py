@@ -7,5 +7,5 @@ from underpaint_lab.nets import classifiers
 
 
 def test_held_out_classifiers_are_the_same_in_runtime_and_lab() -> None:
-    assert set(shipped.UNSEEN) == set(classifiers.UNSEEN)
-    assert set(shipped.observers()) <= set(classifiers.CLASSIFIERS)
+    assert set(shipped.HELD_OUT) == set(classifiers.HELD_OUT)
+    assert set(shipped.names()) <= set(classifiers.CLASSIFIERS)

@@ -20,7 +20,7 @@ from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.noise_layers import (
     LAYERS,
-    TWINS,
+    NOISE_LAYERS_OF,
     Blur,
     Brightness,
     Contrast,
@@ -30,13 +30,13 @@ from underpaint_lab.noise_layers import (
     FourierQuantise,
     JpegDrop,
     JpegMask,
-    Layer,
     Noise,
+    NoiseLayer,
     PseudoDifferentiable,
     Resize,
     Rotate,
     Sequence,
-    twin,
+    from_channel,
 )
 from underpaint_lab.noise_layers.blocks import ZIGZAG, to_blocks, to_ycc
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
@@ -63,7 +63,7 @@ def real(chain: str, x: Tensor) -> Tensor:
     return batch(parse(chain)(picture, generator()) for picture in sent)
 
 
-def gradient(layer: Layer, x: Tensor, weights: Tensor) -> Tensor:
+def gradient(layer: NoiseLayer, x: Tensor, weights: Tensor) -> Tensor:
     x = x.clone().requires_grad_()
     found: Tensor = torch.autograd.grad((layer(x, generator()) * weights).sum(), x)[0]
     return found
@@ -75,7 +75,7 @@ def levels_apart(a: Tensor, b: Tensor) -> Tensor:
 
 
 #: One working setting of each layer.
-EXAMPLES: dict[str, Layer] = {
+EXAMPLES: dict[str, NoiseLayer] = {
     "pseudo": PseudoDifferentiable("jpeg:50"),
     "jpeg": DiffJpeg(50),
     "jpeg-mask": JpegMask(),
@@ -98,13 +98,13 @@ class TestContract:
         assert {name: type(layer) for name, layer in EXAMPLES.items()} == LAYERS
 
     def test_a_twin_has_a_channels_name_and_parameters(self) -> None:
-        for name, layer in TWINS.items():
+        for name, layer in NOISE_LAYERS_OF.items():
             ours, theirs = (inspect.signature(kind).parameters for kind in (layer, CHANNELS[name]))
             assert list(ours)[: len(theirs)] == list(theirs)
 
     @EACH
     @pytest.mark.parametrize("size", [(1, 1), (5, 12), (16, 17)])
-    def test_shape_stays_and_the_same_generator_gives_the_same(self, layer: Layer, size: tuple[int, int]) -> None:
+    def test_shape_stays_and_the_same_generator_gives_the_same(self, layer: NoiseLayer, size: tuple[int, int]) -> None:
         x = torch.rand(3, 3, *size)
         before = x.clone()
         y = layer(x, generator())
@@ -114,19 +114,19 @@ class TestContract:
         assert torch.equal(x, before)
 
     @EACH
-    def test_under_autocast_it_still_computes_in_32_bits(self, layer: Layer, photos: Tensor) -> None:
+    def test_under_autocast_it_still_computes_in_32_bits(self, layer: NoiseLayer, photos: Tensor) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             y = layer(photos, generator())
         assert torch.equal(y, layer(photos, generator()))
 
     @EACH
-    def test_there_is_a_gradient(self, layer: Layer, photos: Tensor) -> None:
+    def test_there_is_a_gradient(self, layer: NoiseLayer, photos: Tensor) -> None:
         found = gradient(layer, photos, torch.rand_like(photos))
         assert found.isfinite().all()
         assert found.abs().sum() > 0
 
     @EACH
-    def test_something_else_than_rgb_pictures_is_refused(self, layer: Layer) -> None:
+    def test_something_else_than_rgb_pictures_is_refused(self, layer: NoiseLayer) -> None:
         for wrong in (torch.rand(3, 8, 8), torch.rand(1, 1, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)):
             with pytest.raises(UsageError, match="expected RGB pictures"):
                 layer(wrong, generator())
@@ -140,7 +140,7 @@ class TestContract:
         ],
         ids=repr,
     )
-    def test_no_strength_changes_nothing(self, layer: Layer, photos: Tensor) -> None:
+    def test_no_strength_changes_nothing(self, layer: NoiseLayer, photos: Tensor) -> None:
         torch.testing.assert_close(layer(photos, generator()), photos, rtol=0, atol=1e-6)
 
     @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ class TestContract:
             *((Resize, (0,)), (Resize, (0.5, "sharp")), (Cropout, (0,)), (Rotate, (181,))),
         ],
     )
-    def test_a_parameter_out_of_range_is_refused(self, layer: type[Layer], parameters: tuple[object, ...]) -> None:
+    def test_a_parameter_out_of_range_is_refused(self, layer: type[NoiseLayer], parameters: tuple[object, ...]) -> None:
         with pytest.raises(UsageError):
             layer(*parameters)
 
@@ -164,7 +164,7 @@ class TestContract:
         ],
         ids=repr,
     )
-    def test_the_gradient_is_that_of_the_values(self, layer: Layer) -> None:
+    def test_the_gradient_is_that_of_the_values(self, layer: NoiseLayer) -> None:
         # Away from 0 and 1, where values are clipped. The extremes of a batch decide how Fourier quantisation scales,
         # which its gradient leaves out: they are given, not differentiated.
         extremes = torch.tensor([0.25, 0.75], dtype=torch.float64).repeat(8, 4)[None, None].expand(1, 3, 8, 8)
@@ -195,7 +195,7 @@ class TestPseudoDifferentiable:
         weights = torch.rand_like(photos)
         assert torch.equal(gradient(PseudoDifferentiable("jpeg:50"), photos, weights), weights)
 
-    @pytest.mark.parametrize("surrogate", [DiffJpeg(50), twin], ids=["layer", "function"])
+    @pytest.mark.parametrize("surrogate", [DiffJpeg(50), from_channel], ids=["layer", "function"])
     def test_with_a_surrogate_the_gradient_is_the_surrogates(self, photos: Tensor, surrogate: Any) -> None:
         weights = torch.rand_like(photos)
         layer = PseudoDifferentiable("jpeg:50", surrogate=surrogate)
@@ -204,7 +204,7 @@ class TestPseudoDifferentiable:
 
     def test_chance_is_the_same_forward_and_backward(self, photos: Tensor) -> None:
         weights = torch.rand_like(photos)
-        layer = PseudoDifferentiable("cropout:0.3", surrogate=twin)
+        layer = PseudoDifferentiable("cropout:0.3", surrogate=from_channel)
         left = layer(photos, generator()) == photos
         assert torch.equal(gradient(layer, photos, weights) == weights, left.all(1, keepdim=True).expand_as(left))
 
@@ -309,7 +309,7 @@ class TestTwins:
     )
     def test_is_the_runtimes_channel_before_rounding(self, photos: Tensor, chain: str, levels: float) -> None:
         for photo in torch.split(photos, 1):
-            apart = levels_apart(twin(parse(chain))(photo, generator()), real(chain, photo))
+            apart = levels_apart(from_channel(parse(chain))(photo, generator()), real(chain, photo))
             assert apart.max() <= levels + 1e-3
 
     def test_every_picture_loses_places_of_its_own(self) -> None:
@@ -318,4 +318,4 @@ class TestTwins:
         assert len({picture.numpy().tobytes() for picture in lost}) == 4
 
     def test_a_channel_without_a_twin_is_passed_over(self) -> None:
-        assert twin(parse("webp:50 | blur:1")) == Sequence((Blur(1),))
+        assert from_channel(parse("webp:50 | blur:1")) == Sequence((Blur(1),))

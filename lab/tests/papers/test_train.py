@@ -13,13 +13,13 @@ import pytest
 from lab_support.run_lab import run
 from lab_support.toy import Toy, photographs, recipe
 from underpaint import media
-from underpaint_lab.papers import RECIPES, Entry
+from underpaint_lab.papers import RECIPES, RecipeEntry
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(RECIPES, "toy", Entry(Toy, recipe(), "turns pictures into their negatives"))
+    monkeypatch.setitem(RECIPES, "toy", RecipeEntry(Toy, recipe(), "turns pictures into their negatives"))
     Path("photographs").mkdir()
     for index, pixels in enumerate(photographs().pictures):
         media.write(media.Picture(pixels), f"photographs/{index}.png")

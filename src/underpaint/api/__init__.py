@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from underpaint.api.hide import DEFAULT_METHODS, HideReport, candidates, hide, hide_file
 from underpaint.api.inspect import Finding, Inspection, inspect, inspect_file, inspect_files
-from underpaint.api.jnd import Saving, ToleranceReport, jnd, jnd_file
+from underpaint.api.jnd import JndReport, Saving, jnd, jnd_file
 from underpaint.api.measure import attack, attack_file, capacity, capacity_file, check_target, compare, compare_files
-from underpaint.api.payloads import DEFAULT_PSNR, Compression, Face, Secret, picture_as, revealed_name
+from underpaint.api.payloads import (
+    DEFAULT_PSNR,
+    FacePayload,
+    PictureCompression,
+    PicturePayload,
+    picture_as,
+    revealed_name,
+)
 from underpaint.api.recognise import Recognition, enrol_files, enrolled, read_gallery, recognise, recognise_file
 from underpaint.api.reveal import reveal, reveal_file
 from underpaint.steganalysis.detectors import BLIND
@@ -21,15 +28,15 @@ __all__ = [
     "BLIND",
     "DEFAULT_METHODS",
     "DEFAULT_PSNR",
-    "Compression",
-    "Face",
+    "FacePayload",
     "Finding",
     "HideReport",
     "Inspection",
+    "JndReport",
+    "PictureCompression",
+    "PicturePayload",
     "Recognition",
     "Saving",
-    "Secret",
-    "ToleranceReport",
     "attack",
     "attack_file",
     "candidates",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from underpaint import metrics
 from underpaint.api.inspect import Finding, inspect
-from underpaint.api.machine_safe import SPARING, Watched
+from underpaint.api.machine_safe import TOLERANT_METHODS, ClassifierGuard
 from underpaint.api.measure import check_target, target_format
-from underpaint.api.payloads import PIXINPIX, Compression, Face, Secret
+from underpaint.api.payloads import PIXINPIX, FacePayload, PictureCompression, PicturePayload
 from underpaint.api.reveal import named
-from underpaint.channels import Chain, arrivals, parse
-from underpaint.coding.template import likeness, unpacked
+from underpaint.channels import Chain, parse, received
+from underpaint.coding.template import cosine_similarity, unpack
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.media import decode, encode, is_exact, read, unwritable, write_bytes
 from underpaint.media.video import is_video
@@ -58,14 +58,14 @@ class HideReport:
     seconds: float
     warnings: tuple[str, ...]
     #: How a hidden picture was compressed; None of other payloads.
-    compression: Compression | None
+    compression: PictureCompression | None
     #: What each detector makes of the container, by name; None unless it was asked for.
     findings: dict[str, Finding] | None
 
 
 def hide(
     cover: Image,
-    payload: bytes | str | Payload | Secret | Face,
+    payload: bytes | str | Payload | PicturePayload | FacePayload,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -91,16 +91,16 @@ def hide(
         SurvivalError: it would not survive, or classifiers would notice.
     """
     payload, cover = _payload(payload), as_cover(cover)
-    watched = Watched(cover) if machine_safe else None
+    watched = ClassifierGuard(cover) if machine_safe else None
 
     def attempt(by: Method, chain: Chain | None) -> Image:
         def hidden(aim: float | None) -> tuple[Image, Image]:
             content, rest, _ = _content(payload, cover, by, aim)
             container = by.hide(cover, content, passphrase, psnr=rest, survive=chain)
-            if isinstance(payload, Face):
+            if isinstance(payload, FacePayload):
                 container = payload.beside(container)
             _verify(container, content, by, passphrase, chain)
-            if isinstance(payload, Face) and payload.restorable is not None:
+            if isinstance(payload, FacePayload) and payload.restorable is not None:
                 payload.restored(container)
             return container, container
 
@@ -112,7 +112,7 @@ def hide(
 def hide_file(
     cover: str | Path,
     container: str | Path,
-    payload: bytes | str | Payload | Secret | Face,
+    payload: bytes | str | Payload | PicturePayload | FacePayload,
     *,
     method: str | None = None,
     passphrase: str | None = None,
@@ -158,7 +158,7 @@ def hide_file(
 
         video.refuse(method=method not in (None, video.METHOD), survive=survive, quality=quality)
         video.refuse(machine_safe=machine_safe, check=check)
-        if isinstance(payload, Face):
+        if isinstance(payload, FacePayload):
             raise UsageError("a video takes no template", hint="take a picture for a cover")
         return video.hide_video(
             cover,
@@ -173,7 +173,7 @@ def hide_file(
     methods = candidates(payload, method, survive, machine_safe=machine_safe)
     kind = target_format(container)
     written, exact = _written(kind, quality), is_exact(kind, quality)
-    if isinstance(payload, Face) and payload.restorable is not None and not exact:
+    if isinstance(payload, FacePayload) and payload.restorable is not None and not exact:
         raise UsageError(f"a picture that comes back needs an exact file, and {written} is not", hint="write a .png")
     if not exact:
         methods = [by for by in methods if not by.needs_lossless] or methods
@@ -185,7 +185,7 @@ def hide_file(
     picture = read(cover)
     before = as_cover(picture.pixels)
 
-    watched = Watched(before) if machine_safe else None
+    watched = ClassifierGuard(before) if machine_safe else None
 
     def attempt(by: Method, chain: Chain | None) -> tuple[HideReport, bytes]:
         def hidden(aim: float | None) -> tuple[tuple[HideReport, bytes], Image]:
@@ -193,15 +193,17 @@ def hide_file(
             bare: tuple[str, ...] = ()
             passage = chain if exact or chain is None else _Filed(picture, kind, quality, chain)
             marked = by.hide(picture.pixels, content, passphrase, psnr=rest, survive=passage)
-            if isinstance(payload, Face):
+            if isinstance(payload, FacePayload):
                 marked = payload.beside(marked)
             data = encode(picture.with_pixels(marked), kind, quality=quality, metadata=metadata)
             arrived = decode(data).pixels
             revealed = _verify(arrived, content, by, passphrase, chain, written)
-            if isinstance(payload, Face) and payload.restorable is not None:
-                compression = Compression(PIXINPIX.name, None, payload.restored(arrived))
-            if isinstance(payload, Secret) and compression is None:
-                compression = Compression(by.name, None, metrics.psnr(payload.picture.pixels, decode(revealed).pixels))
+            if isinstance(payload, FacePayload) and payload.restorable is not None:
+                compression = PictureCompression(PIXINPIX.name, None, payload.restored(arrived))
+            if isinstance(payload, PicturePayload) and compression is None:
+                compression = PictureCompression(
+                    by.name, None, metrics.psnr(payload.picture.pixels, decode(revealed).pixels)
+                )
                 bare = ("the hidden picture loses its transparency",) if payload.picture.alpha is not None else ()
             reached = metrics.psnr(picture.pixels, arrived)
             missed = (
@@ -232,7 +234,11 @@ def hide_file(
 
 
 def candidates(
-    payload: Payload | Secret | Face, method: str | None, survive: str | Chain | None, *, machine_safe: bool = False
+    payload: Payload | PicturePayload | FacePayload,
+    method: str | None,
+    survive: str | Chain | None,
+    *,
+    machine_safe: bool = False,
 ) -> list[Method]:
     """Return the methods to try in turn for *payload*: the one named, or those of :data:`DEFAULT_METHODS`.
 
@@ -242,8 +248,8 @@ def candidates(
     Raises:
         UsageError: no such method or channel, or none that such a picture can be hidden by.
     """
-    methods = SPARING if machine_safe else METHODS
-    if isinstance(payload, Face) and payload.restorable is not None:
+    methods = TOLERANT_METHODS if machine_safe else METHODS
+    if isinstance(payload, FacePayload) and payload.restorable is not None:
         if method not in (None, MIAIS.name) or survive is not None:
             raise UsageError("a picture that may be had back lies beside miais, and survives nothing")
         method = MIAIS.name
@@ -286,8 +292,8 @@ def _written(kind: str, quality: int | None) -> str:
     return kind if quality is None else f"{kind} at quality {quality}"
 
 
-def _payload(payload: bytes | str | Payload | Secret | Face) -> Payload | Secret | Face:
-    if isinstance(payload, Payload | Secret | Face):
+def _payload(payload: bytes | str | Payload | PicturePayload | FacePayload) -> Payload | PicturePayload | FacePayload:
+    if isinstance(payload, Payload | PicturePayload | FacePayload):
         return payload
     if not isinstance(payload, str):
         return Payload(payload)
@@ -298,12 +304,12 @@ def _payload(payload: bytes | str | Payload | Secret | Face) -> Payload | Secret
 
 
 def _content(
-    payload: Payload | Secret | Face, cover: Image, by: Method, psnr: float | None
-) -> tuple[Payload, float | None, Compression | None]:
+    payload: Payload | PicturePayload | FacePayload, cover: Image, by: Method, psnr: float | None
+) -> tuple[Payload, float | None, PictureCompression | None]:
     """What of *payload* is hidden in *cover*, the quality that is left for *by* to reach, and how a picture fits."""
     if isinstance(payload, Payload):
         return payload, psnr, None
-    if isinstance(payload, Face):
+    if isinstance(payload, FacePayload):
         return payload.template(by), psnr, None
     if isinstance(by, ImageCarrier):
         return Payload(encode(replace(payload.picture, alpha=None, icc=None), "png"), "picture"), psnr, None
@@ -351,7 +357,7 @@ def _verify(
     """
     data = b""
     for what, passage in ((written, NOTHING), *(((f"{written} | {chain}", chain),) if chain else ())):
-        for arrived in arrivals(passage, container):
+        for arrived in received(passage, container):
             try:
                 revealed = method.reveal(arrived, passphrase)
             except PayloadError:
@@ -368,5 +374,5 @@ def _alike(revealed: Payload, payload: Payload, method: Method) -> bool:
     if revealed.kind != payload.kind:
         return False
     if isinstance(method, MIAIS):
-        return likeness(unpacked(revealed.data), unpacked(payload.data)) >= LIKE
+        return cosine_similarity(unpack(revealed.data), unpack(payload.data)) >= LIKE
     return isinstance(method, ImageCarrier) or revealed.data == payload.data

@@ -11,7 +11,7 @@ from underpaint.errors import UsageError
 from underpaint.media import FORMATS, Picture, decode, encode, is_exact, read, unwritable, write_bytes
 from underpaint.models import classifiers as machine
 from underpaint.models import jnd as dmvjnd
-from underpaint.models.jnd import DEFAULT_PSNR, Tolerance
+from underpaint.models.jnd import DEFAULT_PSNR, Jnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Saving:
 
 
 @dataclass(frozen=True)
-class ToleranceReport:
+class JndReport:
     """How far a picture may change before machines notice."""
 
     #: Of the changed picture, in dB; infinite where nothing may change.
@@ -64,7 +64,7 @@ class ToleranceReport:
     warnings: tuple[str, ...]
 
 
-def jnd(image: Image, psnr: float = DEFAULT_PSNR) -> Tolerance:
+def jnd(image: Image, psnr: float = DEFAULT_PSNR) -> Jnd:
     """How far *image* may change before a classifier of the zoo does not take it any more for what it did.
 
     Args:
@@ -89,7 +89,7 @@ def jnd_file(
     quality: int = DEFAULT_QUALITY,
     classifiers: Sequence[str | Path] = (),
     force: bool = False,
-) -> ToleranceReport:
+) -> JndReport:
     """Say how far a picture file may change before machines notice, and write what is asked for.
 
     Args:
@@ -120,7 +120,9 @@ def jnd_file(
     if not 1 <= quality <= 100:
         raise UsageError(f"quality must be 1–100, not {quality}")
     picture = read(path)
-    judges = machine.judges() | {Path(file).name: machine.judge(Path(file)) for file in classifiers}
+    judges = machine.classifiers_for_check() | {
+        Path(file).name: machine.load_classifier(Path(file)) for file in classifiers
+    }
     found = dmvjnd.jnd(picture.pixels, psnr, judges=judges)
     changed = found.applied(picture.pixels)
     warnings, savings = picture.warnings, {}
@@ -144,7 +146,7 @@ def jnd_file(
         warnings += unwritable(picture, kind)
     for target, data in files.items():
         write_bytes(data, target)
-    return ToleranceReport(
+    return JndReport(
         found.psnr,
         int(found.threshold.max()),
         float(found.threshold.mean()),

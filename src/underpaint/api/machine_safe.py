@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 #: Methods as they hide from machines; the others have no such choice.
-SPARING: dict[str, Method] = METHODS | {each.name: each for each in (Robust(tolerance), BASNSTC(tolerance))}
+TOLERANT_METHODS: dict[str, Method] = METHODS | {each.name: each for each in (Robust(tolerance), BASNSTC(tolerance))}
 #: How often a payload is hidden again, and by how many dB better.
 _AGAIN, _BETTER = 4, 2.0
 
 
-class Watched:
+class ClassifierGuard:
     """A cover, and those who shall not notice what is hidden in it.
 
     Args:
@@ -43,7 +43,7 @@ class Watched:
     """
 
     def __init__(self, cover: Image, judges: Mapping[str, Judge] | None = None) -> None:
-        self._cover, self._judges = cover, classifiers.judges() if judges is None else judges
+        self._cover, self._judges = cover, classifiers.classifiers_for_check() if judges is None else judges
         self._labels = {name: judge(cover) for name, judge in self._judges.items()}
 
     def unnoticed(

@@ -110,7 +110,7 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
         "apd": metrics.apd(a, b),
         "changed": float(np.mean(change > 0)),
         "largest": float(change.max()),
-        "machine": {name: seen._asdict() for name, seen in classifiers.observe(a, b).items()}
+        "machine": {name: seen._asdict() for name, seen in classifiers.responses(a, b).items()}
         if min(a.shape[:2]) >= SMALLEST_SIDE
         else {},
     }

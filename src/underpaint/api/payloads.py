@@ -14,10 +14,10 @@ from PIL import features
 from underpaint import metrics
 from underpaint.api.measure import target_format
 from underpaint.coding import frame
-from underpaint.coding.template import COARSE, FINE, packed, template
+from underpaint.coding.template import COARSE, FINE, pack, template
 from underpaint.errors import CapacityError, UsageError
 from underpaint.media import Picture, decode, encode, is_exact, read
-from underpaint.methods import METHODS, Budgeting, robust_picture
+from underpaint.methods import METHODS, PredictablePSNR, robust_picture
 from underpaint.methods.pixinpix import PixInPix
 from underpaint.types import Payload, PayloadKind
 
@@ -36,7 +36,7 @@ CODECS = ("avif", "webp")
 
 
 @dataclass(frozen=True)
-class Compression:
+class PictureCompression:
     """How a picture was made to fit."""
 
     #: A format, or the method that hides pictures as they are.
@@ -48,7 +48,7 @@ class Compression:
 
 
 @dataclass(frozen=True)
-class Secret:
+class PicturePayload:
     """A picture to hide, as good as it can be. Size, transparency and ICC profile stay."""
 
     kind: ClassVar[PayloadKind] = "picture"
@@ -57,7 +57,7 @@ class Secret:
     name: str | None = None
 
     @classmethod
-    def read(cls, path: str | Path) -> Secret:
+    def read(cls, path: str | Path) -> PicturePayload:
         """The picture in a file, less its EXIF data, which may say where and when.
 
         Raises:
@@ -65,15 +65,15 @@ class Secret:
         """
         return cls(replace(read(path), exif=None), None if str(path) == "-" else Path(path).name)
 
-    def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, Compression]:
+    def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, PictureCompression]:
         """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`, or the method's own.
 
         Raises:
             CapacityError: it does not fit, however it is compressed.
             UsageError: the method cannot tell beforehand what leaves that quality, or the quality makes no sense.
         """
-        if not isinstance(method, Budgeting):
-            able = ", ".join(name for name, each in METHODS.items() if isinstance(each, Budgeting))
+        if not isinstance(method, PredictablePSNR):
+            able = ", ".join(name for name, each in METHODS.items() if isinstance(each, PredictablePSNR))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
         if psnr is not None and not 30 <= psnr <= 70:
             raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
@@ -83,13 +83,13 @@ class Secret:
                 return self._compressed(method.payload_at(cover, aim))
         return self._compressed(method.payload_at(cover, last))
 
-    def _compressed(self, budget: int) -> tuple[Payload, Compression]:
-        data, compression = compressed(self.picture, budget)
+    def _compressed(self, budget: int) -> tuple[Payload, PictureCompression]:
+        data, compression = compress_to(self.picture, budget)
         return Payload(data, "picture", self.name), compression
 
 
 @dataclass(frozen=True)
-class Face:
+class FacePayload:
     """Somebody to hide, in the middle of a picture, who is to be recognised."""
 
     kind: ClassVar[PayloadKind] = "template"
@@ -99,7 +99,7 @@ class Face:
     restorable: str | None = None
 
     @classmethod
-    def read(cls, path: str | Path, restorable: str | None = None) -> Face:
+    def read(cls, path: str | Path, restorable: str | None = None) -> FacePayload:
         """Whom a file shows.
 
         Raises:
@@ -113,7 +113,7 @@ class Face:
         Raises:
             ModelError: the network is missing or altered.
         """
-        return Payload(packed(template(self.picture.pixels), FINE if by.needs_lossless else COARSE), self.kind)
+        return Payload(pack(template(self.picture.pixels), FINE if by.needs_lossless else COARSE), self.kind)
 
     def beside(self, container: Image) -> Image:
         """*container* with the picture in it, if that may be had back."""
@@ -132,7 +132,7 @@ class Face:
         return metrics.psnr(self.picture.pixels, PIXINPIX.extract_image(container, self.restorable))
 
 
-def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:
+def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression]:
     """Return the file of *picture* that takes at most *budget* bytes once packed: exact if that fits, else nearest.
 
     Raises:
@@ -140,14 +140,14 @@ def compressed(picture: Picture, budget: int) -> tuple[bytes, Compression]:
     """
     exact = encode(picture, "webp")
     if len(exact) <= budget:
-        return exact, Compression("webp", None, None)
+        return exact, PictureCompression("webp", None, None)
     found = []
     for codec in filter(features.check, CODECS):
         sized = partial(_size, picture, codec)
         quality = bisect_right(range(1, 101), budget, key=sized)
         if quality:
             data = encode(picture, codec, quality=quality)
-            found.append((data, Compression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
+            found.append((data, PictureCompression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
     if not found:
         raise CapacityError(
             f"the picture does not fit at any quality: there is room for {budget} bytes",

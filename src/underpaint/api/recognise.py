@@ -18,7 +18,7 @@ import numpy as np
 
 from underpaint.api.measure import check_target
 from underpaint.api.reveal import found_in, named, possible
-from underpaint.coding.template import THRESHOLD, Template, likeness, packed, template, unpacked
+from underpaint.coding.template import THRESHOLD, Template, cosine_similarity, pack, template, unpack
 from underpaint.errors import DamagedError, UnderpaintError, UsageError
 from underpaint.media import EXTENSIONS, read, write_bytes
 from underpaint.methods import METHODS
@@ -118,7 +118,7 @@ def enrol_files(folder: str | Path, gallery: str | Path, *, force: bool = False)
     pictures = _pictures(folder)
     check_target(gallery, *(file for files in pictures.values() for file in files), force=force)
     people = _templates(pictures)
-    told = {name: base64.b64encode(packed(each)).decode() for name, each in people.items()}
+    told = {name: base64.b64encode(pack(each)).decode() for name, each in people.items()}
     text = json.dumps({"format": _FORMAT, "people": told}, indent=1)
     write_bytes(f"{text}\n".encode(), gallery)
     return tuple(people)
@@ -143,7 +143,7 @@ def read_gallery(file: str | Path) -> dict[str, Template]:
             raise UsageError(f"{file} is not a gallery of this version", hint=hint)
         if not all(map(str.isprintable, told["people"])):
             raise UsageError(f"{file} has names that cannot be shown", hint=hint)
-        return {name: unpacked(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
+        return {name: unpack(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DamagedError) as error:
         raise UsageError(f"{file} is no gallery", hint=hint) from error
 
@@ -183,8 +183,8 @@ def _recognised(
     payload, method = found_in(container, passphrase, methods, template=True)
     if payload.kind != "template":
         raise UnderpaintError(f"a {payload.kind} is hidden here by {method}", hint="'underpaint reveal' brings it back")
-    asked = unpacked(payload.data)
-    scores = {name: likeness(asked, each) for name, each in gallery.items()}
+    asked = unpack(payload.data)
+    scores = {name: cosine_similarity(asked, each) for name, each in gallery.items()}
     scores = dict(sorted(scores.items(), key=lambda each: -each[1]))
     nearest = next(iter(scores))
     return Recognition(nearest if scores[nearest] >= threshold else None, scores, threshold, method)

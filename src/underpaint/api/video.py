@@ -23,7 +23,7 @@ import numpy as np
 
 from underpaint.api.hide import HideReport
 from underpaint.api.measure import check_target
-from underpaint.api.payloads import Secret, compressed
+from underpaint.api.payloads import PicturePayload, compress_to
 from underpaint.errors import (
     CapacityError,
     DamagedError,
@@ -37,20 +37,20 @@ from underpaint.media import replacing
 from underpaint.media.video import (
     FRAMES_PER_SECOND,
     VIDEOS,
-    Copy,
-    Resent,
+    Remuxer,
+    Transcoder,
     frames,
     is_video,
     luma,
-    opened,
+    open_video,
     planar,
     seconds,
     with_luma,
     writing,
 )
 from underpaint.methods import video_picture
-from underpaint.methods.video_message import Reader, Writer
-from underpaint.methods.video_picture import Gatherer, Sender
+from underpaint.methods.video_message import VideoDecoder, VideoEmbedder
+from underpaint.methods.video_picture import PacketDecoder, PacketEmbedder
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
 
-    from underpaint.api.payloads import Compression
+    from underpaint.api.payloads import PictureCompression
     from underpaint.embedding.lapped import Array
     from underpaint.types import Image
 
@@ -86,7 +86,7 @@ _PAINTERS, _WAITING = 2, 4
 def hide_video(
     cover: str | Path,
     container: str | Path,
-    payload: Payload | Secret,
+    payload: Payload | PicturePayload,
     *,
     passphrase: str | None = None,
     psnr: float | None = None,
@@ -124,16 +124,16 @@ def hide_video(
     tell = progress or _silent
     with writing(container), replacing(Path(container)) as part:
         first = _first(cover)
-        writer: Writer | Sender
-        reader: type[Reader | Gatherer]
-        if isinstance(payload, Secret):
+        writer: VideoEmbedder | PacketEmbedder
+        reader: type[VideoDecoder | PacketDecoder]
+        if isinstance(payload, PicturePayload):
             payload, compression = fitted(payload, cover, first)
-            writer, reader = Sender(first.height, first.width, payload, passphrase, psnr), Gatherer
+            writer, reader = PacketEmbedder(first.height, first.width, payload, passphrase, psnr), PacketDecoder
         else:
             compression = None
-            writer, reader = Writer(first.height, first.width, payload, passphrase, psnr), Reader
-        with opened(cover) as source, ThreadPoolExecutor(_PAINTERS) as pool:
-            copy = Copy(source, first, container, part, metadata=metadata)
+            writer, reader = VideoEmbedder(first.height, first.width, payload, passphrase, psnr), VideoDecoder
+        with open_video(cover) as source, ThreadPoolExecutor(_PAINTERS) as pool:
+            copy = Remuxer(source, first, container, part, metadata=metadata)
             try:
                 _mark(source, copy, writer, pool, tell)
             finally:
@@ -164,8 +164,8 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
         ImageError: the file cannot be read.
         MissingExtraError: PyAV is not installed.
     """
-    readers = Reader(passphrase), Gatherer(passphrase)
-    with opened(path) as container:
+    readers = VideoDecoder(passphrase), PacketDecoder(passphrase)
+    with open_video(path) as container:
         for frame in _told(container, "reading", progress or _silent):
             plane = luma(frame)
             for reader in readers:
@@ -183,18 +183,18 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
     raise damage or NotFoundError("no payload found", hint=hint)
 
 
-def fitted(secret: Secret, cover: str | Path, first: VideoFrame) -> tuple[Payload, Compression]:
+def fitted(secret: PicturePayload, cover: str | Path, first: VideoFrame) -> tuple[Payload, PictureCompression]:
     """A picture compressed to what a video with such a *first* frame carries.
 
     Raises:
         CapacityError: it does not fit, however it is compressed.
         ImageError: *cover* cannot be read.
     """
-    with opened(cover) as source:
+    with open_video(cover) as source:
         count = sum(packet.size > 0 for packet in source.demux(source.streams.video[0]))
     room = video_picture.room(first.height, first.width, count)
     try:
-        data, compression = compressed(secret.picture, room)
+        data, compression = compress_to(secret.picture, room)
     except CapacityError:
         raise CapacityError(
             f"the picture does not fit at any quality: {count} frames have room for {max(room, 0)} bytes",
@@ -221,14 +221,18 @@ def _silent(_what: str, _share: float) -> None:
 
 def _first(cover: str | Path) -> VideoFrame:
     """The first frame, which tells more than the file's head does."""
-    with opened(cover) as source:
+    with open_video(cover) as source:
         for frame in frames(source):
             return frame
     raise ImageError(f"cannot read {cover}: no frame of it can be decoded")
 
 
 def _mark(
-    source: InputContainer, copy: Copy, writer: Writer | Sender, pool: ThreadPoolExecutor, tell: Progress
+    source: InputContainer,
+    copy: Remuxer,
+    writer: VideoEmbedder | PacketEmbedder,
+    pool: ThreadPoolExecutor,
+    tell: Progress,
 ) -> None:
     """Copy *source*, every frame marked."""
     video = source.streams.video[0]
@@ -251,7 +255,9 @@ def _mark(
         tell("hiding", 1.0)
 
 
-def _painted(writer: Writer | Sender, frame: VideoFrame, plane: Image, change: Array | None) -> VideoFrame:
+def _painted(
+    writer: VideoEmbedder | PacketEmbedder, frame: VideoFrame, plane: Image, change: Array | None
+) -> VideoFrame:
     return with_luma(frame, writer.paint(plane, change))
 
 
@@ -259,7 +265,7 @@ def _read_back(
     cover: str | Path,
     part: Path,
     payload: Payload,
-    readers: tuple[Reader | Gatherer, Reader | Gatherer],
+    readers: tuple[VideoDecoder | PacketDecoder, VideoDecoder | PacketDecoder],
     tell: Progress,
 ) -> tuple[float, str | None]:
     """See that the payload is read from *part*; return its PSNR in dB, of luma, and what a clip of it survives.
@@ -271,12 +277,12 @@ def _read_back(
         ImageError: frames were lost.
     """
     (whole, clip), squares, pixels = readers, 0.0, 0
-    pictured = isinstance(clip, Gatherer)
+    pictured = isinstance(clip, PacketDecoder)
     length, encoder = (math.inf, OPENCV) if pictured else (CLIP, DEFAULT)
-    with opened(cover) as source, opened(part) as written:
+    with open_video(cover) as source, open_video(part) as written:
         start = max(seconds(written) - length, 0) / 2
         rate = max(round(written.streams.video[0].average_rate or FRAMES_PER_SECOND), 1)
-        resent: Resent | None = None
+        resent: Transcoder | None = None
         for before, after in zip_longest(frames(source), _told(written, "reading back", tell)):
             if before is None or after is None:
                 raise ImageError(f"cannot write a copy of {cover}: not every frame came back")
@@ -287,7 +293,7 @@ def _read_back(
             whole.add(plane)
             if start <= (after.time or 0) < start + length and max(plane.shape) <= _LARGEST:
                 bit_rate = after.width * after.height * rate if pictured else None
-                resent = resent or Resent(after.width, after.height, rate, *encoder, bit_rate)
+                resent = resent or Transcoder(after.width, after.height, rate, *encoder, bit_rate)
                 for each in resent.send(after):
                     clip.add(luma(each))
         for each in resent.send(None) if resent else ():
@@ -299,7 +305,7 @@ def _read_back(
     return reached, (USUAL if pictured else HARSH) if _says(clip, payload) else None
 
 
-def _says(reader: Reader | Gatherer, payload: Payload) -> bool:
+def _says(reader: VideoDecoder | PacketDecoder, payload: Payload) -> bool:
     try:
         found = reader.end()
     except PayloadError:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.channels.base import Channel, Codec
+from underpaint.channels.base import BaseChannel, Codec
 from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, WebP
 from underpaint.channels.geometry import Crop, Cropout, Dropout, Flip, Rescale, Resize, Rotate
-from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Noise, Nothing, Quantise
+from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Identity, Noise, Quantise
 from underpaint.channels.video import H264, Mpeg4, Xvid
 from underpaint.errors import UsageError
 from underpaint.types import as_image
@@ -26,18 +26,18 @@ from underpaint.types import as_image
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from underpaint.types import Image, Passage
+    from underpaint.types import Channel, Image
 
-__all__ = ["CHANNELS", "TRIALS", "Chain", "Channel", "Codec", "arrivals", "parse"]
+__all__ = ["CHANNELS", "TRIALS", "BaseChannel", "Chain", "Codec", "parse", "received"]
 
-_CLASSES: tuple[type[Channel], ...] = (
-    Nothing,
+_CLASSES: tuple[type[BaseChannel], ...] = (
+    Identity,
     *(Jpeg, Jpeg2000, WebP, Avif),
     *(Mpeg4, Xvid, H264),
     *(Noise, Blur, Brightness, Contrast, Gamma, Quantise),
     *(Resize, Rescale, Crop, Cropout, Dropout, Rotate, Flip),
 )
-CHANNELS: dict[str, type[Channel]] = {channel.name: channel for channel in _CLASSES}
+CHANNELS: dict[str, type[BaseChannel]] = {channel.name: channel for channel in _CLASSES}
 
 
 #: How often a random channel is tried before something is said to survive it.
@@ -49,7 +49,7 @@ _TRIAL_SEED = 1 << 20
 class Chain:
     """Channels one after the other. ``parse(str(chain)) == chain``."""
 
-    channels: tuple[Channel, ...]
+    channels: tuple[BaseChannel, ...]
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -91,13 +91,13 @@ def parse(text: str) -> Chain:
     return Chain(tuple(_parse_channel(part.strip().lower()) for part in text.split("|")))
 
 
-def arrivals(passage: Passage, image: Image) -> Iterator[Image]:
+def received(passage: Channel, image: Image) -> Iterator[Image]:
     """What arrives of *image*: once, or of a random *passage* :data:`TRIALS` times, by seeds kept for this."""
     for seed in range(_TRIAL_SEED, _TRIAL_SEED + (TRIALS if passage.random else 1)):
         yield passage(image, seed)
 
 
-def _parse_channel(text: str) -> Channel:
+def _parse_channel(text: str) -> BaseChannel:
     name, _, arguments = (part.strip() for part in text.partition(":"))
     if name not in CHANNELS:
         near = get_close_matches(name, CHANNELS, n=1)

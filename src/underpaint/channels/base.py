@@ -66,7 +66,7 @@ def choice(*words: str, default: Any = MISSING) -> Any:
 
 
 @dataclass(frozen=True)
-class Channel(ABC):
+class BaseChannel(ABC):
     """One thing that may happen to a picture on its way.
 
     A channel is pure: the same picture and the same state of the generator give the same result, the picture given is
@@ -123,7 +123,7 @@ class Channel(ABC):
         return (cls.__doc__ or "").partition("\n")[0]
 
 
-class Codec(Channel):
+class Codec(BaseChannel):
     """A channel whose pictures travel as a file or a stream, of which the size is known."""
 
     def transmit(self, image: Image) -> tuple[Image, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.channels.base import Channel, choice, real
+from underpaint.channels.base import BaseChannel, choice, real
 
 if TYPE_CHECKING:
     from underpaint.types import Image
@@ -18,7 +18,7 @@ _FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True)
-class Resize(Channel):
+class Resize(BaseChannel):
     """Scaled by a factor per side and back to the original size; 1 changes nothing."""
 
     name = "resize"
@@ -32,7 +32,7 @@ class Resize(Channel):
 
 
 @dataclass(frozen=True)
-class Rescale(Channel):
+class Rescale(BaseChannel):
     """Scaled by a factor per side, and left so: the result has another size."""
 
     name = "rescale"
@@ -45,7 +45,7 @@ class Rescale(Channel):
 
 
 @dataclass(frozen=True)
-class Crop(Channel):
+class Crop(BaseChannel):
     """A window of the picture's proportions with that share of its area; the result is smaller.
 
     HiDDeN's Crop (Zhu et al. 2018) in its definition of the share, H'W' / HW.
@@ -62,7 +62,7 @@ class Crop(Channel):
 
 
 @dataclass(frozen=True)
-class Cropout(Channel):
+class Cropout(BaseChannel):
     """All but a window with that share of the area becomes middle grey; the size stays.
 
     HiDDeN's Cropout fills from the cover, which nobody on the way has.
@@ -82,7 +82,7 @@ class Cropout(Channel):
 
 
 @dataclass(frozen=True)
-class Dropout(Channel):
+class Dropout(BaseChannel):
     """That share of the pixels, at random, becomes the mean of their eight neighbours; 0 changes nothing.
 
     HiDDeN's Dropout takes them from the cover, which nobody on the way has; the neighbours come as close. Note that
@@ -103,7 +103,7 @@ class Dropout(Channel):
 
 
 @dataclass(frozen=True)
-class Rotate(Channel):
+class Rotate(BaseChannel):
     """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey."""
 
     name = "rotate"
@@ -118,7 +118,7 @@ class Rotate(Channel):
 
 
 @dataclass(frozen=True)
-class Flip(Channel):
+class Flip(BaseChannel):
     """Mirrored: left and right change places (horizontal), or top and bottom (vertical)."""
 
     name = "flip"

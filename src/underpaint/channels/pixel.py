@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.channels.base import Channel, real, whole
+from underpaint.channels.base import BaseChannel, real, whole
 from underpaint.types import LUMA
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _GREY_WEIGHTS = np.array(LUMA)
 
 
 @dataclass(frozen=True)
-class Nothing(Channel):
+class Identity(BaseChannel):
     """The picture arrives as it is."""
 
     name = "none"
@@ -30,7 +30,7 @@ class Nothing(Channel):
 
 
 @dataclass(frozen=True)
-class Noise(Channel):
+class Noise(BaseChannel):
     """Gaussian noise, independent per value; sigma is a share of full scale, 0.04 is 10.2 levels."""
 
     name = "noise"
@@ -43,7 +43,7 @@ class Noise(Channel):
 
 
 @dataclass(frozen=True)
-class Blur(Channel):
+class Blur(BaseChannel):
     """Gaussian blur; sigma in pixels, mirrored at the edges."""
 
     name = "blur"
@@ -67,7 +67,7 @@ class Blur(Channel):
 
 
 @dataclass(frozen=True)
-class Brightness(Channel):
+class Brightness(BaseChannel):
     """Every value times a factor, clipped; 1 changes nothing, 0 is black (as in torchvision)."""
 
     name = "brightness"
@@ -78,7 +78,7 @@ class Brightness(Channel):
 
 
 @dataclass(frozen=True)
-class Contrast(Channel):
+class Contrast(BaseChannel):
     """The distance of every value to the picture's mean grey times a factor; 1 changes nothing (as in torchvision)."""
 
     name = "contrast"
@@ -90,7 +90,7 @@ class Contrast(Channel):
 
 
 @dataclass(frozen=True)
-class Gamma(Channel):
+class Gamma(BaseChannel):
     """Every value, as a share of full scale, to the power of an exponent; 1 changes nothing, more is darker."""
 
     name = "gamma"
@@ -101,7 +101,7 @@ class Gamma(Channel):
 
 
 @dataclass(frozen=True)
-class Quantise(Channel):
+class Quantise(BaseChannel):
     """Values rounded to so many bits, 1–8, evenly from black to white; 8 changes nothing."""
 
     name = "quantise"

@@ -14,7 +14,7 @@ from underpaint.cli.terminal import check_streams, fit_for_terminal, passphrase,
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
-    from underpaint.api import Face, Secret
+    from underpaint.api import FacePayload, PicturePayload
     from underpaint.types import Payload
 
 
@@ -125,8 +125,8 @@ def reveal(
 
 def _payload(
     message: str | None, file: str | None, image: str | None, template: bool, restorable: Path | None
-) -> str | Payload | Secret | Face:
-    from underpaint.api import Face, Secret
+) -> str | Payload | PicturePayload | FacePayload:
+    from underpaint.api import FacePayload, PicturePayload
     from underpaint.types import Payload
 
     if [message, file, image].count(None) != 2:
@@ -134,11 +134,11 @@ def _payload(
     if template:
         if image is None:
             raise UsageError("there is nobody to be recognised", hint="name a picture of a face after -i")
-        return Face.read(image, None if restorable is None else passphrase(restorable, ask=False))
+        return FacePayload.read(image, None if restorable is None else passphrase(restorable, ask=False))
     if message is not None:
         return message
     if image is not None:
-        return Secret.read(image)
+        return PicturePayload.read(image)
     if file is None or file == "-":
         return Payload(sys.stdin.buffer.read())
     return Payload(Path(file).read_bytes(), name=Path(file).name)

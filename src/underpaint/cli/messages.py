@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from underpaint.api import Compression, Finding, HideReport, Recognition, Saving, ToleranceReport
+    from underpaint.api import Finding, HideReport, JndReport, PictureCompression, Recognition, Saving
     from underpaint.types import Payload
 
 #: People of a gallery that are shown at most.
@@ -40,7 +40,7 @@ def noticed(machine: dict[str, dict[str, float]]) -> str:
     return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
 
 
-def tolerated(report: ToleranceReport) -> Iterator[str]:
+def tolerated(report: JndReport) -> Iterator[str]:
     """What ``jnd`` found out."""
     kept = [name for name, (before, after) in report.labels.items() if before == after]
     if report.psnr == float("inf"):
@@ -59,7 +59,7 @@ def saved(savings: Mapping[str, Saving]) -> Iterator[str]:
         yield f"{name:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
 
 
-def fitted(compression: Compression) -> str:
+def fitted(compression: PictureCompression) -> str:
     """How a hidden picture comes back."""
     if compression.psnr is None:
         return f"compressed the picture to {compression.codec} exactly"

@@ -28,7 +28,7 @@ _LENGTH, _BOX = 4, 8
 _HEAD = struct.Struct(">HH4s")
 
 
-def stripped(file: bytes) -> bytes | None:
+def strip_boxes(file: bytes) -> bytes | None:
     """What is left of *file* without its boxes; None if it is no such file."""
     data = file[_DATA_AT:]
     try:
@@ -36,10 +36,10 @@ def stripped(file: bytes) -> bytes | None:
         lean = _HEAD.pack(width, height, file[_CODING_AT : _CODING_AT + 4]) + data
     except struct.error:
         return None
-    return lean if rebuilt(lean) == file else None
+    return lean if restore_boxes(lean) == file else None
 
 
-def rebuilt(lean: bytes) -> bytes | None:
+def restore_boxes(lean: bytes) -> bytes | None:
     """The file of which :func:`stripped` left *lean*; None if that is too short."""
     if len(lean) < _HEAD.size:
         return None

@@ -97,7 +97,7 @@ def compact_size(payload: Payload) -> int:
 
 def packed_size(picture: bytes) -> int:
     """How many bytes the file of a picture takes at most, without what frames it."""
-    return len(avif_boxes.stripped(picture) or picture)
+    return len(avif_boxes.strip_boxes(picture) or picture)
 
 
 def seal_compact(payload: Payload, key: Key, size: int) -> bytes:
@@ -254,7 +254,7 @@ def _compress(data: bytes) -> tuple[int, bytes]:
     forms = [(_RAW, data), (_DEFLATE, deflate.compress(data) + deflate.flush())]
     if len(forms[_DEFLATE][1]) < 0.98 * len(data):  # LZMA is slow to learn that there is nothing to gain
         forms.append((_LZMA, lzma.compress(data, lzma.FORMAT_RAW, filters=_lzma_filters(6 if unhurried else 2))))
-    if (lean := avif_boxes.stripped(data)) is not None:
+    if (lean := avif_boxes.strip_boxes(data)) is not None:
         forms.append((_AVIF, lean))
     return min(forms, key=lambda form: len(form[1]))
 
@@ -263,7 +263,7 @@ def _decompress(compression: int, data: bytes) -> bytes:
     if compression == _RAW:
         return data
     if compression == _AVIF:
-        file = avif_boxes.rebuilt(data)
+        file = avif_boxes.restore_boxes(data)
         if file is None:
             raise newer()
         return file

@@ -68,28 +68,28 @@ def template(picture: Image, *, model: Model | None = None) -> Template:
     return found
 
 
-def likeness(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def cosine_similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """The cosine of the angle between two templates: 1 for the same, about 0 for those of two people."""
     return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9))
 
 
-def turned(numbers: Template, key: Key, label: str) -> Template:
+def rotate(numbers: Template, key: Key, label: str) -> Template:
     """Return *numbers* turned by *key*; *label* names one of its ways to turn them."""
     return _rotation(key, label) @ numbers
 
 
-def turned_back(numbers: Template, key: Key, label: str) -> Template:
+def rotate_back(numbers: Template, key: Key, label: str) -> Template:
     """Return what :func:`turned` made *numbers* of."""
     return _rotation(key, label).T @ numbers
 
 
-def packed(numbers: Template, bits: int = FINE) -> bytes:
+def pack(numbers: Template, bits: int = FINE) -> bytes:
     """Return *numbers* as 96 bytes, or if they are :data:`COARSE` as 48: whole numbers, the first value's first."""
     levels = np.rint(numbers / _step(bits) + (2**bits - 1) / 2).clip(0, 2**bits - 1).astype(np.uint16)
     return np.packbits(np.unpackbits(levels.astype(">u2")[:, None].view(np.uint8), axis=1)[:, -bits:]).tobytes()
 
 
-def unpacked(data: bytes) -> Template:
+def unpack(data: bytes) -> Template:
     """Return the numbers that :func:`packed` made *data* of, as near as their bits allow.
 
     Raises:

@@ -75,7 +75,7 @@ def expected_psnr(planes: int, mode: Mode = "matching") -> float:
     return 10 * math.log10(255**2 / squared_change(planes, mode))
 
 
-def surely(planes: NDArray[np.int64], values: int) -> NDArray[np.int64]:
+def guaranteed_room(planes: NDArray[np.int64], values: int) -> NDArray[np.int64]:
     """How many bytes fit at least, ``(…)``, where ``planes[…, p]`` of so many *values* take more than p bits each."""
     rooms: NDArray[np.int64] = planes.sum(axis=-1) // 8 - -(-values // _SEGMENT)
     return np.maximum(rooms, 0)

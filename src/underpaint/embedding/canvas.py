@@ -96,7 +96,7 @@ class Canvas:
         allocation = self.seen("writer", luma, lapped.transform(luma.copy(), _COUNT)).reshape(-1, _COUNT)
         free = np.clip((luma - _BLACK) / _ROOM, _NO_ROOM, 1) * np.clip((_WHITE - luma) / _ROOM, _NO_ROOM, 1)
         across = self.side // BLOCK
-        blocks = (lapped.busyness(luma) + _FLATTEST) ** _MASKING
+        blocks = (lapped.local_activity(luma) + _FLATTEST) ** _MASKING
         blocks *= free.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
         return np.asarray(blocks[:, None] * np.exp(np.clip(allocation[:, :count], -4, 4)), np.float32).ravel()
 

@@ -71,7 +71,7 @@ TABLES = (
 )
 
 
-class Layout:
+class CoefficientLayout:
     """Which coefficients of a picture of this size carry what, by a table and a key.
 
     What is left over at the right and at the bottom is not touched.

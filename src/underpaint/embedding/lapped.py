@@ -117,7 +117,7 @@ def paint(image: Image, change: Array, count: int) -> Image:
 
 def activity(image: Image) -> Array:
     """How busy each block is, as :func:`busyness`, ``float32 (blocks,)`` in grey levels."""
-    return busyness(_luma(image))
+    return local_activity(_luma(image))
 
 
 def transform(luma: Array, count: int) -> Array:
@@ -152,7 +152,7 @@ def add(image: Image, luma: Array) -> Image:
     return painted
 
 
-def busyness(luma: Array) -> Array:
+def local_activity(luma: Array) -> Array:
     """Mean standard deviation of *luma* in the quarters of each block: ``float32 (blocks,)``.
 
     A quarter without contrast counts as such, so a block that an edge crosses does not hide what lies beside the edge.
@@ -166,7 +166,7 @@ def busyness(luma: Array) -> Array:
     return busy.ravel()
 
 
-class Spread:
+class SpreadTransform:
     """Keyed directions: which coefficients carry which bit, with which sign, on which lattice.
 
     Args:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
-from underpaint.embedding.lapped import Array, Spread
+from underpaint.embedding.lapped import Array, SpreadTransform
 from underpaint.errors import CapacityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 PILOTS = 64
 LOWEST_PSNR, HIGHEST_PSNR = 30.0, 60.0
 #: False-alarm probability per picture below which a mark is said to be there.
-FALSE_ALARM = 1e-6
+MAX_FALSE_POSITIVE_RATE = 1e-6
 #: The share of coded bits that may arrive wrong where a message is to survive: a third of what can be corrected.
-TOLERATED = 0.04
+MAX_RAW_BER = 0.04
 
 Projections = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ _ATTEMPTS = 3
 _WORTH_A_TRY = 0.5
 
 
-class Ground(Protocol):
+class EmbeddingDomain(Protocol):
     """Coefficients, in blocks, that marks are laid on."""
 
     @property
@@ -100,7 +100,7 @@ class Ground(Protocol):
 
 
 @dataclass(frozen=True)
-class Mark:
+class Detection:
     """A frame size and lattice step that a picture's pilots agree with."""
 
     size: int
@@ -110,10 +110,12 @@ class Mark:
     false_alarm: float
 
 
-class Plan:
+class Embedding:
     """What is to be embedded where in a cover: the bits of several spreads, as one vector of projections."""
 
-    def __init__(self, ground: Ground, cover: Image, count: int, parts: Sequence[tuple[Spread, Bits]]) -> None:
+    def __init__(
+        self, ground: EmbeddingDomain, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]]
+    ) -> None:
         self.ground, self.cover, self.count, self.parts = ground, cover, count, parts
         self.starts = np.cumsum([len(bits) for _, bits in parts])[:-1]
         self.projections = self.project(cover)
@@ -159,7 +161,7 @@ def check_psnr(psnr: float | None) -> None:
         )
 
 
-def frame_size(payload: Payload, grounds: Sequence[Ground], expected: int) -> int:
+def frame_size(payload: Payload, grounds: Sequence[EmbeddingDomain], expected: int) -> int:
     """The smallest frame that holds *payload* and fits on one of *grounds*.
 
     Raises:
@@ -175,19 +177,19 @@ def frame_size(payload: Payload, grounds: Sequence[Ground], expected: int) -> in
     )
 
 
-def sealed(ground: Ground, cover: Image, payload: Payload, key: Key, size: int) -> Plan:
+def sealed(ground: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int) -> Embedding:
     """A plan of *payload* in a frame of *size* bytes, with its pilots."""
     count, pilots, message = layout(ground, key, size)
     body = np.unpackbits(np.frombuffer(frame.seal_compact(payload, key, size), np.uint8))
-    return Plan(ground, cover, count, ((pilots, pilot(key, size)), (message, convolutional.encode(body))))
+    return Embedding(ground, cover, count, ((pilots, pilot(key, size)), (message, convolutional.encode(body))))
 
 
-def energy(ground: Ground, psnr: float) -> float:
+def energy(ground: EmbeddingDomain, psnr: float) -> float:
     """The squared change of coefficients, in sum, that costs *psnr* dB: each colour channel takes all of it."""
     return float(ground.pixels * 255.0**2 / 10 ** (psnr / 10))
 
 
-def typical_step(ground: Ground, bits: int, psnr: float) -> float:
+def typical_step(ground: EmbeddingDomain, bits: int, psnr: float) -> float:
     """The step at which *bits* cost *psnr* dB in a typical picture: step² / 12 each, times an overhead."""
     return math.sqrt(12 * energy(ground, psnr) / bits / _OVERHEAD)
 
@@ -197,7 +199,7 @@ def coded(size: int) -> int:
     return 8 * size * convolutional.EXPANSION
 
 
-def fits(ground: Ground, size: int) -> bool:
+def fits(ground: EmbeddingDomain, size: int) -> bool:
     """Whether a frame of *size* bytes finds a coefficient for each of its bits."""
     return ground.blocks * ground.counts[-1] >= _pilot_pool(ground) + coded(size)
 
@@ -207,7 +209,7 @@ def pilot(key: Key, size: int) -> Bits:
     return np.unpackbits(key.stream(f"pilot {size}", PILOTS // 8))
 
 
-def layout(ground: Ground, key: Key, size: int) -> tuple[int, Spread, Spread]:
+def layout(ground: EmbeddingDomain, key: Key, size: int) -> tuple[int, SpreadTransform, SpreadTransform]:
     """Coefficients per block, and the directions of the pilots and of the message of a frame of *size* bytes."""
     bits = coded(size)
     room = (ground.blocks * count - _pilot_pool(ground) for count in ground.counts)
@@ -218,10 +220,10 @@ def layout(ground: Ground, key: Key, size: int) -> tuple[int, Spread, Spread]:
     free = np.ones(ground.blocks * count, bool)
     free[pilots.order] = False
     pool = np.flatnonzero(free)
-    return count, pilots, Spread(key, f"message {size}", pool, bits, _places(ground, pool, count))
+    return count, pilots, SpreadTransform(key, f"message {size}", pool, bits, _places(ground, pool, count))
 
 
-def find(ground: Ground, image: Image, key: Key) -> list[Mark]:
+def detect(ground: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:
     """The likeliest marks, best first: for some frame sizes the step at which their pilots fit best.
 
     With the right key the dither makes the phases of a picture without a mark uniform, so the sum of n cosines exceeds
@@ -249,11 +251,11 @@ def find(ground: Ground, image: Image, key: Key) -> list[Mark]:
         fine = _fit(spread, projections, near, patterns[:, column])
         tried = fit.size * len(near)
         chance = tried * float(np.exp(-(max(fine.max(), 0.0) ** 2) / arrived.sum()))
-        marks.append(Mark(sizes[column], float(near[fine.argmax()]), chance))
+        marks.append(Detection(sizes[column], float(near[fine.argmax()]), chance))
     return sorted(marks, key=lambda mark: mark.false_alarm)
 
 
-def read(ground: Ground, image: Image, key: Key, marks: Sequence[Mark]) -> tuple[Payload, float]:
+def decode(ground: EmbeddingDomain, image: Image, key: Key, marks: Sequence[Detection]) -> tuple[Payload, float]:
     """The payload of the first of *marks* that has one, and the share of coded bits that had to be turned.
 
     Raises:
@@ -274,7 +276,7 @@ def read(ground: Ground, image: Image, key: Key, marks: Sequence[Mark]) -> tuple
     raise frame.not_found()
 
 
-def blind_bits(spread: Spread, projections: Projections, step: float) -> SoftBits:
+def blind_bits(spread: SpreadTransform, projections: Projections, step: float) -> SoftBits:
     """Log-likelihood ratios, positive for 1, of bits without pilots, whose gain and noise nothing else tells.
 
     The posterior of each bit is averaged over both, by how well all bits together agree with them: the mean over what
@@ -296,25 +298,25 @@ def blind_bits(spread: Spread, projections: Projections, step: float) -> SoftBit
     return np.asarray(2 * np.arctanh(np.clip(belief, -_CERTAIN, _CERTAIN)), np.float32)
 
 
-def _pilot_pool(ground: Ground) -> int:
+def _pilot_pool(ground: EmbeddingDomain) -> int:
     """How many coefficients the pilots share: an eighth of the lowest, and never fewer than there are pilots."""
     return max(PILOTS, ground.blocks * ground.counts[0] // 8)
 
 
-def _pilots(ground: Ground, key: Key, count: int) -> Spread:
+def _pilots(ground: EmbeddingDomain, key: Key, count: int) -> SpreadTransform:
     """The pilots' directions in ``analyse(image, count)``: the same coefficients whatever *count*."""
     order = key.permutation("pilot pool", ground.blocks * ground.counts[0])
     block, frequency = np.divmod(order[: _pilot_pool(ground)], ground.counts[0])
     pool = block * count + frequency
-    return Spread(key, "pilots", pool, PILOTS, _places(ground, pool, count))
+    return SpreadTransform(key, "pilots", pool, PILOTS, _places(ground, pool, count))
 
 
-def _places(ground: Ground, pool: NDArray[np.intp], count: int) -> NDArray[np.intp] | None:
+def _places(ground: EmbeddingDomain, pool: NDArray[np.intp], count: int) -> NDArray[np.intp] | None:
     return None if ground.places is None else ground.places[pool // count]
 
 
 def _fit(
-    spread: Spread, projections: Projections, steps: Projections, patterns: NDArray[np.float64]
+    spread: SpreadTransform, projections: Projections, steps: Projections, patterns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """How well each of *steps* agrees with bits known as ±1 *patterns*: -count to count."""
     return np.asarray(np.cos(2 * np.pi * spread.phases(projections, steps)) @ patterns)

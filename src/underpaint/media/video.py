@@ -57,7 +57,7 @@ def is_video(path: str | Path) -> bool:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[InputContainer]:
+def open_video(path: str | Path) -> Iterator[InputContainer]:
     """Open a video file to read.
 
     Raises:
@@ -132,7 +132,7 @@ def seconds(container: InputContainer) -> float:
     return (container.duration or 0) / 1e6
 
 
-class Copy:
+class Remuxer:
     """A video file that gets frames one by one, and the other streams of its *source* as they are.
 
     Args:
@@ -228,7 +228,7 @@ class Copy:
             self._file.close()
 
 
-class Resent:
+class Transcoder:
     """What arrives of frames, ``yuv420p``, that are encoded again, as on a platform."""
 
     def __init__(

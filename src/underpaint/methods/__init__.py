@@ -28,7 +28,7 @@ from underpaint.methods.stdm import STDM
 
 if TYPE_CHECKING:
     from underpaint.coding.keys import Key
-    from underpaint.types import Bits, Capacity, CapacityMap, Image, Passage, Payload, SoftBits
+    from underpaint.types import Bits, Capacity, CapacityMap, Channel, Image, Payload, SoftBits
 
 
 class Method(Protocol):
@@ -50,7 +50,7 @@ class Method(Protocol):
         ...
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return the container.
 
@@ -70,7 +70,7 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class Budgeting(Protocol):
+class PredictablePSNR(Protocol):
     """A method that knows beforehand what a payload does to the picture."""
 
     def payload_at(self, cover: Image, psnr: float) -> int:

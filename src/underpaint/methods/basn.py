@@ -25,7 +25,7 @@ from underpaint.coding import frame
 from underpaint.coding.frame import Header
 from underpaint.embedding import bit_planes
 from underpaint.methods import lossless
-from underpaint.methods.lossless import Head, Written
+from underpaint.methods.lossless import Embedded, HeaderPlaces
 from underpaint.models.attention import attention
 from underpaint.types import Capacity
 
@@ -63,7 +63,7 @@ class _Room:
         """What a picture of that attention takes, its head's places left out."""
         counts = lossless.tally(attended, BASN.head)
         planes = np.stack([(plane < _PLANES) @ counts for plane in range(PLANES)], axis=-1)
-        bodies = np.minimum(bit_planes.surely(planes, attended.size), attended.size // 3)
+        bodies = np.minimum(bit_planes.guaranteed_room(planes, attended.size), attended.size // 3)
         return cls(planes, bodies, attended.size)
 
     @property
@@ -88,7 +88,7 @@ class _Room:
         )
 
 
-class BASN(lossless.Carrier):
+class BASN(lossless.LosslessMethod):
     """Planes by attention: payloads up to a byte per pixel, for lossless formats only."""
 
     name = "basn"
@@ -96,7 +96,7 @@ class BASN(lossless.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "confined"
-    head = Head()
+    head = HeaderPlaces()
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about a byte per pixel.
@@ -127,12 +127,12 @@ class BASN(lossless.Carrier):
         attended = attention(image)
         return _map(attended, _Room.of(attended).row(payload_bytes + lossless.OVERHEAD))
 
-    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+    def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
         """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover)
         row = _Room.of(attended).row(len(body))
         container = bit_planes.embed(cover, body, _map(attended, row), key, self.mode)
-        return Written(container, Header(row, len(body)))
+        return Embedded(container, Header(row, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""

@@ -25,8 +25,8 @@ from underpaint.embedding import stc
 from underpaint.embedding.stc import gibbs
 from underpaint.errors import CapacityError
 from underpaint.methods import lossless
-from underpaint.methods.lossless import Head, Written
-from underpaint.models.attention import OCTAVE, attention
+from underpaint.methods.lossless import Embedded, HeaderPlaces
+from underpaint.models.attention import STEPS_PER_OCTAVE, attention
 from underpaint.types import Capacity
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: What a squared change of 1 costs, by attention.
-WEIGHTS = np.exp2(-2 * np.arange(256) / OCTAVE).astype(np.float32)
+WEIGHTS = np.exp2(-2 * np.arange(256) / STEPS_PER_OCTAVE).astype(np.float32)
 #: How many low bits of each value may take part.
 _LAYERS = (2, 3, 4)
 _MOST = max(_LAYERS)
@@ -127,7 +127,7 @@ def _free(image: Image) -> NDArray[np.bool_]:
     return free
 
 
-class BASNSTC(lossless.Carrier):
+class BASNSTC(lossless.LosslessMethod):
     """Syndrome-trellis codes by attention: the least change, for lossless formats only.
 
     Args:
@@ -140,7 +140,7 @@ class BASNSTC(lossless.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
-    head = Head(coded=True, details=_HIGHER.size)
+    head = HeaderPlaces(coded=True, details=_HIGHER.size)
 
     def __init__(self, tolerance: Callable[[Image], NDArray[np.float32]] | None = None) -> None:
         self._tolerance = tolerance
@@ -164,7 +164,7 @@ class BASNSTC(lossless.Carrier):
         room = _Room.of(cover, attention(cover, whole=True))
         return lossless.largest(room.longest, room.psnr, psnr)
 
-    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+    def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
         """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         attended = attention(cover, whole=True)
         room = _Room.of(cover, attended)
@@ -186,7 +186,9 @@ class BASNSTC(lossless.Carrier):
         container = cover.copy()
         container.reshape(-1)[free] = carrying
         higher = (0,) * (_MOST - layers) + counts[:-1]
-        return Written(container, Header(layers, len(body), _HIGHER.pack(*higher)), costs(self.head.places(cover.size)))
+        return Embedded(
+            container, Header(layers, len(body), _HIGHER.pack(*higher)), costs(self.head.places(cover.size))
+        )
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from underpaint.coding.frame import Header
     from underpaint.embedding.bit_planes import Mode
-    from underpaint.types import Bits, Image, Passage, Payload
+    from underpaint.types import Bits, Channel, Image, Payload
 
 #: Bytes of a body that may not be data.
 OVERHEAD = frame.BODY_OVERHEAD + frame.LONGEST_NAME
@@ -49,7 +49,7 @@ _PUBLIC = Key(bytes(KEY_SIZE))
 
 
 @dataclass(frozen=True)
-class Head:
+class HeaderPlaces:
     """Where a head lies, and how: in lowest bits as they are, or coded, as their syndrome."""
 
     coded: bool = False
@@ -85,7 +85,7 @@ class Head:
         return np.packbits(stc.syndrome(low, self.bits) if self.coded else low).tobytes()
 
 
-class Written(NamedTuple):
+class Embedded(NamedTuple):
     """A body in a picture."""
 
     #: What it did to the places of the head is written over.
@@ -96,15 +96,15 @@ class Written(NamedTuple):
     weights: NDArray[np.float32] | None = None
 
 
-class Carrier(Protocol):
+class LosslessMethod(Protocol):
     """How a method carries a body beside the head; by it the method has what every method owes."""
 
     name: str
-    head: Head
+    head: HeaderPlaces
     #: How the places of the head take their bits.
     mode: Mode
 
-    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+    def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
         """Put *body* into a copy of *cover*. Raises CapacityError if it does not fit."""
         ...
 
@@ -113,7 +113,7 @@ class Carrier(Protocol):
         ...
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return a container of *cover*.
 
@@ -160,7 +160,7 @@ class Carrier(Protocol):
         return frame.open_body(self.read(container, header, key), key)
 
 
-def tally(values: NDArray[np.uint8], head: Head) -> NDArray[np.int64]:
+def tally(values: NDArray[np.uint8], head: HeaderPlaces) -> NDArray[np.int64]:
     """How many *values*, of the shape of an image, are 0 … 255, ``(256,)``, the places of a *head* left out."""
     flat = values.reshape(-1)
     counts = -np.bincount(flat[head.places(flat.size)], minlength=256)
@@ -169,7 +169,7 @@ def tally(values: NDArray[np.uint8], head: Head) -> NDArray[np.int64]:
     return counts
 
 
-def expected_psnr(change: float, head: Head, values: int) -> float:
+def expected_psnr(change: float, head: HeaderPlaces, values: int) -> float:
     """PSNR in dB to expect where a body adds *change* to the sum of squared changes of so many *values*."""
     return 10 * math.log10(255**2 * values / (change + head.change))
 
@@ -188,7 +188,7 @@ def too_long(length: int, free: int) -> CapacityError:
     )
 
 
-def _open_head(carrier: Carrier, image: Image, passphrase: str | None) -> tuple[Header, Key]:
+def _open_head(carrier: LosslessMethod, image: Image, passphrase: str | None) -> tuple[Header, Key]:
     if min(image.shape[:2]) < SMALLEST_SIDE:
         raise frame.not_found()
     return frame.open_head(carrier.head.read(image), passphrase, carrier.name)

@@ -17,7 +17,7 @@ from underpaint.coding import frame
 from underpaint.coding.frame import Header
 from underpaint.embedding import bit_planes
 from underpaint.methods import lossless
-from underpaint.methods.lossless import Head, Written
+from underpaint.methods.lossless import Embedded, HeaderPlaces
 from underpaint.types import Capacity, as_cover
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PLANES = 4
 
 
-class LSB(lossless.Carrier):
+class LSB(lossless.LosslessMethod):
     """Low bits in keyed order: the largest payloads, for lossless formats only."""
 
     name = "lsb"
@@ -36,7 +36,7 @@ class LSB(lossless.Carrier):
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
-    head = Head()
+    head = HeaderPlaces()
 
     def capacity(self, cover: Image) -> Capacity:
         """What fits, whatever the file's name; about 1.5 bytes per pixel.
@@ -58,7 +58,7 @@ class LSB(lossless.Carrier):
         def expected(length: int) -> float:
             return lossless.expected_psnr(bit_planes.total_change(planes, length, self.mode), self.head, cover.size)
 
-        return lossless.largest(int(bit_planes.surely(planes, cover.size)), expected, psnr)
+        return lossless.largest(int(bit_planes.guaranteed_room(planes, cover.size)), expected, psnr)
 
     def capacity_map(self, image: Image) -> CapacityMap:
         """How many low bits of each value a body may take: the same for a cover and for its container."""
@@ -66,13 +66,13 @@ class LSB(lossless.Carrier):
         capacity.reshape(-1)[self.head.places(capacity.size)] = 0
         return capacity
 
-    def write(self, cover: Image, body: bytes, key: Key) -> Written:
+    def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
         """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
         capacity = self.capacity_map(cover)
         free = bit_planes.room(capacity)
         if len(body) > free:
             raise lossless.too_long(len(body), free)
-        return Written(bit_planes.embed(cover, body, capacity, key, self.mode), Header(0, len(body)))
+        return Embedded(bit_planes.embed(cover, body, capacity, key, self.mode), Header(0, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""

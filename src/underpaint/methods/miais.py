@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from underpaint.models import Model
-    from underpaint.types import Image, Passage
+    from underpaint.types import Channel, Image
 
 #: Name of the method.
 NAME = "miais"
@@ -79,7 +79,7 @@ class MIAIS:
         passphrase: str | None,
         *,
         psnr: float | None,
-        survive: Passage | None,
+        survive: Channel | None,
     ) -> Image:
         """Return a container of *cover* in which *payload*, a template, is recognised.
 
@@ -93,7 +93,7 @@ class MIAIS:
         if psnr is not None or survive is not None:
             hint = "without --method, a template goes by one that has"
             raise UsageError(f"{NAME} has no quality or survival setting", hint=hint)
-        return hide(cover, templates.unpacked(payload.data), passphrase)
+        return hide(cover, templates.unpack(payload.data), passphrase)
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether somebody can be recognised in *image*."""
@@ -109,7 +109,7 @@ class MIAIS:
         found = read(as_image(container), Key.derive(passphrase, SALT, COMPACT_COST))
         if found is None:
             raise frame.not_found()
-        return Payload(templates.packed(found), "template")
+        return Payload(templates.pack(found), "template")
 
 
 def hide(cover: Image, template: NDArray[np.float32], passphrase: str | None, *, model: Model | None = None) -> Image:
@@ -123,12 +123,12 @@ def hide(cover: Image, template: NDArray[np.float32], passphrase: str | None, *,
     cover, key = as_cover(cover), Key.derive(passphrase, SALT, COMPACT_COST)
     model = model or models.load(NAME)
     way = secrets.randbelow(_WAYS)
-    wanted = np.concatenate([templates.turned(template, key, f"way {way}"), _signs(key)[way]])
+    wanted = np.concatenate([templates.rotate(template, key, f"way {way}"), _signs(key)[way]])
     said, asked, best, container = numbers(cover, model), wanted, -1.0, cover
     for _ in range(_AGAIN):
         attempt = _written(cover, asked, said, model)
         found = numbers(attempt, model)
-        like = templates.likeness(found, wanted)
+        like = templates.cosine_similarity(found, wanted)
         if like > best:
             best, container = like, attempt
         if best >= _ENOUGH:
@@ -189,7 +189,7 @@ def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.flo
     turned, signs = said[: templates.NUMBERS], said[templates.NUMBERS :]
     nearness = _signs(key) @ signs / max(float(np.linalg.norm(signs)) * SIGNS**0.5, 1e-9)
     way = int(nearness.argmax())
-    return templates.turned_back(turned, key, f"way {way}"), float(nearness[way])
+    return templates.rotate_back(turned, key, f"way {way}"), float(nearness[way])
 
 
 def _written(cover: Image, asked: NDArray[np.float32], said: NDArray[np.float32], model: Model) -> Image:

@@ -35,14 +35,14 @@ from underpaint.coding.keys import Key
 from underpaint.embedding import bit_planes
 from underpaint.errors import DamagedError, ModelError, NotFoundError, PayloadError, UsageError
 from underpaint.media import MAX_PIXELS, Picture, decode, encode
-from underpaint.methods.lossless import Head
+from underpaint.methods.lossless import HeaderPlaces
 from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from underpaint.models import Model
-    from underpaint.types import Image, Passage
+    from underpaint.types import Channel, Image
 
 #: What a picture, or a mask of one, is made of.
 Value = TypeVar("Value", np.uint8, np.bool_)
@@ -64,7 +64,7 @@ _LARGEST = 1 << 62
 _DETAILS = struct.Struct(">HH8s")
 #: The longest side of a secret, which two bytes hold.
 _LONGEST = 0xFFFF
-_HEAD = Head(details=_DETAILS.size)
+_HEAD = HeaderPlaces(details=_DETAILS.size)
 #: What containers come to, in dB: photographs in photographs that it was trained on.
 _TYPICAL = 45.0
 #: Which network made it: another one, of other levels, takes another number.
@@ -86,7 +86,7 @@ class PixInPix:
         return Capacity(as_cover(cover).size, _TYPICAL)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return a container of *cover* that holds the picture of a file, less its transparency.
 

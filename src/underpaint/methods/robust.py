@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import arrivals, parse
+from underpaint.channels import parse, received
 from underpaint.coding import frame
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import sync, watermark
 from underpaint.embedding.canvas import Canvas
-from underpaint.embedding.lapped import Spread
-from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
+from underpaint.embedding.lapped import SpreadTransform
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,7 +106,7 @@ class Robust:
         return Capacity(max(usable, default=overhead) - overhead, quality)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return a container of at least *psnr* dB whose message can be read before and after *survive*.
 
@@ -140,7 +140,7 @@ class Robust:
         """Return the message of a container, or of a part of one."""
         return _read(container, _key(passphrase))[0]
 
-    def find(self, image: Image, passphrase: str | None) -> Mark:
+    def find(self, image: Image, passphrase: str | None) -> Detection:
         """What the pilots say, without reading the message."""
         key = _key(passphrase)
         mark, _ = min((each for side in SIDES for each in _marks(image, Canvas(side), key)), key=_doubt)
@@ -148,7 +148,7 @@ class Robust:
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
-        return self.find(image, passphrase).false_alarm < FALSE_ALARM
+        return self.find(image, passphrase).false_alarm < MAX_FALSE_POSITIVE_RATE
 
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction, no sync pattern.
@@ -158,7 +158,7 @@ class Robust:
         """
         bits = as_bits(bits)
         canvas, frequencies, spread, step = bare(key, len(bits), psnr)
-        return refined(Plan(canvas, as_cover(cover), frequencies, [(spread, bits)]), step, HARSH)
+        return refined(Embedding(canvas, as_cover(cover), frequencies, [(spread, bits)]), step, HARSH)
 
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
@@ -189,7 +189,7 @@ def _density(cover: Image, canvas: Canvas) -> float:
     return math.sqrt(cover.shape[0] * cover.shape[1]) / canvas.side
 
 
-def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]:
+def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, SpreadTransform, float]:
     """The canvas, its coefficients per block, the directions and the step of *count* bits without pilots."""
     for share in (4, 1):  # of coefficients per bit, if there is room for it
         for frequencies in Canvas.counts:
@@ -200,7 +200,7 @@ def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]
                     return (
                         canvas,
                         frequencies,
-                        Spread(key, f"bits {count}", pool, count),
+                        SpreadTransform(key, f"bits {count}", pool, count),
                         watermark.typical_step(canvas, count, psnr),
                     )
     raise CapacityError(f"{count} bits do not fit, the largest canvas has room for {len(pool)}")
@@ -209,7 +209,7 @@ def bare(key: Key, count: int, psnr: float) -> tuple[Canvas, int, Spread, float]
 # Embedding
 
 
-def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passage]) -> Image:
+def _at_quality(plan: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
     """A container of at least *psnr* dB, and little more."""
     # What the sync pattern and rounding to 8 bits leave over is for the message.
     share = 1 - 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10) - 10 ** ((psnr - _ROUNDING) / 10)
@@ -222,7 +222,7 @@ def _at_quality(plan: Plan, cover: Image, psnr: float, channels: Sequence[Passag
         step *= 10 ** (-(missing + 0.02) / 20 / max(share, _LEAST_SHARE))
 
 
-def refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
+def refined(plan: Embedding, step: float, channels: Sequence[Channel]) -> Image:
     """A container at this *step*, whose bits keep away from turning, straight and behind each of *channels*."""
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)
@@ -252,7 +252,7 @@ def refined(plan: Plan, step: float, channels: Sequence[Passage]) -> Image:
 
 
 def _distances(
-    plan: Plan, aims: Projections, step: float, container: Image, sent: Projections, channels: Sequence[Passage]
+    plan: Embedding, aims: Projections, step: float, container: Image, sent: Projections, channels: Sequence[Channel]
 ) -> Projections:
     """How far projections are from their aims, in steps: as sent, and behind each channel that leaves them in place."""
     rows = [sent - aims]
@@ -271,9 +271,9 @@ def _danger(distances: Projections, limits: Projections) -> float:
     return float(turned.sum() + _AS_SENT * turned[0].sum())
 
 
-def _looked_at(container: Image, channel: Passage) -> Iterator[Image]:
+def _looked_at(container: Image, channel: Channel) -> Iterator[Image]:
     yield container
-    yield from arrivals(channel, container)
+    yield from received(channel, container)
 
 
 def _carries(image: Image, key: Key, payload: Payload) -> bool:
@@ -282,7 +282,7 @@ def _carries(image: Image, key: Key, payload: Payload) -> bool:
         found, corrected = _read(image, key)
     except PayloadError:
         return False
-    return found.data == payload.data and corrected <= TOLERATED
+    return found.data == payload.data and corrected <= MAX_RAW_BER
 
 
 # Reading
@@ -295,7 +295,7 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         NotFoundError: no mark of this key.
         DamagedError: a mark, but its message is beyond repair.
     """
-    found: list[tuple[Mark, Canvas]] = []
+    found: list[tuple[Detection, Canvas]] = []
     seen = image
     for seen, window in _windows(image, key):
         here = [each for side in SIDES for each in _marks(seen, Canvas(side, window), key)]
@@ -307,7 +307,7 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         found.append(_sharpened(seen, key, canvas))
         if payload := _tried(seen, key, found[-1:]):
             return payload
-    if min(mark.false_alarm for mark, _ in found) * len(found) < FALSE_ALARM:
+    if min(mark.false_alarm for mark, _ in found) * len(found) < MAX_FALSE_POSITIVE_RATE:
         raise DamagedError(
             "a message is here, but too much of it is lost",
             hint="look for a copy that was recompressed less, and cut and turned less",
@@ -332,26 +332,26 @@ def _shrunk(image: Image, longest: int) -> Image:
     return np.asarray(shrunk)
 
 
-def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Mark, Canvas]]:
+def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Detection, Canvas]]:
     """The likeliest marks on *canvas*."""
-    return [(mark, canvas) for mark in watermark.find(canvas, image, own_key(key, canvas))[:_ATTEMPTS]]
+    return [(mark, canvas) for mark in watermark.detect(canvas, image, own_key(key, canvas))[:_ATTEMPTS]]
 
 
-def _doubt(found: tuple[Mark, Canvas]) -> float:
+def _doubt(found: tuple[Detection, Canvas]) -> float:
     return found[0].false_alarm
 
 
-def _tried(image: Image, key: Key, found: list[tuple[Mark, Canvas]]) -> tuple[Payload, float] | None:
+def _tried(image: Image, key: Key, found: list[tuple[Detection, Canvas]]) -> tuple[Payload, float] | None:
     """What :func:`_read` returns, from the likeliest of the marks *found*."""
     for mark, canvas in sorted(found, key=_doubt)[:_ATTEMPTS]:
         try:
-            return watermark.read(canvas, image, own_key(key, canvas), [mark])
+            return watermark.decode(canvas, image, own_key(key, canvas), [mark])
         except NotFoundError:
             continue
     return None
 
 
-def _sharpened(image: Image, key: Key, canvas: Canvas) -> tuple[Mark, Canvas]:
+def _sharpened(image: Image, key: Key, canvas: Canvas) -> tuple[Detection, Canvas]:
     """The window close by whose pilots fit best, one edge after the other, in ever smaller steps."""
     best = _marks(image, canvas, key)[0]
     for reach in _REACHES:

@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import arrivals, parse
+from underpaint.channels import parse, received
 from underpaint.coding import frame, ldpc
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, Layout
+from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
 from underpaint.types import Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
-    from underpaint.types import Bits, Image, Passage
+    from underpaint.types import Bits, Channel, Image
 
 #: Name of the method.
 NAME = "robust-picture"
@@ -73,7 +73,7 @@ class Mark:
 class _Plan:
     """What is to be embedded in a cover: bits, at a strength that is still open."""
 
-    def __init__(self, cover: Image, layout: Layout, bits: Bits, rate: int) -> None:
+    def __init__(self, cover: Image, layout: CoefficientLayout, bits: Bits, rate: int) -> None:
         self.cover, self.layout, self.bits, self.rate = cover, layout, bits, rate
         coefficients = layout.coefficients(cover)
         wanted = layout.classes(bits, rate)
@@ -112,14 +112,14 @@ class RobustPicture:
 
     def capacity(self, cover: Image) -> Capacity:
         """What is to be expected of a photograph."""
-        layout = Layout(as_cover(cover)[_middle(cover)].shape, 0, _key(None))
+        layout = CoefficientLayout(as_cover(cover)[_middle(cover)].shape, 0, _key(None))
         size = layout.size(int(np.argmax(RATES <= 0.5)))
         return Capacity(max(0, size - _overhead()), PICTURE_PSNRS[0])
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """The largest payload in bytes that survives at *psnr* dB, measured behind the codecs; 0 if none does."""
         table, middle = _table(psnr), as_cover(cover)[_middle(cover)].copy()
-        layout = Layout(middle.shape, table, _key(None))
+        layout = CoefficientLayout(middle.shape, table, _key(None))
         if not layout.size(0):
             return 0
         drawn = np.unpackbits(layout.key.stream("sample", -(-layout.slots.size // 8)))[: layout.slots.size]
@@ -130,7 +130,7 @@ class RobustPicture:
         return max(0, next(fitting, 0) - _overhead())
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return a container of at least *psnr* dB that gives the payload after each of :data:`CODECS` and *survive*.
 
@@ -195,23 +195,23 @@ def _table(psnr: float) -> int:
     return 0 if psnr < 36 else 1
 
 
-def _enough(carried: float, layout: Layout, rate: int) -> bool:
+def _enough(carried: float, layout: CoefficientLayout, rate: int) -> bool:
     """Whether channel bits that tell so much are to be expected to decode at the rate of that number."""
     used = np.interp(RATES[rate], *_USED) * (1 - _SHORT / layout.length**0.5)
     return bool(carried * used >= RATES[rate])
 
 
-def _arrivals(container: Image, passage: Passage) -> chain[Image]:
+def _arrivals(container: Image, passage: Channel) -> chain[Image]:
     """The container, and what arrives of it after each codec and the passage."""
-    always = (arrivals(parse(codec), container) for codec in CODECS)
-    return chain([container], arrivals(passage, container), *always)
+    always = (received(parse(codec), container) for codec in CODECS)
+    return chain([container], received(passage, container), *always)
 
 
 def _planned(cover: Image, payload: Payload, key: Key, table: int) -> _Plan | None:
     """The payload at the lowest rate that it fits in; None if there is none."""
     if len(payload.data) > _HOPELESS:
         return None
-    layout, needed = Layout(cover.shape, table, key), frame.compact_size(payload)
+    layout, needed = CoefficientLayout(cover.shape, table, key), frame.compact_size(payload)
     rate = max((rate for rate in range(RATES.size) if layout.size(rate) >= needed), default=None)
     if rate is None:
         return None
@@ -222,7 +222,7 @@ def _planned(cover: Image, payload: Payload, key: Key, table: int) -> _Plan | No
     return _Plan(cover, layout, np.concatenate([code.encode(word) for word in words]) ^ coins, rate)
 
 
-def _may_do(plans: list[_Plan | None], psnr: float, cover: Image, passage: Passage) -> bool:
+def _may_do(plans: list[_Plan | None], psnr: float, cover: Image, passage: Channel) -> bool:
     """Whether a container of that quality is to be expected to carry its payload through everything.
 
     The codecs are asked about the middle alone, which takes less time; a passage may know the whole picture.
@@ -231,9 +231,9 @@ def _may_do(plans: list[_Plan | None], psnr: float, cover: Image, passage: Passa
     if plan is None:
         return False
     middle = plan.at(psnr)
-    if not all(plan.enough(image) for codec in CODECS for image in arrivals(parse(codec), middle)):
+    if not all(plan.enough(image) for codec in CODECS for image in received(parse(codec), middle)):
         return False
-    through = arrivals(passage, _placed(cover, middle))
+    through = received(passage, _placed(cover, middle))
     return all(image.shape == cover.shape and plan.enough(image[_middle(cover)]) for image in through)
 
 
@@ -254,7 +254,7 @@ def _find(image: Image, key: Key) -> list[Mark]:
         return []
     found, middle = [], image[_middle(image)]
     for table in range(len(TABLES)):
-        layout = Layout(middle.shape, table, key)
+        layout = CoefficientLayout(middle.shape, table, key)
         rates = [rate for rate in range(RATES.size) if layout.size(rate)]
         if not rates:
             continue
@@ -271,7 +271,7 @@ def _find(image: Image, key: Key) -> list[Mark]:
 def _read(image: Image, key: Key, mark: Mark) -> Payload | None:
     """The payload of *mark*; None if it cannot be read."""
     middle = image[_middle(image)]
-    layout = Layout(middle.shape, mark.table, key)
+    layout = CoefficientLayout(middle.shape, mark.table, key)
     soft = layout.soft_bits(layout.coefficients(middle), mark.rate)
     coins = np.unpackbits(key.stream("coins", -(-soft.size // 8)))[: soft.size]
     code = ldpc.code(8 * layout.size(mark.rate) // layout.words, layout.length)

@@ -15,14 +15,14 @@ from itertools import chain
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import arrivals, parse
+from underpaint.channels import parse, received
 from underpaint.coding import frame
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import lapped, watermark
-from underpaint.embedding.lapped import BLOCK, Array, Spread, activity
-from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, TOLERATED, Mark, Plan
+from underpaint.embedding.lapped import BLOCK, Array, SpreadTransform, activity
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Image, Passage, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -102,7 +102,7 @@ class STDM:
         return Capacity(max(usable, default=overhead) - overhead, quality)
 
     def hide(
-        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Passage | None
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
     ) -> Image:
         """Return a container of at least *psnr* dB whose message can be read before and after *survive*.
 
@@ -116,7 +116,7 @@ class STDM:
         channel = survive or parse(self.default_survive)
         for quality in QUALITIES if psnr is None else (psnr,):
             container = _at_quality(plan, quality, channel)
-            if all(_carries(image, key, payload) for image in chain([container], arrivals(channel, container))):
+            if all(_carries(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
         moved = channel(cover, 0).shape != cover.shape
         raise SurvivalError(
@@ -130,16 +130,16 @@ class STDM:
         """Return the message. The container may have been changed, but its pixels have to lie where they did."""
         return _read(container, _key(passphrase))[0]
 
-    def find(self, image: Image, passphrase: str | None) -> Mark | None:
+    def find(self, image: Image, passphrase: str | None) -> Detection | None:
         """What the pilots say, without reading the message; None if the picture is too small to have any."""
-        return next(iter(watermark.find(Grid.of(image), image, _key(passphrase))), None)
+        return next(iter(watermark.detect(Grid.of(image), image, _key(passphrase))), None)
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
         mark = self.find(image, passphrase)
-        return mark is not None and mark.false_alarm < FALSE_ALARM
+        return mark is not None and mark.false_alarm < MAX_FALSE_POSITIVE_RATE
 
-    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Passage | None = None) -> Image:
+    def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Channel | None = None) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction.
 
         The step follows from *psnr* in dB, the number of bits and the picture's size, so the receiver has to know
@@ -148,7 +148,7 @@ class STDM:
         """
         bits = as_bits(bits)
         spread, step = _bare(cover, key, len(bits), psnr)
-        return _mended(Plan(Grid.of(cover), cover, COUNTS[0], [(spread, bits)]), step, survive or parse("jpeg:25"))
+        return _mended(Embedding(Grid.of(cover), cover, COUNTS[0], [(spread, bits)]), step, survive or parse("jpeg:25"))
 
     def extract_bits(self, container: Image, count: int, key: Key, *, psnr: float) -> SoftBits:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
@@ -161,16 +161,16 @@ def _key(passphrase: str | None) -> Key:
     return Key.derive(passphrase, SALT, COMPACT_COST)
 
 
-def _bare(image: Image, key: Key, count: int, psnr: float) -> tuple[Spread, float]:
+def _bare(image: Image, key: Key, count: int, psnr: float) -> tuple[SpreadTransform, float]:
     """The directions and the step of *count* bits without pilots."""
     ground = Grid.of(image)
     pool = np.arange(ground.blocks * COUNTS[0])
     if not 0 < count <= len(pool):
         raise CapacityError(f"{count} bits do not fit, this picture has room for {len(pool)}")
-    return Spread(key, f"bits {count}", pool, count), watermark.typical_step(ground, count, psnr)
+    return SpreadTransform(key, f"bits {count}", pool, count), watermark.typical_step(ground, count, psnr)
 
 
-def _at_quality(plan: Plan, psnr: float, channel: Passage) -> Image:
+def _at_quality(plan: Embedding, psnr: float, channel: Channel) -> Image:
     """A container of at least *psnr* dB, and little more."""
     step = plan.step(watermark.energy(plan.ground, psnr))
     while True:
@@ -181,7 +181,7 @@ def _at_quality(plan: Plan, psnr: float, channel: Passage) -> Image:
         step *= 10 ** (-(missing + 0.02) / 20)
 
 
-def _mended(plan: Plan, step: float, channel: Passage) -> Image:
+def _mended(plan: Embedding, step: float, channel: Channel) -> Image:
     """A container at this *step*, mended where what arrives, straight or through *channel*, is too far from its aim."""
     aims = plan.aims(step)
     change = plan.change(aims - plan.projections)
@@ -209,7 +209,7 @@ def _carries(image: Image, key: Key, payload: Payload) -> bool:
         found, corrected = _read(image, key)
     except PayloadError:
         return False
-    return found.data == payload.data and corrected <= TOLERATED
+    return found.data == payload.data and corrected <= MAX_RAW_BER
 
 
 def _read(image: Image, key: Key) -> tuple[Payload, float]:
@@ -220,11 +220,11 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         DamagedError: a mark, but its message is beyond repair.
     """
     ground = Grid.of(image)
-    found = watermark.find(ground, image, key)
+    found = watermark.detect(ground, image, key)
     try:
-        return watermark.read(ground, image, key, found)
+        return watermark.decode(ground, image, key, found)
     except NotFoundError:
-        if found and found[0].false_alarm < FALSE_ALARM:
+        if found and found[0].false_alarm < MAX_FALSE_POSITIVE_RATE:
             raise DamagedError(
                 "a message is here, but too much of it is lost",
                 hint="look for a copy that was recompressed less and neither resized nor cropped",

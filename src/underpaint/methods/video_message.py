@@ -27,7 +27,7 @@ from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import lapped, watermark
 from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import BLOCK
-from underpaint.embedding.watermark import FALSE_ALARM, PILOTS, SIZES, Plan
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
 from underpaint.methods.robust import own_key
 from underpaint.types import Payload
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from underpaint.embedding.lapped import Array, Spread
+    from underpaint.embedding.lapped import Array, SpreadTransform
     from underpaint.embedding.watermark import Projections
     from underpaint.types import Bits, Image
 
@@ -106,12 +106,12 @@ class Plane(Canvas):
         luma = self.reduced(cover).astype(np.float32)
         across = self.side // BLOCK
         free = np.clip((luma - _BLACK) / _ROOM, _NO_ROOM, 1) * np.clip((_WHITE - luma) / _ROOM, _NO_ROOM, 1)
-        blocks = (lapped.busyness(luma) + _FLATTEST) ** _MASKING
+        blocks = (lapped.local_activity(luma) + _FLATTEST) ** _MASKING
         blocks *= free.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
         return np.repeat(blocks, count)
 
 
-class Writer:
+class VideoEmbedder:
     """Marks one frame after the other with one message.
 
     Args:
@@ -132,11 +132,11 @@ class Writer:
     ) -> None:
         watermark.check_psnr(psnr)
         self._plane, size, self.psnr = _laid(height, width, payload, psnr)
-        key = own_key(film_key(passphrase), self._plane)
+        key = own_key(video_key(passphrase), self._plane)
         blank = np.zeros((self._plane.side, self._plane.side), np.uint8)
         sealed = watermark.sealed(self._plane, blank, payload, key, size)
         step = watermark.typical_step(self._plane, PILOTS + watermark.coded(size), self.psnr)
-        self._parts, self._brush = sealed.parts, Brush(self._plane, sealed.count, step)
+        self._parts, self._brush = sealed.parts, FrameEmbedder(self._plane, sealed.count, step)
 
     def change(self, luma: Image) -> Array | None:
         """How the coefficients of the next frame, ``uint8 (H, W)``, are to change; None leaves it as it is.
@@ -150,7 +150,7 @@ class Writer:
         return self._brush.paint(luma, change)
 
 
-class Brush:
+class FrameEmbedder:
     """Moves the projections of one frame after the other to where bits want them, and no further than it must."""
 
     def __init__(self, plane: Plane, count: int, step: float) -> None:
@@ -158,12 +158,12 @@ class Brush:
         self._aims: Projections | None = None
         self._bits: Bits | None = None
 
-    def change(self, luma: Image, parts: Sequence[tuple[Spread, Bits]]) -> Array | None:
+    def change(self, luma: Image, parts: Sequence[tuple[SpreadTransform, Bits]]) -> Array | None:
         """How the coefficients of the next frame are to change, as in :meth:`Writer.change`."""
         small = self._plane.reduced(luma)
         if small.std() < _FLAT:
             return None
-        plan = Plan(self._plane, small, self._count, parts)
+        plan = Embedding(self._plane, small, self._count, parts)
         aims, bits = plan.aims(self._step), np.concatenate([bits for _, bits in parts])
         if self._aims is not None:
             near = np.abs(self._aims - plan.projections) < _FAITHFUL * self._step
@@ -176,14 +176,14 @@ class Brush:
         return luma if change is None else self._plane.paint(luma, change, self._count)
 
 
-class Reader:
+class VideoDecoder:
     """Gathers what frames say until it makes a message.
 
     It is looked for after one frame, two, four, and so on up to :data:`TOGETHER`, and then anew in those that follow.
     """
 
     def __init__(self, passphrase: str | None) -> None:
-        self._key = film_key(passphrase)
+        self._key = video_key(passphrase)
         self._damage: DamagedError | None = None
         self._payload: Payload | None = None
         self._begin()
@@ -215,7 +215,7 @@ class Reader:
 
     def _begin(self) -> None:
         self._frames = 0
-        self._listeners = [_Listener(plane, own_key(self._key, plane)) for plane in map(Plane, SIDES)]
+        self._listeners = [_FrameDecoder(plane, own_key(self._key, plane)) for plane in map(Plane, SIDES)]
 
     def _look(self) -> None:
         heard = ((*mark, listener) for listener in self._listeners for mark in listener.marks())
@@ -223,14 +223,14 @@ class Reader:
             self._payload = listener.message(size, step)
             if self._payload is not None:
                 return
-        if min(listener.false_alarm() for listener in self._listeners) * len(self._listeners) < FALSE_ALARM:
+        if min(listener.false_alarm() for listener in self._listeners) * len(self._listeners) < MAX_FALSE_POSITIVE_RATE:
             self._damage = DamagedError(
                 "a message is here, but too much of it is lost",
                 hint="look for a copy that was recompressed less, or for a longer part of it",
             )
 
 
-class _Listener:
+class _FrameDecoder:
     """What frames say on one canvas."""
 
     def __init__(self, plane: Plane, key: Key) -> None:
@@ -281,10 +281,10 @@ class _Listener:
         )
         agreed = cosines(announced / step - pilots.dither) @ pattern  # (frames,)
         said = cosines(np.array([message.project(each) for each in heard]) / step - message.dither)
-        return opened(said, agreed, self._key)
+        return open_payload(said, agreed, self._key)
 
 
-def opened(said: NDArray[np.float64], agreed: Projections, key: Key) -> Payload | None:
+def open_payload(said: NDArray[np.float64], agreed: Projections, key: Key) -> Payload | None:
     """The message that frames make, if any, by how far each agrees with bits of 0 and, in sum, with its pilots.
 
     Args:
@@ -310,7 +310,7 @@ def steps(plane: Plane, size: int) -> Projections:
     return np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
 
 
-def film_key(passphrase: str | None) -> Key:
+def video_key(passphrase: str | None) -> Key:
     """What keys of films are made from."""
     return Key.derive(passphrase, SALT, COMPACT_COST)
 

@@ -22,9 +22,18 @@ import numpy as np
 from underpaint.coding import convolutional, frame, reed_solomon
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
-from underpaint.embedding.watermark import FALSE_ALARM, PILOTS
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
-from underpaint.methods.video_message import QUALITIES, Brush, Plane, cosines, film_key, opened, steps, strength
+from underpaint.methods.video_message import (
+    QUALITIES,
+    FrameEmbedder,
+    Plane,
+    cosines,
+    open_payload,
+    steps,
+    strength,
+    video_key,
+)
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -62,7 +71,7 @@ def room(height: int, width: int, count: int) -> int:
     return packets * _ROOM - frame.compact_size(Payload(b""))
 
 
-class Sender:
+class PacketEmbedder:
     """Marks one frame after the other with one packet after the other.
 
     Args:
@@ -87,7 +96,9 @@ class Sender:
         strong = (quality for quality in QUALITIES if strength(plane, SIZE, quality, pixels) >= _STRONG)
         self.psnr = next(strong, QUALITIES[-1]) if psnr is None else psnr
         count, self._pilots, self._message = watermark.layout(plane, self._key, SIZE)
-        self._brush = Brush(plane, count, watermark.typical_step(plane, PILOTS + watermark.coded(SIZE), self.psnr))
+        self._brush = FrameEmbedder(
+            plane, count, watermark.typical_step(plane, PILOTS + watermark.coded(SIZE), self.psnr)
+        )
         self._turns = _turns(self._key)
         self._packets = _packets(payload, self._key)
         self._frames = 0
@@ -108,7 +119,7 @@ class Sender:
         return self._brush.paint(luma, change)
 
 
-class Gatherer:
+class PacketDecoder:
     """Gathers packets until they make a payload."""
 
     def __init__(self, passphrase: str | None) -> None:
@@ -150,7 +161,7 @@ class Gatherer:
         if self._payload is not None:
             return self._payload
         tried = 2 * len(self._steps) * self._frames
-        if self._found or tried * math.exp(-(self._best**2) / PILOTS) < FALSE_ALARM:
+        if self._found or tried * math.exp(-(self._best**2) / PILOTS) < MAX_FALSE_POSITIVE_RATE:
             packets = max(self._found.values(), key=len, default={})
             needed = next((f" of {key[-1] + 1} needed" for key, each in self._found.items() if each is packets), "")
             raise DamagedError(
@@ -176,7 +187,7 @@ class Gatherer:
             if fit.sum() < _WORTH_A_TRY * math.sqrt(PILOTS * len(own) / 2):
                 continue
             said = cosines(np.array([self._said[each] for each in own]) / step - self._message.dither)
-            packet = opened(said, fit, self._key)
+            packet = open_payload(said, fit, self._key)
             if packet is not None:
                 self._file(packet.data)
         del self._announced[:ended], self._said[:ended]
@@ -222,4 +233,4 @@ def _turns(key: Key) -> tuple[Bits, Bits]:
 
 def _own_key(passphrase: str | None) -> Key:
     """Another key than that of messages."""
-    return Key(film_key(passphrase).subkey("film packets"))
+    return Key(video_key(passphrase).subkey("film packets"))

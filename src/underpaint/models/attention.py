@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: So many steps of attention more take twice the change.
-OCTAVE = 32
+STEPS_PER_OCTAVE = 32
 
 _MODEL = "basn"
 #: The network halves a side at most three times.

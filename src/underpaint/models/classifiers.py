@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Says what class a picture is of, by number.
 Judge = Callable[[Image], int]
 #: Classifiers that only judge.
-UNSEEN = ("vgg", "mixer")
+HELD_OUT = ("vgg", "mixer")
 
 _PREFIX = "classifier-"
 #: The longest side of a tile in pixels, and how many are looked at: of more, as many that are evenly spread.
@@ -42,7 +42,7 @@ _TILE, _TILES = 224, 32
 _LABELLED = 128
 
 
-class Seen(NamedTuple):
+class Response(NamedTuple):
     """What one classifier noticed of a change."""
 
     #: ‖f(container) - f(cover)‖ / ‖f(cover)‖ of its features f, from 0.
@@ -51,12 +51,12 @@ class Seen(NamedTuple):
     kept: bool
 
 
-def observers() -> list[str]:
+def names() -> list[str]:
     """Return the names of all classifiers in the zoo."""
     return [name.removeprefix(_PREFIX) for name in models.names() if name.startswith(_PREFIX)]
 
 
-def observe(cover: Image, container: Image) -> dict[str, Seen]:
+def responses(cover: Image, container: Image) -> dict[str, Response]:
     """Return what each of :func:`observers` notices between two pictures of one size.
 
     Raises:
@@ -68,7 +68,7 @@ def observe(cover: Image, container: Image) -> dict[str, Seen]:
     pair = np.stack([cover, container])
     tiles, whole = list(_tiles(pair)), np.stack([reduced(picture) for picture in pair])
     found = {}
-    for name in observers():
+    for name in names():
         classifier = _classifier(name)
         change = energy = 0.0
         for tile in tiles:
@@ -76,20 +76,20 @@ def observe(cover: Image, container: Image) -> dict[str, Seen]:
             change += float(np.square(after - before).sum())
             energy += float(np.square(before).sum())
         before, after = _asked(classifier, whole)["logits"].argmax(axis=1)
-        found[name] = Seen(math.sqrt(change / energy), bool(before == after))
+        found[name] = Response(math.sqrt(change / energy), bool(before == after))
     return found
 
 
-def judges() -> dict[str, Judge]:
+def classifiers_for_check() -> dict[str, Judge]:
     """What each of :func:`observers` takes a picture for, by its name: functions of a picture that return its label.
 
     Raises:
         ModelError: a classifier is altered.
     """
-    return {name: partial(_label, _classifier(name)) for name in observers()}
+    return {name: partial(_label, _classifier(name)) for name in names()}
 
 
-def judge(file: Path) -> Judge:
+def load_classifier(file: Path) -> Judge:
     """Return what a classifier of the user's own takes a picture for.
 
     Its graph takes pictures, ``float32 (N, 3, H, W)`` in [0, 1], and returns log-odds or shares of classes, ``(N,

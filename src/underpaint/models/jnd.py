@@ -72,7 +72,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Tolerance:
+class Jnd:
     """How far a picture may change, for machines."""
 
     #: The largest change that is not noticed, with its sign: levels, ``int16 (H, W, 3)``.
@@ -94,7 +94,7 @@ class Tolerance:
 
 def jnd(
     image: Image, psnr: float = DEFAULT_PSNR, *, judges: Mapping[str, Judge] | None = None, model: str = MODEL
-) -> Tolerance:
+) -> Jnd:
     """How far *image* may change before a judge changes its mind.
 
     Args:
@@ -111,7 +111,7 @@ def jnd(
         raise UsageError(
             f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g}–{HIGHEST_PSNR:g} dB are possible"
         )
-    judges = classifiers.judges() if judges is None else judges
+    judges = classifiers.classifiers_for_check() if judges is None else judges
     small = classifiers.reduced(as_cover(image))
     answers, looked = look(small[None], model)
     attention = _enlarged(looked[0, 0], image)
@@ -149,7 +149,7 @@ def jnd(
     error = _error(image, changed)
     left = 20 * math.log10(255 / error) if error else math.inf
     shown = np.rint(255 * attention).astype(np.uint8)
-    return Tolerance(changed.astype(np.int16) - image, shown, left)
+    return Jnd(changed.astype(np.int16) - image, shown, left)
 
 
 def light(shape: tuple[int, ...], way: int) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from underpaint.errors import UsageError
 from underpaint.methods import EXACT
-from underpaint_lab.benchmarks.core.result_file import Measured
+from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.detectability.lsb_replacement import FEWEST as PHOTOGRAPHS
 from underpaint_lab.benchmarks.detectability.lsb_replacement import REPLACEMENT, estimated
 from underpaint_lab.benchmarks.detectability.measure import CLEAN, FEWEST, JUDGED, detections
@@ -119,7 +119,7 @@ class Table:
     #: One line for help and listings.
     summary: str
     #: Of one method, or where :attr:`at_once` says so, of all that are asked for.
-    measure: Callable[..., Measured | Sequence[Measured]]
+    measure: Callable[..., ResultFile | Sequence[ResultFile]]
     #: Whom it is for, by name.
     methods: Callable[[], Iterable[str]]
     #: Methods are shown side by side, so all of them are measured unless one is named.
@@ -252,7 +252,7 @@ def run(
     console = Console()
     for each in [chosen] if asked.at_once else chosen:
         found = asked.measure(each, **options)
-        for result in [found] if isinstance(found, Measured) else found:
+        for result in [found] if isinstance(found, ResultFile) else found:
             publish(result, results, console)
     if asked.together:
         publish_together(table, results, console)

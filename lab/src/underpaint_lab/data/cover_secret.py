@@ -27,7 +27,7 @@ _IDX_HEADER = np.dtype(">u4")
 _IDX_PICTURES = 0x803
 
 
-class Couples:
+class CoverSecretPairs:
     """Covers and secrets, each drawn as their own set draws them.
 
     Args:
@@ -64,7 +64,7 @@ class Couples:
         return torch.cat(parts[::-1] if self.turns and step % 2 else parts, dim=1)
 
 
-def photographs(path: Path) -> Couples:
+def photographs(path: Path) -> CoverSecretPairs:
     """Photographs in photographs: those at *path* that are not held out.
 
     Raises:
@@ -72,10 +72,10 @@ def photographs(path: Path) -> Couples:
     """
     found = Photographs.open(path, split="train")
     halves = [Photographs(found.name, found.pictures[start::2]) for start in range(2)]
-    return Couples(*halves, turns=True)
+    return CoverSecretPairs(*halves, turns=True)
 
 
-def cifar(folder: Path) -> Couples:
+def cifar(folder: Path) -> CoverSecretPairs:
     """CIFAR-10 in CIFAR-10.
 
     Raises:
@@ -83,26 +83,26 @@ def cifar(folder: Path) -> Couples:
     """
     found = Cifar.of(folder)
     halves = [Cifar(found.name, found.pictures[start::2], found.labels[start::2].tolist()) for start in range(2)]
-    return Couples(*halves, turns=True)
+    return CoverSecretPairs(*halves, turns=True)
 
 
-def mnist(folder: Path) -> Couples:
+def mnist(folder: Path) -> CoverSecretPairs:
     """MNIST in CIFAR-10, which lie in *folder* as ``mnist`` and ``cifar10``.
 
     Raises:
         UsageError: one of them is missing.
     """
-    return Couples(Cifar.of(folder / "cifar10"), _small("mnist", digits(folder / "mnist")))
+    return CoverSecretPairs(Cifar.of(folder / "cifar10"), _small("mnist", digits(folder / "mnist")))
 
 
-def tiny(folder: Path) -> Couples:
+def tiny(folder: Path) -> CoverSecretPairs:
     """Tiny-ImageNet, brought down to 32×32, in CIFAR-10; they lie in *folder* as ``tiny-imagenet`` and ``cifar10``.
 
     Raises:
         UsageError, ImageError: one of them is missing, or cannot be read.
     """
     found = Labelled.of(folder / "tiny-imagenet")
-    return Couples(Cifar.of(folder / "cifar10"), _small(found.name, reduced(found)))
+    return CoverSecretPairs(Cifar.of(folder / "cifar10"), _small(found.name, reduced(found)))
 
 
 def reduced(pictures: Labelled, side: int = SIDE) -> NDArray[np.uint8]:

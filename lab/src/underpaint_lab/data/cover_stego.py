@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from underpaint.methods.lossless import Carrier
+    from underpaint.methods.lossless import LosslessMethod
     from underpaint.types import Image
 
 AnyLevel = TypeVar("AnyLevel", bound=np.generic)
@@ -171,7 +171,7 @@ WAYS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
 _SHARES = (0.1, 0.1, 0.8)
 
 
-def contained(cover: Image, kind: str, rate: float, seed: int) -> Image:
+def embed_at(cover: Image, kind: str, rate: float, seed: int) -> Image:
     """A container of *cover* with *rate* random bits per value.
 
     Args:
@@ -191,10 +191,10 @@ def contained(cover: Image, kind: str, rate: float, seed: int) -> Image:
     rng = np.random.default_rng(seed)
     # Without head and passphrase, whose key would take longer than all the rest.
     body, key = rng.bytes(int(rate * cover.size / 8)), Key(rng.bytes(32))
-    return cast("Carrier", METHODS[kind]).write(cover, body, key)[0]
+    return cast("LosslessMethod", METHODS[kind]).write(cover, body, key)[0]
 
 
-class Pairs(Photographs):
+class CoverStegoPairs(Photographs):
     """Covers, each with a container of every kind.
 
     Args:
@@ -217,7 +217,7 @@ class Pairs(Photographs):
         self._descending = np.argsort(-rates, axis=1, kind="stable")
 
     @classmethod
-    def of(cls, path: str | Path) -> Pairs:
+    def of(cls, path: str | Path) -> CoverStegoPairs:
         """Read what :func:`make` wrote.
 
         Raises:
@@ -275,7 +275,7 @@ def _made(task: tuple[Image, int], seed: int) -> tuple[Image, NDArray[np.uint8],
         rate, container = float(rng.uniform(*between)), None
         while container is None:
             try:
-                container = contained(cover, kind, rate, int(rng.integers(2**32)))
+                container = embed_at(cover, kind, rate, int(rng.integers(2**32)))
             except (UsageError, CapacityError):  # black or white, or without any place that attention would leave
                 rate /= 2
         made.append(container)
@@ -286,7 +286,7 @@ def _made(task: tuple[Image, int], seed: int) -> tuple[Image, NDArray[np.uint8],
     return pair[0], pair[1:], rates
 
 
-def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None = None) -> Pairs:
+def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None = None) -> CoverStegoPairs:
     """Make *count* pairs of each kind out of *photographs* of at least 256×256, by *jobs* processes, or one per core.
 
     A rate that does not fit into a cover is halved until it does.
@@ -294,7 +294,7 @@ def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None =
     tasks = [(photographs.pictures[number % len(photographs)], number) for number in range(count)]
     made = spread(partial(_made, seed=seed), tasks, jobs)
     covers, containers, rates = zip(*made, strict=True)
-    return Pairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)
+    return CoverStegoPairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)
 
 
 def main() -> None:

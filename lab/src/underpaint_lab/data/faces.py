@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from underpaint_lab.data.cover_secret import Couples
+from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.identities import Pairs, Split, pairs, people
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.data.photographs import Photographs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["POOLS", "TOGETHER", "Faces", "KnownCouples", "Pairs", "Split", "covers", "faces", "objects", "pairs"]
+__all__ = ["POOLS", "TOGETHER", "Faces", "KnownPairs", "Pairs", "Split", "covers", "faces", "objects", "pairs"]
 
 #: Pictures of one person in a batch.
 TOGETHER = 4
@@ -63,7 +63,7 @@ class Faces(Labelled):
         return np.concatenate(found)[:size]
 
 
-class KnownCouples(Couples):
+class KnownPairs(CoverSecretPairs):
     """Covers, and secrets whose classes are known."""
 
     secrets: Labelled
@@ -93,19 +93,19 @@ def covers(folder: Path, pool: str = "textures", split: Literal["train", "test"]
     return Photographs.open(path, split="train" if split == "train" else "held-out", share=_HELD_OUT)
 
 
-def faces(folder: Path, pool: str = "textures") -> KnownCouples:
+def faces(folder: Path, pool: str = "textures") -> KnownPairs:
     """Faces in covers of a *pool*; *folder* has both.
 
     Raises:
         UsageError, ImageError: as of :meth:`Faces.of` and :func:`covers`.
     """
-    return KnownCouples(covers(folder, pool), Faces.of(folder / "faces"))
+    return KnownPairs(covers(folder, pool), Faces.of(folder / "faces"))
 
 
-def objects(folder: Path, pool: str = "textures") -> KnownCouples:
+def objects(folder: Path, pool: str = "textures") -> KnownPairs:
     """Tiny-ImageNet in covers of a *pool*; *folder* has both.
 
     Raises:
         UsageError, ImageError: as of :meth:`~underpaint_lab.data.labelled.Labelled.of` and :func:`covers`.
     """
-    return KnownCouples(covers(folder, pool), Labelled.of(folder / "tiny-imagenet"))
+    return KnownPairs(covers(folder, pool), Labelled.of(folder / "tiny-imagenet"))

@@ -33,7 +33,7 @@ _NAMES = {
 _LAYERS = nn.Conv2d, nn.BatchNorm2d, nn.Linear
 
 
-def shipped(name: str) -> Classifier:
+def from_zoo(name: str) -> Classifier:
     """Return the classifier *name* of the zoo, set to evaluate.
 
     Raises:
@@ -42,7 +42,7 @@ def shipped(name: str) -> Classifier:
     return _filled("classifier", name, CLASSIFIERS)
 
 
-def shipped_cifar(name: str) -> cifar_classifiers.Mapped:
+def from_zoo_cifar(name: str) -> cifar_classifiers.Mapped:
     """Return the zoo's classifier *name* of CIFAR-10, set to evaluate.
 
     Raises:

@@ -22,7 +22,7 @@ FOLDS = 10
 FAR = 1e-3
 
 
-class Verified(NamedTuple):
+class Verification(NamedTuple):
     """What comes of pairs."""
 
     #: The share of pairs told rightly, 0–1, and its standard deviation over folds.
@@ -36,7 +36,7 @@ class Verified(NamedTuple):
     tar: float
 
     @classmethod
-    def of(cls, distances: ArrayLike, same: ArrayLike, folds: int = FOLDS) -> Verified:
+    def of(cls, distances: ArrayLike, same: ArrayLike, folds: int = FOLDS) -> Verification:
         """Measure pairs, fold by fold of one size in their order; *same* says which are of one person, ``(n,)``."""
         one, two = _kinds(distances, same)
         told = fold_accuracies(distances, same, folds)

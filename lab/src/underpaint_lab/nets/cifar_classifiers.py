@@ -52,7 +52,7 @@ class Mapped(nn.Module):
         return self.judged(self.maps(images))
 
 
-class Attentive(nn.Module):
+class WithCam(nn.Module):
     """A classifier that says what it sees, and where."""
 
     def __init__(self, classifier: Mapped) -> None:
@@ -88,7 +88,7 @@ def activation(maps: Tensor, odds: Tensor, weight: Tensor, size: Sequence[int]) 
 
 def cam(network: Mapped, images: Tensor) -> Tensor:
     """The class activation map of what *network* takes each of *images* for: see :meth:`Attentive.forward`."""
-    shown: Tensor = Attentive(network)(images)[1]
+    shown: Tensor = WithCam(network)(images)[1]
     return shown
 
 
@@ -175,7 +175,7 @@ NETWORKS: dict[str, Callable[[int], Mapped]] = {
     "plain": plain,
 }
 #: Those that nothing is trained against.
-UNSEEN = ("mobile", "mixer", "plain")
+HELD_OUT = ("mobile", "mixer", "plain")
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> tuple[nn.Module, ...]:

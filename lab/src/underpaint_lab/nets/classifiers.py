@@ -121,7 +121,7 @@ CLASSIFIERS: dict[str, Callable[[int], Classifier]] = {
     "mixer": mixer,
 }
 #: Those that no attention is trained against.
-UNSEEN = ("vgg", "mixer")
+HELD_OUT = ("vgg", "mixer")
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> tuple[nn.Module, ...]:

@@ -6,16 +6,16 @@ A layer that stands for one of the runtime's channels has its name and its param
 
 from __future__ import annotations
 
-from underpaint_lab.noise_layers.from_channels import TWINS, Sequence, twin
+from underpaint_lab.noise_layers.from_channels import NOISE_LAYERS_OF, Sequence, from_channel
 from underpaint_lab.noise_layers.geometry import Cropout, Flip, Resize, Rotate
 from underpaint_lab.noise_layers.jpeg import DiffJpeg, FourierQuantise, JpegDrop, JpegMask
-from underpaint_lab.noise_layers.layer import Layer
+from underpaint_lab.noise_layers.layer import NoiseLayer
 from underpaint_lab.noise_layers.pixel import Blur, Brightness, Contrast, Noise
 from underpaint_lab.noise_layers.pseudo_differentiable import PseudoDifferentiable
 
 __all__ = [
     "LAYERS",
-    "TWINS",
+    "NOISE_LAYERS_OF",
     "Blur",
     "Brightness",
     "Contrast",
@@ -25,19 +25,19 @@ __all__ = [
     "FourierQuantise",
     "JpegDrop",
     "JpegMask",
-    "Layer",
     "Noise",
+    "NoiseLayer",
     "PseudoDifferentiable",
     "Resize",
     "Rotate",
     "Sequence",
-    "twin",
+    "from_channel",
 ]
 
-LAYERS: dict[str, type[Layer]] = {
+LAYERS: dict[str, type[NoiseLayer]] = {
     "pseudo": PseudoDifferentiable,
     "jpeg-mask": JpegMask,
     "jpeg-drop": JpegDrop,
     "fourier-quantise": FourierQuantise,
-    **TWINS,
+    **NOISE_LAYERS_OF,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from underpaint_lab.noise_layers.geometry import Cropout, Flip, Resize, Rotate
 from underpaint_lab.noise_layers.jpeg import DiffJpeg
-from underpaint_lab.noise_layers.layer import Layer
+from underpaint_lab.noise_layers.layer import NoiseLayer
 from underpaint_lab.noise_layers.pixel import Blur, Brightness, Contrast, Noise
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from underpaint.channels import Chain
 
 #: By the name of the channel.
-TWINS: dict[str, type[Layer]] = {
+NOISE_LAYERS_OF: dict[str, type[NoiseLayer]] = {
     "jpeg": DiffJpeg,
     "noise": Noise,
     "blur": Blur,
@@ -31,10 +31,10 @@ TWINS: dict[str, type[Layer]] = {
 
 
 @dataclass(frozen=True)
-class Sequence(Layer):
+class Sequence(NoiseLayer):
     """Layers one after the other; none change nothing."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[NoiseLayer, ...]
 
     def _apply(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         for layer in self.layers:
@@ -42,15 +42,17 @@ class Sequence(Layer):
         return x
 
 
-def twin(chain: Chain) -> Sequence:
+def from_channel(chain: Chain) -> Sequence:
     """The differentiable twin of a *chain*; channels that have none, such as webp, are passed over.
 
     One picture and a generator in the same state get the same noise and lose the same places as in the runtime.
     """
     return Sequence(
         tuple(
-            TWINS[channel.name](**{parameter.name: getattr(channel, parameter.name) for parameter in fields(channel)})
+            NOISE_LAYERS_OF[channel.name](
+                **{parameter.name: getattr(channel, parameter.name) for parameter in fields(channel)}
+            )
             for channel in chain.channels
-            if channel.name in TWINS
+            if channel.name in NOISE_LAYERS_OF
         )
     )

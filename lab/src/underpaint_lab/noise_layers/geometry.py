@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from underpaint.channels import geometry
-from underpaint_lab.noise_layers.layer import Layer, separable
+from underpaint_lab.noise_layers.layer import NoiseLayer, separable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ _GREY = 128
 
 
 @dataclass(frozen=True)
-class Resize(Layer):
+class Resize(NoiseLayer):
     """Scaled by a factor per side and back to the original size.
 
     Raises:
@@ -44,7 +44,7 @@ class Resize(Layer):
 
 
 @dataclass(frozen=True)
-class Cropout(Layer):
+class Cropout(NoiseLayer):
     """All but a window with that share of each picture's area becomes middle grey; the size stays.
 
     Raises:
@@ -65,7 +65,7 @@ class Cropout(Layer):
 
 
 @dataclass(frozen=True)
-class Rotate(Layer):
+class Rotate(NoiseLayer):
     """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey.
 
     Raises:
@@ -88,7 +88,7 @@ class Rotate(Layer):
 
 
 @dataclass(frozen=True)
-class Flip(Layer):
+class Flip(NoiseLayer):
     """Mirrored: left and right change places (horizontal), or top and bottom (vertical).
 
     Raises:

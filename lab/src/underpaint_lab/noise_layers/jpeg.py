@@ -16,7 +16,7 @@ from torch.nn import functional
 from underpaint.channels.codecs import Jpeg
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.blocks import BLOCK, ZIGZAG, from_blocks, padded, to_blocks, to_rgb, to_ycc
-from underpaint_lab.noise_layers.layer import Layer, straight_through
+from underpaint_lab.noise_layers.layer import NoiseLayer, straight_through
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def quantisation_tables(quality: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class DiffJpeg(Layer):
+class DiffJpeg(NoiseLayer):
     """Shin and Song's differentiable JPEG, the baseline [25] of the pseudo-differentiable paper.
 
     R. Shin and D. Song, "JPEG-resistant Adversarial Images" (NIPS 2017 workshop): all of JPEG but the entropy coding,
@@ -115,7 +115,7 @@ _ROUNDINGS = {"cubic": _cubic, "straight-through": _straight}
 
 
 @dataclass(frozen=True)
-class JpegMask(Layer):
+class JpegMask(NoiseLayer):
     """HiDDeN's JPEG-Mask: of every 8×8 block, only the first coefficients in zig-zag order stay.
 
     J. Zhu, R. Kaplan, J. Johnson and L. Fei-Fei, "HiDDeN: Hiding Data With Deep Networks" (ECCV 2018), section 3.
@@ -144,7 +144,7 @@ class JpegMask(Layer):
 
 
 @dataclass(frozen=True)
-class JpegDrop(Layer):
+class JpegDrop(NoiseLayer):
     """HiDDeN's JPEG-Drop: every coefficient of a block is lost at random, the sooner the more coarsely it is quantised.
 
     The paper (as :class:`JpegMask`, section 3) gives no probabilities. These are of its authors' code, layer
@@ -185,7 +185,7 @@ def _with_kept(x: Tensor, kept: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FourierQuantise(Layer):
+class FourierQuantise(NoiseLayer):
     """Rounding to whole levels by the first terms of its Fourier series, the baseline ``quant`` of HiDDeN's reader.
 
     ``round(x) ≈ x + Σ (-1)ⁿ sin(2πnx) / (πn)`` for n = 1 … *terms*, after the smallest and the largest value of the

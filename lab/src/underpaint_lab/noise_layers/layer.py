@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Layer(ABC):
+class NoiseLayer(ABC):
     """One thing that may happen to a batch of pictures on its way, through which gradients find back.
 
     A layer is pure: its parameters are fixed by the constructor and all chance comes from the generator. It takes any

@@ -11,14 +11,14 @@ import torch
 
 from underpaint.channels import pixel
 from underpaint.types import LUMA
-from underpaint_lab.noise_layers.layer import Layer, separable
+from underpaint_lab.noise_layers.layer import NoiseLayer, separable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Noise(Layer):
+class Noise(NoiseLayer):
     """Gaussian noise, independent per value; sigma is a share of full scale.
 
     Raises:
@@ -38,7 +38,7 @@ class Noise(Layer):
 
 
 @dataclass(frozen=True)
-class Blur(Layer):
+class Blur(NoiseLayer):
     """Gaussian blur; sigma in pixels, mirrored at the edges.
 
     Raises:
@@ -55,7 +55,7 @@ class Blur(Layer):
 
 
 @dataclass(frozen=True)
-class Brightness(Layer):
+class Brightness(NoiseLayer):
     """Every value times a factor, clipped.
 
     Raises:
@@ -72,7 +72,7 @@ class Brightness(Layer):
 
 
 @dataclass(frozen=True)
-class Contrast(Layer):
+class Contrast(NoiseLayer):
     """The distance of every value to its picture's mean grey times a factor, clipped.
 
     Raises:

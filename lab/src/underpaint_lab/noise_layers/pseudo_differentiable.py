@@ -24,7 +24,7 @@ import torch
 
 from underpaint.channels import Chain, parse
 from underpaint.errors import UsageError
-from underpaint_lab.noise_layers.layer import Layer, straight_through
+from underpaint_lab.noise_layers.layer import NoiseLayer, straight_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Passage = Chain | str
 
 
-class PseudoDifferentiable(Layer):
+class PseudoDifferentiable(NoiseLayer):
     """Real channels, one drawn for each picture, with the gradient of the identity or of a surrogate.
 
     The gradient ignores that values are clipped to [0, 1] on their way to 8 bits; the loss has to keep them there.
@@ -61,7 +61,7 @@ class PseudoDifferentiable(Layer):
         passages: Passage | Sequence[Passage] | Callable[[np.random.Generator], Passage],
         weights: Sequence[float] | None = None,
         workers: int | None = None,
-        surrogate: Layer | Callable[[Chain], Layer] | None = None,
+        surrogate: NoiseLayer | Callable[[Chain], NoiseLayer] | None = None,
     ) -> None:
         self.workers = os.cpu_count() if workers is None else workers
         self.surrogate = surrogate
@@ -86,7 +86,7 @@ class PseudoDifferentiable(Layer):
         """What the gradient is taken of."""
         if self.surrogate is None:
             return x
-        if isinstance(self.surrogate, Layer):
+        if isinstance(self.surrogate, NoiseLayer):
             return self.surrogate(x, rng)
         layers = map(self.surrogate, passages)
         # The seeds of the real channels, so that what is random in both happens in both.

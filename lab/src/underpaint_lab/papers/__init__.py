@@ -18,19 +18,19 @@ from underpaint_lab.papers.robust import published as robust
 from underpaint_lab.papers.steganalysis import models as steganalysis
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import as_settings, with_settings
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RECIPES", "Entry", "trained"]
+__all__ = ["RECIPES", "RecipeEntry", "trained"]
 
 _PAPERS = (
     *(pixinpix_rivals, basn, basn_exact, classifiers, dmvjnd, miais, miais_ours, miais_rivals),
     *(pixinpix, robust, robust_ours, steganalysis),
 )
 #: Every recipe by name: each paper's, and ours.
-RECIPES: dict[str, Entry] = {name: entry for paper in _PAPERS for name, entry in paper.RECIPES.items()}
+RECIPES: dict[str, RecipeEntry] = {name: entry for paper in _PAPERS for name, entry in paper.RECIPES.items()}
 
 
 def trained(name: str, run: Path) -> Any:

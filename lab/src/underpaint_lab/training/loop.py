@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from underpaint_lab.data.photographs import Photographs
     from underpaint_lab.training.recipe import Recipe
-    from underpaint_lab.training.trainable import Model
+    from underpaint_lab.training.trainable import Trainable
 
 __all__ = ["fit", "restore"]
 
@@ -52,7 +52,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def fit(
-    model: Model,
+    model: Trainable,
     photographs: Photographs,
     run: Path,
     *,
@@ -107,7 +107,9 @@ def fit(
     return run / folder.CHECKPOINT
 
 
-def _train(fabric: Fabric, model: Model, photographs: Photographs, run: Path, progress: bool) -> BaseException | None:
+def _train(
+    fabric: Fabric, model: Trainable, photographs: Photographs, run: Path, progress: bool
+) -> BaseException | None:
     """Train in one of the processes, and return what ended it before its time.
 
     Every process comes to the same end in the same step: one that left alone would let the others wait for ever.
@@ -144,7 +146,7 @@ class _Training:
     pass for each backward pass: a model whose parts take turns has others.
     """
 
-    def __init__(self, fabric: Fabric, model: Model, run: Path) -> None:
+    def __init__(self, fabric: Fabric, model: Trainable, run: Path) -> None:
         self._fabric, self._model, self._run, self._recipe = fabric, model, run, model.recipe
         self._module = cast("nn.Module", model).to(fabric.device).train()
         trained = {

@@ -17,7 +17,7 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = 1e-4, 9e-4
 
 
-def ms_ssim_as_coded(a: Tensor, b: Tensor) -> Tensor:
+def ms_ssim_normalised(a: Tensor, b: Tensor) -> Tensor:
     """:func:`underpaint.metrics.ms_ssim_as_coded` with a gradient, of each pair: ``(B,)``.
 
     Of as many of the five scales as the window of 11×11 fits into.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from underpaint_lab.training.recipe import Recipe
 
 
-class Model(Protocol):
+class Trainable(Protocol):
     """A ``torch.nn.Module`` that knows its losses.
 
     Its parts are its direct submodules; each that has parameters gets an Adam of its own.
@@ -44,11 +44,11 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecipeEntry:
     """One thing that ``underpaint train`` can train."""
 
     #: Makes the model of a recipe of the same class as :attr:`recipe`.
-    build: Callable[[Any], Model]
+    build: Callable[[Any], Trainable]
     #: What it is trained by unless settings change it.
     recipe: Recipe
     #: One line, for listings.
@@ -58,13 +58,13 @@ class Entry:
     #: Gives a new model what earlier runs learned; a run that goes on has it.
     inherit: Callable[[Any], None] | None = None
 
-    def model(self, recipe: Recipe) -> Model:
+    def model(self, recipe: Recipe) -> Trainable:
         """Return a new model, whose first weights follow from the recipe's seed."""
         torch.manual_seed(recipe.seed)
         return self.build(recipe)
 
 
-def in_memory_order(network: torch.nn.Module) -> torch.nn.Module:
+def channels_last(network: torch.nn.Module) -> torch.nn.Module:
     """Return *network*, its convolutions with the numbers in memory as a processor takes them: a third faster there."""
     for weight in network.parameters():
         if weight.ndim == 4:

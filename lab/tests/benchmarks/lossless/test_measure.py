@@ -44,7 +44,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     two = {name: STRATEGIES[name] for name in ("Mean-LSM-2", "Min-LSM-1-PS-0.6")}
     monkeypatch.setattr(basn, "STRATEGIES", two)
     monkeypatch.setattr(basn, "PAYLOADS", (0.5,))
-    noticed = {"old": classifiers.Seen(0.5, True), "vgg": classifiers.Seen(0.25, False)}
+    noticed = {"old": classifiers.Response(0.5, True), "vgg": classifiers.Response(0.25, False)}
     monkeypatch.setattr(classifiers, "observe", lambda before, after: noticed)
     monkeypatch.setattr(basn, "attentions", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
 

@@ -11,7 +11,7 @@ import pytest
 from support.picture_models import model
 from underpaint import models
 from underpaint.errors import UsageError
-from underpaint_lab.benchmarks.core.result_file import Measured
+from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.pictures.measure import (
     alone,
     compressed,
@@ -109,5 +109,5 @@ def test_networks_are_measured_alone_and_as_users_have_them(monkeypatch: pytest.
 def test_networks_are_there_if_the_zoo_has_them() -> None:
     assert set(ways()) >= {"lsb-4", "basn-44", "basn-50"}
     assert all(callable(way) for way in (lowest_bits, alone))
-    assert issubclass(Revealed, Measured)
+    assert issubclass(Revealed, ResultFile)
     assert PICTURES != SMALL

@@ -17,7 +17,7 @@ from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Revealed
 from underpaint_lab.benchmarks.pictures.table import by_pictures
 from underpaint_lab.benchmarks.pictures.trained import NAMES, judge
 from underpaint_lab.benchmarks.robustness.rows import read
-from underpaint_lab.data.cover_secret import Couples
+from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix.rivals import RivalRecipe
@@ -34,7 +34,7 @@ def run_of(name: str, folder: Path) -> Path:
     if isinstance(recipe, RivalRecipe):
         recipe = replace(recipe, width=4, noise=0.0)
     noise = [Photographs("noise", [RNG.integers(256, size=(32, 32, 3), dtype=np.uint8)]) for _ in range(2)]
-    fit(entry.model(recipe), Couples(*noise), folder / "run", progress=False)  # type: ignore[arg-type]
+    fit(entry.model(recipe), CoverSecretPairs(*noise), folder / "run", progress=False)  # type: ignore[arg-type]
     return folder / "run"
 
 

@@ -19,8 +19,8 @@ from lab_support.run_lab import run
 from underpaint.errors import ImageError, ModelError, UsageError
 from underpaint_lab.data.augment import toned
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.export.from_zoo import shipped_cifar
-from underpaint_lab.nets.classifiers import CLASSIFIERS, UNSEEN
+from underpaint_lab.export.from_zoo import from_zoo_cifar
+from underpaint_lab.nets.classifiers import CLASSIFIERS, HELD_OUT
 from underpaint_lab.nets.resnet import MEAN, STD, ResNet18, normalised, resnet18
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.classifiers.models import ClassifierRecipe, Trained, accuracy, pasted
@@ -118,10 +118,10 @@ def test_classifiers_are_small_and_take_any_size(name: str) -> None:
 
 def test_two_of_them_only_judge() -> None:
     assert len(CLASSIFIERS) >= 4
-    assert len(UNSEEN) == 2
-    assert set(UNSEEN) < set(CLASSIFIERS)
+    assert len(HELD_OUT) == 2
+    assert set(HELD_OUT) < set(CLASSIFIERS)
     for name in CLASSIFIERS:
-        assert ("only judges" in RECIPES[f"classifier-{name}"].summary) == (name in UNSEEN)
+        assert ("only judges" in RECIPES[f"classifier-{name}"].summary) == (name in HELD_OUT)
 
 
 def write(folder: Path, pictures: Labelled, split: str = "train") -> Path:
@@ -221,7 +221,7 @@ def test_teachers_are_half_of_the_answer() -> None:
     assert not any("teacher" in name for name in model.state_dict()), "they are no part of it"
     ((part, losses),) = model.losses(batch, 0, np.random.default_rng(0))
     odds = model.network(batch[:, :3]).log_softmax(dim=1)
-    said = shipped_cifar("alexnet")(batch[:, :3]).softmax(dim=1)
+    said = from_zoo_cifar("alexnet")(batch[:, :3]).softmax(dim=1)
     expected = -(odds[:, 3].mean() + (said * odds).sum(dim=1).mean()) / 2
     assert part == "network"
     torch.testing.assert_close(losses["surprise"], expected)

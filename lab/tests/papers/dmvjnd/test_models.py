@@ -17,7 +17,7 @@ from underpaint_lab.benchmarks.jnd.refinement import refined
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, Mapped, cam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.dmvjnd.models import Ours, OursRecipe, Published, PublishedRecipe, magnitude, place
 from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
@@ -244,7 +244,7 @@ def test_a_direction_that_leads_nowhere_is_no_solution() -> None:
 
 def test_gradients_pass_rounding_but_not_the_border() -> None:
     images = torch.tensor([-0.1, 0.501, 1.2], requires_grad=True)
-    (gradient,) = torch.autograd.grad(rounded(images).sum(), images)
+    (gradient,) = torch.autograd.grad(round_8_bit(images).sum(), images)
     assert gradient.tolist() == [0, 1, 0]
 
 
@@ -297,7 +297,7 @@ def test_it_learns_to_keep_answers() -> None:
     images = (127 + 60 * torch.randn(16, 3, 1, 1, generator=generator)).expand(-1, -1, 32, 32).clone()
     images[::2, :, :, 3::8] += 40
     images[1::2, :, :, 4::8] += 40
-    images = rounded(images / 255)
+    images = round_8_bit(images / 255)
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
     for step in range(25):

@@ -15,16 +15,16 @@ from underpaint.coding.template import template
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_as_coded as measured
-from underpaint_lab.data.faces import Faces, KnownCouples
+from underpaint.metrics import ms_ssim_normalised as measured
+from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.miais.nets import LENGTH, Generator, Keys, Reader, Recogniser, Restorer, Writer
+from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Generator, Keys, Recogniser, Restorer
 from underpaint_lab.papers.miais.ours import Ours, OursRecipe
 from underpaint_lab.papers.miais.published import Published, PublishedRecipe, balanced
 from underpaint_lab.papers.miais.teacher import KnownRecipe, Teacher, TeacherRecipe
 from underpaint_lab.papers.release import release
 from underpaint_lab.training.loop import fit
-from underpaint_lab.training.losses import ms_ssim_as_coded, triplet
+from underpaint_lab.training.losses import ms_ssim_normalised, triplet
 from underpaint_lab.training.run_folder import read_state
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def batch(size: int = 8, side: int = 32) -> torch.Tensor:
     return images
 
 
-def couples() -> KnownCouples:
+def couples() -> KnownPairs:
     rng = np.random.default_rng(0)
     faces = [rng.integers(256, size=(40, 40, 3), dtype=np.uint8) for _ in range(12)]
-    return KnownCouples(Photographs("coffee", [PHOTO]), Faces("noise", faces, np.arange(3).repeat(4).tolist()))
+    return KnownPairs(Photographs("coffee", [PHOTO]), Faces("noise", faces, np.arange(3).repeat(4).tolist()))
 
 
 def learned(model: torch.nn.Module, losses: dict[str, torch.Tensor]) -> set[str]:
@@ -69,9 +69,9 @@ def test_the_loss_is_the_measure() -> None:
         before, after = PHOTO[:side, :side], parse("jpeg:20")(PHOTO[:side, :side])
         pair = (torch.from_numpy(each.copy()).permute(2, 0, 1)[None] / 255 for each in (before, after))
         scales = 5 if side >= 176 else 3
-        assert float(ms_ssim_as_coded(*pair)) == pytest.approx(measured(before, after, scales), abs=1e-4)
+        assert float(ms_ssim_normalised(*pair)) == pytest.approx(measured(before, after, scales), abs=1e-4)
     with pytest.raises(UsageError, match="at least 11"):
-        ms_ssim_as_coded(torch.zeros(1, 3, 10, 10), torch.zeros(1, 3, 10, 10))
+        ms_ssim_normalised(torch.zeros(1, 3, 10, 10), torch.zeros(1, 3, 10, 10))
 
 
 def test_triplets_by_hand() -> None:
@@ -221,11 +221,11 @@ def test_by_wrong_keys_nobody_is_alike() -> None:
 
 def test_our_change_is_bounded() -> None:
     covers, codes = torch.rand(2, 3, 32, 40), torch.randn(2, 16)
-    writer = Writer(16, 8, 0.05)
+    writer = Embedder(16, 8, 0.05)
     with torch.no_grad():
         writer.carriers.mul_(1e4)
         assert (writer(covers, codes, -codes) - covers).abs().max() == pytest.approx(0.05, abs=1e-5)
-        assert Reader(16, 8)(covers).shape == (2, 16)
+        assert Extractor(16, 8)(covers).shape == (2, 16)
 
 
 def test_ours_begins_with_what_can_be_read() -> None:

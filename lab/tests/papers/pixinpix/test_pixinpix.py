@@ -15,7 +15,7 @@ from underpaint.media import read, samples
 from underpaint.methods import pixinpix
 from underpaint.methods.pixinpix import VALUES
 from underpaint.models import read_model
-from underpaint_lab.data.cover_secret import Couples
+from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.image_hiding import PAIRS, Wide
 from underpaint_lab.nets.unet import Blocks, Frozen, Levels, Reader, UNet, Writer, cosines
@@ -49,9 +49,9 @@ def _descend(losses: dict[str, torch.Tensor]) -> None:
     torch.autograd.backward(list(losses.values()))
 
 
-def couples() -> Couples:
+def couples() -> CoverSecretPairs:
     pictures = [read(samples.path(name)).pixels for name in ("coffee", "chelsea")]
-    return Couples(*(Photographs("samples", [each]) for each in pictures), turns=True)
+    return CoverSecretPairs(*(Photographs("samples", [each]) for each in pictures), turns=True)
 
 
 def test_the_unets_are_of_the_size_that_the_reference_says() -> None:

@@ -24,7 +24,7 @@ from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import published as paper
 from underpaint_lab.papers.robust.published import ATTACKS, RECIPES, Robust, RobustRecipe
 from underpaint_lab.training.loop import fit
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 TOY = RobustRecipe(
     steps=2,
@@ -52,7 +52,7 @@ def photographs() -> Photographs:
 
 def toy(**changes: object) -> Robust:
     recipe = replace(TOY, **changes)  # type: ignore[arg-type]
-    return cast("Robust", Entry(Robust, recipe, "").model(recipe))
+    return cast("Robust", RecipeEntry(Robust, recipe, "").model(recipe))
 
 
 def count(network: nn.Module) -> int:
@@ -186,7 +186,7 @@ def test_a_column_is_trained_from_the_start_measured_and_written(
     monkeypatch.setattr(ablation, "CHANNELS", ("none", "jpeg:50"))
     for name in ("start", "shin-song"):
         recipe = replace(TOY, attack="none" if name == "start" else name)
-        monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", Entry(Robust, recipe, ""))
+        monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(Robust, recipe, ""))
     run = ablation.train("shin-song", photographs, tmp_path)
     found = ablation.measure("shin-song", run, photographs, seed=0, command="as in the test")
     assert [(row.channel, row.sent, row.bits) for row in found.rows[:2]] == [("none", 4, 8), ("jpeg:50", 4, 8)]

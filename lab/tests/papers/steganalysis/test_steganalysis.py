@@ -17,7 +17,7 @@ from underpaint.errors import UsageError
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.benchmarks.detectability import shipped_cnn
-from underpaint_lab.data.cover_stego import CURRICULUM, KINDS, Pairs, contained, developed, make
+from underpaint_lab.data.cover_stego import CURRICULUM, KINDS, CoverStegoPairs, developed, embed_at, make
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.steganalysis.models import Counted, SteganalysisRecipe
@@ -35,11 +35,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def toy(count: int = 12, side: int = 40) -> Pairs:
+def toy(count: int = 12, side: int = 40) -> CoverStegoPairs:
     """Covers of two levels, whose containers have noise."""
     covers = np.repeat(RNG.integers(60, 180, (count, 1, 1, 3), dtype=np.uint8), side, 1).repeat(side, 2)
     noise = RNG.integers(0, 3, (2, *covers.shape), dtype=np.uint8)
-    return Pairs("toy", covers, covers + noise, RNG.random((2, count)))
+    return CoverStegoPairs("toy", covers, covers + noise, RNG.random((2, count)))
 
 
 def test_the_filters_are_those_of_the_rich_model() -> None:
@@ -100,19 +100,19 @@ def test_rates_begin_with_the_highest() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_containers_carry_their_rate(kind: str) -> None:
     cover = PHOTO[:64, :96].copy()
-    low, high = (np.mean(contained(cover, kind, rate, 3) != cover) for rate in (0.1, 0.4))
+    low, high = (np.mean(embed_at(cover, kind, rate, 3) != cover) for rate in (0.1, 0.4))
     assert 0 < low < high < 0.4
-    assert (contained(cover, kind, 0.4, 3) == contained(cover, kind, 0.4, 3)).all()
+    assert (embed_at(cover, kind, 0.4, 3) == embed_at(cover, kind, 0.4, 3)).all()
 
 
 def test_only_exact_methods_have_rates() -> None:
     with pytest.raises(UsageError, match="made by 'stdm'"):
-        contained(PHOTO, "stdm", 0.1, 0)
+        embed_at(PHOTO, "stdm", 0.1, 0)
     with pytest.raises(UsageError, match="has no pairs"):
-        Pairs.of("nothing.npz")
+        CoverStegoPairs.of("nothing.npz")
     shown = toy()
     with pytest.raises(UsageError, match="not a container"):
-        Pairs("short", shown.covers, shown.containers[:, 1:], shown.rates)
+        CoverStegoPairs("short", shown.covers, shown.containers[:, 1:], shown.rates)
     with pytest.raises(UsageError, match="no steganalyser is called 'resnet'"):
         SteganalysisRecipe(steps=1, batch=1, crop=32, network="resnet")
 

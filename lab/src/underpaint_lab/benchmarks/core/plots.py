@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from underpaint_lab.benchmarks.core.result_file import Measured
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
     from underpaint_lab.benchmarks.detectability.rows import Detections
     from underpaint_lab.benchmarks.robustness.rows import Result, Row
 
@@ -60,7 +60,7 @@ def plot(result: Result, target: Path) -> None:
         axes.legend(frameon=False, loc="lower right")
 
 
-def plot_over_psnr(results: Sequence[Measured], target: Path) -> None:
+def plot_over_psnr(results: Sequence[ResultFile], target: Path) -> None:
     """Draw bit error rate over mean PSNR with its interval, a panel per channel, one colour per method, as SVG.
 
     The paper's own rate, of which nobody knows the PSNR, is a line across the panel.

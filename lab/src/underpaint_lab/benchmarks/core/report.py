@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from underpaint_lab.benchmarks.core.result_file import Measured
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
 
 _MARKED = re.compile(r"(<!-- results: (\S[^\n]*\S) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -113,7 +113,7 @@ def measured(card: str, results: Path) -> str:
     return re.sub(r"\[measured\]\n.*?(?=\+\+\+\n)", "\n".join(lines), card, flags=re.DOTALL)
 
 
-def read_all(folder: Path) -> list[Measured]:
+def read_all(folder: Path) -> list[ResultFile]:
     """Return all results of the table whose *folder* it is, by name.
 
     Raises:
@@ -122,17 +122,17 @@ def read_all(folder: Path) -> list[Measured]:
     return [read(file) for file in sorted(folder.glob("*.json"))]
 
 
-def _named(name: str, results: Path) -> list[Measured]:
+def _named(name: str, results: Path) -> list[ResultFile]:
     """Return the result of that *name*, or all of the folder."""
     return [read(results / f"{name}.json")] if "/" in name else read_all(results / name)
 
 
-def markdown(result: Measured) -> str:
+def markdown(result: ResultFile) -> str:
     """Return the table of one result, and below it one line that says where the numbers come from."""
     return _markdown(single(result))
 
 
-def publish(result: Measured, results: Path, console: Console) -> None:
+def publish(result: ResultFile, results: Path, console: Console) -> None:
     """Show *result*, write its JSON below the folder *results*, and beside it a plot of the bit error rates.
 
     What is compared with others is only written: :func:`publish_together` shows it beside them.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Measured(ABC):
+class ResultFile(ABC):
     """One table of one method: what every result file says, whatever was measured."""
 
     #: What :attr:`source` is.

@@ -21,7 +21,7 @@ from underpaint_lab.benchmarks.robustness.rows import Paper, Result, Speed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from underpaint_lab.benchmarks.core.result_file import Measured
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
     from underpaint_lab.benchmarks.core.source import Citation, Source
     from underpaint_lab.benchmarks.robustness.rows import Quality, Row
 
@@ -56,7 +56,7 @@ class Shown:
     caption: str
 
 
-def single(result: Measured) -> Shown:
+def single(result: ResultFile) -> Shown:
     """Return the table of one measurement, or one published table.
 
     Raises:

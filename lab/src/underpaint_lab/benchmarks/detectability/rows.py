@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from underpaint.metrics import auc, bootstrap, p_e, roc, tpr_at
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _interval(
 
 
 @dataclass(frozen=True)
-class Detections(Measured):
+class Detections(ResultFile):
     """What every detector makes of one method."""
 
     source: Source
@@ -145,7 +145,7 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Figures(Measured):
+class Figures(ResultFile):
     """The paper's figures."""
 
     origin: ClassVar[type[Source | Citation]] = Citation

@@ -25,7 +25,7 @@ from underpaint.steganalysis.cnn import learned
 from underpaint.steganalysis.detectors import DETECTORS
 from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
 from underpaint.types import Payload
-from underpaint_lab.data.cover_stego import HELD_OUT, contained, developed, halved
+from underpaint_lab.data.cover_stego import HELD_OUT, developed, embed_at, halved
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import crops, spread
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS
@@ -97,7 +97,7 @@ def _container(cover: Image, case: str, seed: int) -> Image | None:
     kind, rate = CASES[case]
     try:
         if rate:
-            return contained(cover, kind, rate, seed)
+            return embed_at(cover, kind, rate, seed)
         return METHODS[kind].hide(cover, _MESSAGE, None, psnr=None, survive=None)
     except UnderpaintError:
         return None

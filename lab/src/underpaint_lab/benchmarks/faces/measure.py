@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 from underpaint import media
 from underpaint.channels import parse
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.coding.template import COARSE, FINE, NUMBERS, packed, template, unpacked
+from underpaint.coding.template import COARSE, FINE, NUMBERS, pack, template, unpack
 from underpaint.errors import PayloadError, SurvivalError, UsageError
 from underpaint.methods import METHODS, miais, pixinpix
 from underpaint.types import Payload
@@ -29,7 +29,7 @@ from underpaint_lab.benchmarks.faces.rows import ABLATION, MULTITASK, Recognitio
 from underpaint_lab.benchmarks.faces.similarity import alike, detected
 from underpaint_lab.data.identities import pairs, people
 from underpaint_lab.data.pictures import middle, spread
-from underpaint_lab.metrics.verification import Verified, rank_one
+from underpaint_lab.metrics.verification import Verification, rank_one
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,10 +116,10 @@ def recognised(method: str, *, images: Path | None = None, seed: int = 0, jobs: 
     hidden = spread(partial(_hidden, way), tasks, jobs)
     chosen = pairs(found.labels, *_PAIRS, seed=seed)
 
-    def verified(codes: NDArray[np.float32]) -> Verified:
+    def verified(codes: NDArray[np.float32]) -> Verification:
         units = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-9)
         told = np.linalg.norm(units[chosen.first] - units[chosen.second], axis=1)
-        return Verified.of(told, chosen.same, _PAIRS[1])
+        return Verification.of(told, chosen.same, _PAIRS[1])
 
     read, misread = (np.stack([getattr(each, name) for each in hidden]) for name in ("read", "misread"))
     containers = [each.container for each in hidden]
@@ -153,7 +153,7 @@ def _hidden(way: Way, task: tuple[Image, Image, Template]) -> Hidden:
     method, nothing = METHODS[way.method], np.zeros(NUMBERS, np.float32)
     chain = parse(way.chain)
     survive = chain if way.chain != "none" else None
-    payload = Payload(packed(code, FINE if method.needs_lossless else COARSE), "template")
+    payload = Payload(pack(code, FINE if method.needs_lossless else COARSE), "template")
     try:
         container = method.hide(cover, payload, "right", psnr=None, survive=survive)
     except SurvivalError:
@@ -162,7 +162,7 @@ def _hidden(way: Way, task: tuple[Image, Image, Template]) -> Hidden:
         container = pixinpix.hide(container, _square(face, way.side), "auditor")
     arrived = chain(container, 0)
     try:
-        read = unpacked(method.reveal(arrived, "right").data)
+        read = unpack(method.reveal(arrived, "right").data)
     except PayloadError:
         read = nothing
     misread = nothing
@@ -170,7 +170,7 @@ def _hidden(way: Way, task: tuple[Image, Image, Template]) -> Hidden:
         misread = miais.believed(arrived, Key.derive("wrong", SALT, COMPACT_COST))
     else:
         with suppress(PayloadError):
-            misread = unpacked(method.reveal(arrived, "wrong").data)
+            misread = unpack(method.reveal(arrived, "wrong").data)
     return Hidden(container, read, misread, pixinpix.reveal(container, "auditor") if way.restorable else None)
 
 

@@ -38,7 +38,7 @@ from underpaint_lab.benchmarks.faces.trained import (
 )
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import trained
 from underpaint_lab.papers.miais.obfuscations import OBSCURED
 from underpaint_lab.papers.miais.ours import Ours
@@ -180,7 +180,7 @@ def recovered(
         if knows == "key":
             for pairs in _PAIRS:
                 codes = _opened(victim, pairs, couples, covers, people.secrets, seed)
-                drawn = rounded(computed(attacker.network, codes))
+                drawn = round_8_bit(computed(attacker.network, codes))
                 title = f"{VICTIMS[name]}, knowing networks, {pairs} pair{'s' * (pairs > 1)} of the same key"
                 rows.append(people.row(title, drawn, computed(judging, drawn), gallery, **told))
     return people.found(RECOVERY, name, f"recovered {name}", rows)
@@ -202,9 +202,7 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     return people.found(RECOVERY, "controls", "controls", [itself, nobody])
 
 
-def _opened(
-    victim: Ours, pairs: int, couples: faces.KnownCouples, covers: Tensor, secrets: Tensor, seed: int
-) -> Tensor:
+def _opened(victim: Ours, pairs: int, couples: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
     """Codes of *secrets*, a group by each key, of which some *pairs* of others are known."""
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
@@ -214,7 +212,7 @@ def _opened(
     return torch.cat(found)
 
 
-def lost(attacker: Attacker, couples: faces.KnownCouples) -> Lost:
+def lost(attacker: Attacker, couples: faces.KnownPairs) -> Lost:
     """Every secret of *couples* in a cover, by a key of its own: what an attacker may have come by."""
     recipe, count = attacker.recipe, len(couples.secrets)
     secrets = tensor(reduced(couples.secrets, recipe.crop))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 
 #: The tables: parts of the system, pools of covers, rivals that hide from the eye, those that restore; and what can be
@@ -74,7 +74,7 @@ class Recognition:
 
 
 @dataclass(frozen=True)
-class Recognitions(Measured):
+class Recognitions(ResultFile):
     """Some rows of one of :data:`TABLES`."""
 
     rows: tuple[Recognition, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 
 #: The table.
@@ -31,7 +31,7 @@ class Unmasking:
 
 
 @dataclass(frozen=True)
-class Unmaskings(Measured):
+class Unmaskings(ResultFile):
     """Some cells of the table."""
 
     rows: tuple[Unmasking, ...]

@@ -21,8 +21,8 @@ from underpaint_lab.benchmarks.faces.similarity import alike, detected
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.metrics.verification import Verified, rank_one
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.metrics.verification import Verification, rank_one
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import LENGTH, Keys
 from underpaint_lab.papers.miais.ours import Ours
@@ -136,7 +136,7 @@ def recognised(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) ->
         with torch.inference_mode():
             odds, known = (model.teacher.classify(length * each) for each in (codes, gallery))
         return Made(codes, gallery, odds, Made(gallery, gallery, known), containers, wrong=false)
-    containers = rounded(computed(model.container, covers, secrets))
+    containers = round_8_bit(computed(model.container, covers, secrets))
     networks = model.networks
     classifiers = list(networks["classifiers"] if "classifiers" in networks else [networks["recogniser"]])
     made = [computed(each, containers) for each in classifiers]
@@ -167,7 +167,7 @@ def verified(
     """
     pairs = faces.pairs(labels, each, seed=seed)
     told = torch.linalg.vector_norm(codes[pairs.first] - (codes if others is None else others)[pairs.second], dim=1)
-    return Verified.of(told.numpy(), pairs.same)._asdict()
+    return Verification.of(told.numpy(), pairs.same)._asdict()
 
 
 def looked_up(codes: Tensor, gallery: Tensor, labels: NDArray[np.int64]) -> float:

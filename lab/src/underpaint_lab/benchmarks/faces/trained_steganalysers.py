@@ -23,7 +23,7 @@ from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.faces.steganalysis_rows import STEGANALYSIS, Unmasking, Unmaskings
 from underpaint_lab.benchmarks.faces.trained import computed, pictures
 from underpaint_lab.data import faces
-from underpaint_lab.data.cover_stego import Pairs
+from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import Keys
 from underpaint_lab.papers.miais.ours import Ours
@@ -69,7 +69,7 @@ RECIPE = SteganalysisRecipe(
 COUNTS: dict[Split, int] = {"train": 1000, "test": 400}
 
 
-class Contained(Pairs):
+class Contained(CoverStegoPairs):
     """Covers and containers of some systems, all of which are learned from from the first step on."""
 
     def drawn(self, step: int, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:  # noqa: ARG002

@@ -52,14 +52,14 @@ def savings(method: str = JND, *, images: Path | None = None, seed: int = 0, job
     for kind, quality in TARGETS:
         for way in found[0][kind, quality]:
             files = [each[kind, quality][way] for each in found]
-            kept = {name: sum(name in file.kept for file in files) for name in classifiers.observers()}
+            kept = {name: sum(name in file.kept for file in files) for name in classifiers.names()}
             rows.append(Coded(kind, quality, way, len(files), sum(file.size for file in files), kept))
     return Coding(CODING, method, Source.of(CODING, method, images, pictures, seed), tuple(rows))
 
 
 def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
     """What one picture comes to, by format and quality, and by way."""
-    picture, judges = media.read(file), classifiers.judges()
+    picture, judges = media.read(file), classifiers.classifiers_for_check()
     panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in jnd.PANELS[jnd.MODEL]}
     threshold = jnd.jnd(picture.pixels, PSNR, judges=panel).threshold
     found = {}

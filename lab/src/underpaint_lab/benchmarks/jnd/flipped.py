@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from underpaint_lab.benchmarks.core.result_file import Measured, given
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given
 
 if TYPE_CHECKING:
     from underpaint_lab.benchmarks.core.source import Source
@@ -31,7 +31,7 @@ class Flipped:
 
 
 @dataclass(frozen=True)
-class Flips(Measured):
+class Flips(ResultFile):
     """Labels that hiding changed."""
 
     source: Source

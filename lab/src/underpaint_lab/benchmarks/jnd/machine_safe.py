@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from underpaint import media, metrics
-from underpaint.api.machine_safe import SPARING, Watched
+from underpaint.api.machine_safe import TOLERANT_METHODS, ClassifierGuard
 from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.methods import METHODS, Method
 from underpaint.models import classifiers
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 #: Methods that choose by what machines tolerate.
-CHOOSING = tuple(name for name in METHODS if SPARING[name] is not METHODS[name])
+CHOOSING = tuple(name for name in METHODS if TOLERANT_METHODS[name] is not METHODS[name])
 #: Bytes of a message, and bits per pixel of any other payload.
 MESSAGE, RATE = 8, 1.2
 
@@ -63,7 +63,7 @@ def flips(method: str, *, images: Path | None = None, seed: int = 0, jobs: int |
     rows = []
     for way in (FREE, SPARED, SAFE):
         fates = [fate for each in found if (fate := each[way])]
-        counts = {name: sum(name in fate.noticing for fate in fates) for name in classifiers.observers()}
+        counts = {name: sum(name in fate.noticing for fate in fates) for name in classifiers.names()}
         psnr = round(float(np.mean([fate.psnr for fate in fates])), 6) if fates else 0.0
         rows.append(Flipped(way, len(fates), len(found) - len(fates), psnr, counts))
     return Flips(MACHINE_SAFE, method, Source.of(MACHINE_SAFE, method, images, pictures, seed), tuple(rows))
@@ -72,10 +72,10 @@ def flips(method: str, *, images: Path | None = None, seed: int = 0, jobs: int |
 def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, Fate | None]:
     """What one picture comes to, by way; None where the payload is not hidden."""
     number, file = task
-    cover, judges = media.read(file).pixels, classifiers.judges()
+    cover, judges = media.read(file).pixels, classifiers.classifiers_for_check()
     labels = {name: judge(cover) for name, judge in judges.items()}
     panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in PANELS[MODEL]}
-    rng, free, spared = np.random.default_rng([seed, number]), METHODS[method], SPARING[method]
+    rng, free, spared = np.random.default_rng([seed, number]), METHODS[method], TOLERANT_METHODS[method]
     length = int(RATE * cover.shape[0] * cover.shape[1] / 8) if free.needs_lossless else MESSAGE
     payload = Payload(rng.bytes(length))
 
@@ -90,7 +90,7 @@ def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, Fate | 
     ways: dict[str, Callable[[], Image]] = {
         FREE: lambda: hidden(free, None)[0],
         SPARED: lambda: hidden(spared, None)[0],
-        SAFE: lambda: Watched(cover, panel).unnoticed(partial(hidden, spared), spared, None),
+        SAFE: lambda: ClassifierGuard(cover, panel).unnoticed(partial(hidden, spared), spared, None),
     }
     found: dict[str, Fate | None] = {}
     for way, hide in ways.items():

@@ -20,7 +20,7 @@ from underpaint.models import classifiers, jnd
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, PANEL, UNSEEN, Agreement, Agreements
-from underpaint_lab.export.from_zoo import shipped_cifar
+from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.papers.dmvjnd.models import members
 from underpaint_lab.papers.dmvjnd.moving import moved
 
@@ -45,7 +45,7 @@ def measure(file: Path, count: int = COUNT) -> list[Agreement]:
     """
     panel = members(jnd.PANELS[_MODEL])
     judges = [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in models.names()]
-    networks = {name: shipped_cifar(name) for name in judges}
+    networks = {name: from_zoo_cifar(name) for name in judges}
     pictures = bench.tiles(file, count)
     chunks = [pictures[start : start + bench.AT_ONCE] for start in range(0, len(pictures), bench.AT_ONCE)]
     rows = []

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from underpaint.metrics import wilson
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Agreements(Measured):
+class Agreements(ResultFile):
     """What becomes of labels by one way of changing pictures."""
 
     source: Source
@@ -84,7 +84,7 @@ class Stated:
 
 
 @dataclass(frozen=True)
-class Statements(Measured):
+class Statements(ResultFile):
     """The paper's figures."""
 
     origin: ClassVar[type[Source | Citation]] = Citation

@@ -230,10 +230,10 @@ def _straddled(cover: Image, k: NDArray[np.uint8], strategy: Strategy, task: Tas
 def _fate(cover: Image, sent: Sent, count: int) -> Fate:
     container = sent.container
     quality = psnr(cover, container), ssim(cover, container)
-    noticed = classifiers.observe(cover, container)
+    noticed = classifiers.responses(cover, container)
     changes: dict[bool, list[float]] = {True: [], False: []}
     for name, each in noticed.items():
-        changes[name in classifiers.UNSEEN].append(each.change)
+        changes[name in classifiers.HELD_OUT].append(each.change)
     seen, unseen = (float(np.mean(changes[new])) if changes[new] else None for new in (False, True))
     return Fate(
         cover.shape[0] * cover.shape[1],

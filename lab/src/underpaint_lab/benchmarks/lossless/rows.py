@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from underpaint.metrics import wilson
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Placements(Measured):
+class Placements(ResultFile):
     """What one design does with every strategy."""
 
     source: Source
@@ -148,7 +148,7 @@ class Placements(Measured):
 
 
 @dataclass(frozen=True)
-class Published(Measured):
+class Published(ResultFile):
     """The paper's table."""
 
     origin: ClassVar[type[Source | Citation]] = Citation

@@ -15,7 +15,7 @@ from underpaint.embedding import stc
 from underpaint.errors import UsageError
 from underpaint.methods import basn_stc
 from underpaint.models.attention import attention
-from underpaint_lab.benchmarks.core.result_file import Measured, given
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.data.pictures import pictures_in
 
@@ -66,7 +66,7 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Searches(Measured):
+class Searches(ResultFile):
     """What was paid, and how long it took."""
 
     source: Source

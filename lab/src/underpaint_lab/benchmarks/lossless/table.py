@@ -23,7 +23,7 @@ _READ_AS = (
     "reports: how far the capacities that sender and receiver compute differ. Wrong bits, in %, are those of the "
     "message, without error correction; exact are messages without one. Features are by how much those of classifiers "
     "change, in %, the median over pictures: seen are those that attention was trained against, unseen "
-    f"({', '.join(classifiers.UNSEEN)}) are not."
+    f"({', '.join(classifiers.HELD_OUT)}) are not."
 )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import media, models
-from underpaint.api.payloads import DEFAULT_PSNR, Secret
+from underpaint.api.payloads import DEFAULT_PSNR, PicturePayload
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
@@ -60,7 +60,7 @@ def compressed(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple
         CapacityError: that is too little.
     """
     method = METHODS["basn"]
-    payload, _ = Secret(Picture(secret)).fitted(cover, method, psnr)
+    payload, _ = PicturePayload(Picture(secret)).fitted(cover, method, psnr)
     container = method.hide(cover, payload, None, psnr=None, survive=None)
     return container, media.decode(method.reveal(container, None).data).pixels
 
@@ -72,7 +72,7 @@ def robust(cover: Image, secret: Image) -> tuple[Image, Image]:
         CapacityError, SurvivalError: that is too little, or would not survive.
     """
     method = METHODS[robust_picture.NAME]
-    payload, _ = Secret(Picture(secret)).fitted(cover, method, None)
+    payload, _ = PicturePayload(Picture(secret)).fitted(cover, method, None)
     container = method.hide(cover, payload, None, psnr=None, survive=None)
     return container, media.decode(method.reveal(container, None).data).pixels
 

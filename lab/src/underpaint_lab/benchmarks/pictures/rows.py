@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from underpaint import metrics
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Revealed(Measured):
+class Revealed(ResultFile):
     """What comes of pictures in pictures by one method."""
 
     source: Source

@@ -29,7 +29,7 @@ from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Revealed
 from underpaint_lab.data import cover_secret
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import models, rivals
 from underpaint_lab.papers.pixinpix.models import Published
@@ -78,7 +78,7 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
         with torch.inference_mode():
             for start in range(0, len(covers), _AT_ONCE):
                 both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
-                containers = rounded(model.container(both[0], both[1]))
+                containers = round_8_bit(model.container(both[0], both[1]))
                 found = model.revealed(containers)
                 made += zip(_pictures(containers), _pictures((found > 0) + 0.0 if bits else found), strict=True)
     else:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.embedding.lapped import Array
-    from underpaint.types import Image, Passage
+    from underpaint.types import Channel, Image
 
 #: What the containers are sent through.
 CHANNELS = (
@@ -65,13 +65,13 @@ class Variant:
     """The bit carrier of ``robust``, served by some *networks*, its containers refined for some *channels*."""
 
     networks: tuple[str, ...]
-    channels: Sequence[Passage]
+    channels: Sequence[Channel]
 
     def embed(self, cover: Image, secret: Secret, nominal: float) -> Image:
         """Return a container with the bits of *secret*, of about *nominal* dB."""
         canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
         served = Served(canvas.side, near=canvas.near, networks=self.networks)
-        return refined(watermark.Plan(served, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
+        return refined(watermark.Embedding(served, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
 
     def wrong(self, image: Image, secret: Secret, nominal: float) -> int:
         """Return how many bits of *secret*, embedded at *nominal* dB, are read wrong."""

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from underpaint.metrics import wilson
-from underpaint_lab.benchmarks.core.result_file import Measured, given, valued
+from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 from underpaint_lab.benchmarks.detectability.rows import ANALYST, STATISTICS, Detections, Figures
 from underpaint_lab.benchmarks.faces import rows as recognised
@@ -190,7 +190,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Result(Measured):
+class Result(ResultFile):
     """What was counted behind channels."""
 
     source: Source
@@ -251,7 +251,7 @@ class Gain(Result):
 
 
 @dataclass(frozen=True)
-class Paper(Measured):
+class Paper(ResultFile):
     """A published table."""
 
     origin: ClassVar[type[Source | Citation]] = Citation
@@ -270,7 +270,7 @@ class Paper(Measured):
 
 
 @dataclass(frozen=True)
-class Speed(Measured):
+class Speed(ResultFile):
     """What processes took."""
 
     source: Source
@@ -286,7 +286,7 @@ class Speed(Measured):
         return {"rows": tuple(Timing(**given(row, Timing) | {"runs": tuple(row["runs"])}) for row in lists["rows"])}
 
 
-def read(file: Path) -> Measured:
+def read(file: Path) -> ResultFile:
     """Read a result file; its name and the folder it lies in, which is its table, say of which kind it is.
 
     Raises:
@@ -294,7 +294,7 @@ def read(file: Path) -> Measured:
     """
     table = file.parent.name
     if file.stem == PAPER:
-        papers: dict[str, type[Measured]] = {
+        papers: dict[str, type[ResultFile]] = {
             BASN: Published,
             DMVJND: Statements,
             ANALYST: Figures,
@@ -302,7 +302,7 @@ def read(file: Path) -> Measured:
             steganalysis_rows.STEGANALYSIS: steganalysis_rows.PublishedUnmaskings,
         }
         return papers.get(table, Paper).read(file)
-    kinds: dict[str, type[Measured]] = {
+    kinds: dict[str, type[ResultFile]] = {
         ABLATION: Ablation,
         NETWORKS: Gain,
         BASN: Placements,

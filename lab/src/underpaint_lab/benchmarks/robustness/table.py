@@ -25,7 +25,7 @@ from underpaint_lab.benchmarks.robustness.rows import ABLATION, ALL, NETWORKS, A
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from underpaint_lab.benchmarks.core.result_file import Measured
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
     from underpaint_lab.benchmarks.robustness.rows import Quality, Row
 
 #: The paper's own column, where its table has others.
@@ -64,7 +64,7 @@ _VIDEO = "robust-video"
 _FRAMES_PER_SECOND = 30
 
 
-def side_by_side(results: Sequence[Measured]) -> Shown:
+def side_by_side(results: Sequence[ResultFile]) -> Shown:
     """Return the table of all *results* of one table; a paper's alone while there are no others.
 
     Raises:
@@ -101,7 +101,7 @@ def side_by_side(results: Sequence[Measured]) -> Shown:
     raise UsageError("these results cannot be put side by side", hint=f"there have to be some, of one of {names}")
 
 
-def in_order(results: Iterable[Measured]) -> list[Result]:
+def in_order(results: Iterable[ResultFile]) -> list[Result]:
     """Return those that were counted, in the order of our methods."""
     order = list(METHODS)
     ours = [each for each in results if isinstance(each, Result)]

@@ -25,13 +25,13 @@ import numpy as np
 from PIL import Image as Pillow
 
 from underpaint import metrics
-from underpaint.api import Secret
+from underpaint.api import PicturePayload
 from underpaint.api.video import hide_video, reveal_video
 from underpaint.errors import CapacityError, PayloadError
 from underpaint.media import Picture, decode, samples
-from underpaint.media.video import FRAMES_PER_SECOND, Resent, frames, luma, opened
-from underpaint.methods.video_message import Reader
-from underpaint.methods.video_picture import Gatherer
+from underpaint.media.video import FRAMES_PER_SECOND, Transcoder, frames, luma, open_video
+from underpaint.methods.video_message import VideoDecoder
+from underpaint.methods.video_picture import PacketDecoder
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -115,26 +115,26 @@ def _pictured(cover: Path, container: Path) -> list[str]:
     before = _lumas(cover)
     for name, (encoder, options, density) in CODECS.items():
         arrived, rate, bits = _arrived(container, encoder, options, density)
-        fate = "exact" if _taken(arrived, payload, Gatherer(None)) else "lost"
+        fate = "exact" if _taken(arrived, payload, PacketDecoder(None)) else "lost"
         lines.append(f"| {name} | {bits * rate / len(arrived) / 1000:.0f} | {_psnr(before, arrived):.1f} | {fate} |")
     return lines
 
 
-def _secret() -> Secret:
+def _secret() -> PicturePayload:
     """The middle of a sample, in the size that is measured."""
     with Pillow.open(samples.path("coffee")) as picture:
         size = min(picture.size)
         left, top = (picture.width - size) // 2, (picture.height - size) // 2
         box = (left, top, left + size, top + size)
         small = picture.convert("RGB").resize((SIDE, SIDE), Pillow.Resampling.BICUBIC, box=box)
-        return Secret(Picture(np.asarray(small)))
+        return PicturePayload(Picture(np.asarray(small)))
 
 
 def _prepared(clip: Path, cover: Path) -> None:
     """Write a copy of *clip* in the size that is measured, without loss."""
     import av
 
-    with opened(clip) as source, av.open(str(cover), "w") as file:
+    with open_video(clip) as source, av.open(str(cover), "w") as file:
         rate = source.streams.video[0].average_rate or FRAMES_PER_SECOND
         video = file.add_stream("libx264", rate=rate, options={"qp": "0", "preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -151,23 +151,25 @@ def _arrived(
     container: Path, encoder: str, options: dict[str, str], density: float | None
 ) -> tuple[list[Image], int, int]:
     """The luma that arrives, the frames per second, and the bits it took."""
-    with opened(container) as file:
+    with open_video(container) as file:
         rate = round(file.streams.video[0].average_rate or FRAMES_PER_SECOND)
         bit_rate = None if density is None else round(density * WIDTH * HEIGHT * rate)
-        resent = Resent(WIDTH, HEIGHT, rate, encoder, options, bit_rate)
+        resent = Transcoder(WIDTH, HEIGHT, rate, encoder, options, bit_rate)
         arrived = [luma(each) for frame in frames(file) for each in resent.send(frame)]
         arrived += [luma(each) for each in resent.send(None)]
         return arrived, rate, resent.bits
 
 
 def _lumas(path: Path) -> list[Image]:
-    with opened(path) as file:
+    with open_video(path) as file:
         return [luma(frame) for frame in frames(file)]
 
 
-def _taken(planes: Sequence[Image], payload: Payload = MESSAGE, reader: Reader | Gatherer | None = None) -> int:
+def _taken(
+    planes: Sequence[Image], payload: Payload = MESSAGE, reader: VideoDecoder | PacketDecoder | None = None
+) -> int:
     """How many of the frames it took to read the payload; 0 if all are too few, or say something else."""
-    reader = reader or Reader(None)
+    reader = reader or VideoDecoder(None)
     for number, plane in enumerate(planes, 1):
         if (found := reader.add(plane)) is not None:
             return number if found == payload else 0

@@ -40,12 +40,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
-from underpaint_lab.export.from_zoo import shipped
+from underpaint_lab.export.from_zoo import from_zoo
 from underpaint_lab.nets.classifiers import Inverted, Mixing
 from underpaint_lab.nets.integer import PEAK, IntegerConv
 from underpaint_lab.nets.resnet import BasicBlock
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ class Teacher:
     """
 
     def __init__(self, name: str) -> None:
-        self._network = shipped(name).requires_grad_(False)
+        self._network = from_zoo(name).requires_grad_(False)
         self._found: list[Tensor] = []
         for module in self._network.modules():
             if isinstance(module, _DEPTHS):
@@ -277,4 +277,4 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 #: Of the four classifiers two teach it, the others judge it.
 _RECIPE = ExactRecipe(steps=3000, batch=8, crop=80, learning_rate=1e-3, warmup=100, decay="cosine", clip=1.0, ema=0.99)
-RECIPES = {"basn-exact": Entry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}
+RECIPES = {"basn-exact": RecipeEntry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

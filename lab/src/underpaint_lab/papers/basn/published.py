@@ -62,7 +62,7 @@ from underpaint_lab.nets.resnet import Trunk, resnet18
 from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, smoothed, variance_pooled
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.run_folder import learned, load_weights
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -352,11 +352,13 @@ _REDUCED = BasnRecipe(
 _TUNED = replace(_REDUCED, steps=300)
 
 
-def _entries(name: str, build: type[Any], summary: str, reduced: BasnRecipe, published: BasnRecipe) -> dict[str, Entry]:
+def _entries(
+    name: str, build: type[Any], summary: str, reduced: BasnRecipe, published: BasnRecipe
+) -> dict[str, RecipeEntry]:
     inherit = getattr(build, "inherit", None)
     return {
-        f"basn-{name}": Entry(build, reduced, f"{summary}, reduced", inherit=inherit),
-        f"basn-published-{name}": Entry(build, published, f"{summary}, as published", inherit=inherit),
+        f"basn-{name}": RecipeEntry(build, reduced, f"{summary}, reduced", inherit=inherit),
+        f"basn-published-{name}": RecipeEntry(build, published, f"{summary}, as published", inherit=inherit),
     }
 
 

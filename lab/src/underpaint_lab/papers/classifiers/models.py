@@ -30,12 +30,12 @@ from underpaint.errors import UsageError
 from underpaint_lab.data.augment import toned
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.export.from_zoo import shipped_cifar
+from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.nets import cifar_classifiers
-from underpaint_lab.nets.classifiers import CLASSIFIERS, UNSEEN
+from underpaint_lab.nets.classifiers import CLASSIFIERS, HELD_OUT
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry, in_memory_order
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,8 +109,8 @@ class Trained(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.network: AnyClassifier = NETWORKS[recipe.network](recipe.classes)
-        self._teachers = [[shipped_cifar(name) for name in recipe.teachers]]  # a list: they are no part to be trained
-        in_memory_order(self)
+        self._teachers = [[from_zoo_cifar(name) for name in recipe.teachers]]  # a list: they are no part to be trained
+        channels_last(self)
 
     def inherit(self) -> None:
         """Take over what the recipe's run before learned, if it names one.
@@ -203,20 +203,20 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
 _MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "mixer": 200, "plain": 250}
 
 
-def _photographs(network: str) -> Entry:
-    role = "which only judges" if network in UNSEEN else "which attention is trained against"
+def _photographs(network: str) -> RecipeEntry:
+    role = "which only judges" if network in HELD_OUT else "which attention is trained against"
     summary = f"the classifier '{network}', {role}; --data has labels.csv"
-    return Entry(Trained, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
+    return RecipeEntry(Trained, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
 
 
-def _cifar(network: str, **otherwise: Any) -> Entry:
-    role = "which only judges" if network in cifar_classifiers.UNSEEN else "whose just noticeable difference is asked"
+def _cifar(network: str, **otherwise: Any) -> RecipeEntry:
+    role = "which only judges" if network in cifar_classifiers.HELD_OUT else "whose just noticeable difference is asked"
     summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
     recipe = replace(_CIFAR, network=f"cifar-{network}", **otherwise)
-    return Entry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
+    return RecipeEntry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
 
 
-def _more(network: str, steps: int) -> Entry:
+def _more(network: str, steps: int) -> RecipeEntry:
     rate = 0.75 * _OTHERWISE.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
     entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, before=f"runs/cifar-{network}")
     return replace(entry, summary=f"{entry.summary}; goes on from cifar-{network}")

@@ -73,14 +73,14 @@ class _Kind(NamedTuple):
 _KINDS = {
     "classifier": _Kind(
         outputs=("features", "logits", "cam"),
-        unseen=classifiers.UNSEEN,
+        unseen=classifiers.HELD_OUT,
         seen="which attention is trained against",
         limits="trained on 64×64; it tells how machines see a change, not what is in a photograph",
         text=_CLASSIFIER,
     ),
     "cifar": _Kind(
         outputs=("logits", "cam"),
-        unseen=cifar_classifiers.UNSEEN,
+        unseen=cifar_classifiers.HELD_OUT,
         seen="whose just noticeable difference is asked",
         limits="trained on half of CIFAR-10, 32×32, in minutes on a processor; it knows ten classes of small pictures",
         text=_CIFAR,
@@ -96,7 +96,7 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
     """
     network = NETWORKS[name](int(folder.read_record(run)["recipe"]["classes"]))
     folder.load_weights(network, folder.learned(run, "network"), run)
-    shown = cifar_classifiers.Attentive(network) if isinstance(network, cifar_classifiers.Mapped) else Observed(network)
+    shown = cifar_classifiers.WithCam(network) if isinstance(network, cifar_classifiers.Mapped) else Observed(network)
     halved = Halved(shown.eval())
     right = accuracy(network, pictures)  # of the rounded weights, which are the network's own by now
     low, high = wilson(round(right * len(pictures)), len(pictures))

@@ -39,13 +39,13 @@ from underpaint.errors import UsageError
 from underpaint.models.jnd import PANELS
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.export.from_zoo import shipped, shipped_cifar
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,7 +276,7 @@ class Ours(Taught):
         promises = self.generator.promises(*seen[1:])
         way = self._way(promises.detach())
         direction = self.generator.direction(images, odds, way, *seen)
-        changed = rounded(images + self._factors(images, rng) * (moved(images, direction, levels) - images))
+        changed = round_8_bit(images + self._factors(images, rng) * (moved(images, direction, levels) - images))
         if rng.random() < recipe.shaken:
             changed = shaken(changed, rng)
         parts = odds.chunk(len(panel.members), dim=1)
@@ -323,7 +323,7 @@ def members(names: tuple[str, ...]) -> Panel:
     small, large = "cifar-", "classifier-"
     return Panel(
         [
-            shipped_cifar(name.removeprefix(small)) if name.startswith(small) else shipped(name.removeprefix(large))
+            from_zoo_cifar(name.removeprefix(small)) if name.startswith(small) else from_zoo(name.removeprefix(large))
             for name in names
         ]
     )
@@ -352,15 +352,17 @@ _PHOTO = replace(
     highest_psnr=32.0,
 )
 RECIPES = {
-    "dmvjnd-published": Entry(Published, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of),
-    "dmvjnd-cifar": Entry(
+    "dmvjnd-published": RecipeEntry(
+        Published, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of
+    ),
+    "dmvjnd-cifar": RecipeEntry(
         Ours,
         _OURS,
         "our JND of machines, by pictures of 32×32; --data has CIFAR-10",
         read=Cifar.of,
         inherit=Ours.inherit,
     ),
-    "dmvjnd": Entry(
+    "dmvjnd": RecipeEntry(
         Ours,
         _PHOTO,
         "our JND of machines, for photographs; --data has labels.csv",

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from underpaint.models.jnd import PEAK
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +41,10 @@ def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
         low, high = torch.full_like(wanted, _SHORTEST), torch.full_like(wanted, _LONGEST)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            error = rounded(images + middle.exp() * direction) - images
+            error = round_8_bit(images + middle.exp() * direction) - images
             enough = error.square().mean(dim=(1, 2, 3), keepdim=True) >= wanted
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-    return rounded(images + high.exp() * direction)
+    return round_8_bit(images + high.exp() * direction)
 
 
 def shaken(images: Tensor, rng: np.random.Generator) -> Tensor:

@@ -145,7 +145,7 @@ class Drawer(nn.Module):
         return drawn
 
 
-class Reader(nn.Module):
+class Extractor(nn.Module):
     """Ours: what a container says, the mean of what its blocks say.
 
     At first that is what lies along one wave of a cosine transform for each number.
@@ -176,7 +176,7 @@ class Reader(nn.Module):
         return said + functional.conv2d(blocks, self.carriers[:, :, None, None] / self.unit)
 
 
-class Writer(nn.Module):
+class Embedder(nn.Module):
     """Ours: the cover and a change of at most *reach*.
 
     It is told what the cover says by itself, and writes what is missing: along the reader's waves at first, then as it

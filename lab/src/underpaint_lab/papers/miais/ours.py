@@ -26,10 +26,10 @@ from underpaint.errors import UsageError
 from underpaint.methods.miais import BLOCK, SIGNS, dither
 from underpaint_lab.data import faces
 from underpaint_lab.noise_layers import DiffJpeg
-from underpaint_lab.noise_layers.rounding import rounded
-from underpaint_lab.papers.miais.nets import LENGTH, Keys, Reader, Writer
-from underpaint_lab.papers.miais.teacher import OBJECTS, Known, KnownRecipe, Taught, both_ways
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Keys
+from underpaint_lab.papers.miais.teacher import OBJECTS, KnownRecipe, LabelledBatch, Student, both_ways
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,15 +72,15 @@ class OursRecipe(KnownRecipe):
             raise UsageError(f"jpeg must be 0–{_FINEST}, not {self.jpeg}")
 
 
-class Ours(Taught):
+class Ours(Student):
     """Ours: a writer, a reader, and two losses."""
 
     def __init__(self, recipe: OursRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
         count, kept = recipe.size + SIGNS, recipe.jpeg > 0
-        writer = Writer(count, recipe.hidden, recipe.reach, kept)
-        self.networks = nn.ModuleDict({"writer": writer, "reader": Reader(count, recipe.hidden, kept)})
+        writer = Embedder(count, recipe.hidden, recipe.reach, kept)
+        self.networks = nn.ModuleDict({"writer": writer, "reader": Extractor(count, recipe.hidden, kept)})
 
     def inherit(self) -> None:
         """Take over the recipe's teacher.
@@ -98,7 +98,7 @@ class Ours(Taught):
         """*covers*, ``(B, 3, H, W)`` in [0, 1], that say *codes* by *keys*; rounded to 8 bits."""
         said = self.networks["reader"](covers)
         written: Tensor = self.networks["writer"](covers, keys.turned(codes), said)
-        return rounded(written + torch.from_numpy(dither(*covers.shape[2:])).to(written) / 255)
+        return round_8_bit(written + torch.from_numpy(dither(*covers.shape[2:])).to(written) / 255)
 
     def embedding(self, containers: Tensor, keys: Keys) -> Tensor:
         """What *containers* are recognised by, ``(B, size)``: to compare with :meth:`code`."""
@@ -109,7 +109,7 @@ class Ours(Taught):
 
         *images* are couples of known classes, ``(B, 7, H, W)``, of which no class is looked at.
         """
-        recipe, (covers, secrets, _) = self.recipe, Known.of(images, self.recipe)
+        recipe, (covers, secrets, _) = self.recipe, LabelledBatch.of(images, self.recipe)
         keys, codes = Keys(len(images), recipe.size, rng), self.code(secrets)
         containers = self.container(covers, codes, keys)
         arrived = containers
@@ -128,7 +128,7 @@ class Ours(Taught):
 _FACES = OursRecipe(steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _THINGS = replace(_FACES, teacher="runs/miais-objects-teacher", **OBJECTS)
 RECIPES = {
-    name: Entry(
+    name: RecipeEntry(
         Ours,
         recipe,
         f"{secrets} in photographs, recognised there by a key; --data has both",

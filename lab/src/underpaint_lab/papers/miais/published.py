@@ -36,17 +36,17 @@ from underpaint_lab.papers.miais.nets import Generator, Restorer
 from underpaint_lab.papers.miais.obfuscated_teacher import Obscured, ObscuredRecipe
 from underpaint_lab.papers.miais.teacher import (
     OBJECTS,
-    Known,
     KnownRecipe,
-    Taught,
+    LabelledBatch,
+    Student,
     Teacher,
     TeacherRecipe,
     identity,
     recogniser,
 )
 from underpaint_lab.training import run_folder as folder
-from underpaint_lab.training.losses import ms_ssim_as_coded
-from underpaint_lab.training.trainable import Entry, in_memory_order
+from underpaint_lab.training.losses import ms_ssim_normalised
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class PublishedRecipe(KnownRecipe):
         return "hide" if turn // self.epoch % 2 else "classify"
 
 
-class Published(Taught):
+class Published(Student):
     """The paper's networks, losses and stages."""
 
     def __init__(self, recipe: PublishedRecipe) -> None:
@@ -130,7 +130,7 @@ class Published(Taught):
         self.networks["classifiers"] = nn.ModuleList(recogniser(recipe) for _ in range(1 + recipe.minimax))
         if recipe.multitask:
             self.networks["restorer"] = Restorer(recipe.restorer)
-        in_memory_order(self.networks)
+        channels_last(self.networks)
         # How visible containers were: sum and number of steps of this stage, and the mean of the last; 0 is unknown.
         self.visible: Tensor
         self.register_buffer("visible", torch.zeros(3))
@@ -167,7 +167,7 @@ class Published(Taught):
 
         *images* are couples of known classes, ``(B, 7, H, W)``. What the stage does not train gets no gradient.
         """
-        known, stage = Known.of(images, self.recipe), self.recipe.stage(step)
+        known, stage = LabelledBatch.of(images, self.recipe), self.recipe.stage(step)
         self.networks["classifiers"].requires_grad_(stage != "hide")
         with torch.set_grad_enabled(stage != "classify"):
             containers = self.container(known.covers, known.secrets)
@@ -197,13 +197,13 @@ class Published(Taught):
             parts["discrepancy"] = _DISCREPANCY * (one - other).abs().sum(dim=1).mean()
         return parts
 
-    def _seen(self, containers: Tensor, known: Known) -> Parts:
+    def _seen(self, containers: Tensor, known: LabelledBatch) -> Parts:
         """What became of cover and secret: ``visual``, and what the recipe asks of ``content`` and ``restored``."""
-        parts = {"visual": 1 - ms_ssim_as_coded(containers, known.covers).mean()}
+        parts = {"visual": 1 - ms_ssim_normalised(containers, known.covers).mean()}
         if self.recipe.content:
             parts["content"] = (self.teacher(containers) - self.teacher(known.secrets)).square().mean()
         if self.recipe.multitask:
-            parts["restored"] = 1 - ms_ssim_as_coded(self.restored(containers), known.secrets).mean()
+            parts["restored"] = 1 - ms_ssim_normalised(self.restored(containers), known.secrets).mean()
         return parts
 
     def _pressure(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
@@ -244,13 +244,13 @@ _OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "em
 _PUBLISHED = PublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
 
 
-def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> Entry:
+def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> RecipeEntry:
     summary = f"what tells {folder} apart, which miais learns from; --data has '{folder}'"
-    return Entry(Teacher, replace(_TEACHER, **otherwise), summary, read=lambda path: read(path / folder))
+    return RecipeEntry(Teacher, replace(_TEACHER, **otherwise), summary, read=lambda path: read(path / folder))
 
 
-def _published(pool: str, read: Callable[..., faces.KnownCouples], **otherwise: Any) -> Entry:
-    return Entry(
+def _published(pool: str, read: Callable[..., faces.KnownPairs], **otherwise: Any) -> RecipeEntry:
+    return RecipeEntry(
         Published,
         replace(_PUBLISHED, **otherwise),
         f"the paper's networks, {read.__name__} in {pool}, recognised there; --data has both",
@@ -264,7 +264,7 @@ _POOLS = {"": "textures", "-photographs": "photographs", "-faces": "faces"}
 _THINGS: dict[str, Any] = {"teacher": "runs/miais-objects-teacher", **OBJECTS}
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
-    "miais-obscured": Entry(
+    "miais-obscured": RecipeEntry(
         Obscured,
         _OBSCURED,
         "the teacher's kind, of faces obscured by a way of table V; --data has 'faces'",

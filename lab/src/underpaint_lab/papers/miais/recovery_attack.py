@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers.miais.nets import Drawer, Generator, Keys
 from underpaint_lab.papers.miais.ours import Ours
 from underpaint_lab.papers.miais.published import Published
-from underpaint_lab.training.losses import ms_ssim_as_coded
+from underpaint_lab.training.losses import ms_ssim_normalised
 from underpaint_lab.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Attacker(nn.Module):
             "network",
             {
                 "error": (restored - secrets).square().mean(),
-                "visual": 1 - ms_ssim_as_coded(restored, secrets).mean(),
+                "visual": 1 - ms_ssim_normalised(restored, secrets).mean(),
                 "content": self.recipe.content * (self.known["eye"](restored) - seen).square().mean(),
             },
         )
@@ -131,7 +131,7 @@ class Attacker(nn.Module):
         """What it makes of new containers of *secrets*: pictures of 8 bits, ``(B, 3, H, W)`` in [0, 1]."""
         with torch.inference_mode():
             containers, codes = made(self.victim, covers, secrets, rng)
-            return rounded(self.network(codes if self.recipe.knows == "key" else containers))
+            return round_8_bit(self.network(codes if self.recipe.knows == "key" else containers))
 
 
 def made(
@@ -139,7 +139,7 @@ def made(
 ) -> tuple[Tensor, Tensor | None]:
     """Containers of *secrets* in *covers*, in 8 bits, and what those of ours say by their keys, drawn by *rng*."""
     if isinstance(victim, Published):
-        return rounded(victim.container(covers, secrets)), None
+        return round_8_bit(victim.container(covers, secrets)), None
     keys = Keys(len(secrets), victim.recipe.size, rng)
     containers = victim.container(covers, victim.code(secrets), keys)
     return containers, victim.embedding(containers, keys)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class _Blocks(nn.Module):
     """What the blocks of a container say, not their mean."""
 
-    def __init__(self, reader: nets.Reader) -> None:
+    def __init__(self, reader: nets.Extractor) -> None:
         super().__init__()
         self.reader = reader
 
@@ -49,7 +49,7 @@ def recognised(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph],
     told = folder.read_record(run)["recipe"]
     model = ours.Ours(with_settings(recipe, as_settings(told)))
     restore(model, run)
-    reader, covers = cast("nets.Reader", model.networks["reader"]), two_photographs()
+    reader, covers = cast("nets.Extractor", model.networks["reader"]), two_photographs()
     with torch.inference_mode():
         said = reader(covers).clone()
     numbers = torch.randn(said.shape, generator=torch.Generator().manual_seed(0))

@@ -28,10 +28,10 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.nets.image_hiding import PAIRS
-from underpaint_lab.noise_layers.rounding import rounded
-from underpaint_lab.papers.miais.teacher import Known, KnownRecipe, identity, recogniser
+from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.papers.miais.teacher import KnownRecipe, LabelledBatch, identity, recogniser
 from underpaint_lab.training import run_folder as folder
-from underpaint_lab.training.trainable import Entry, in_memory_order
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ class Adapted(nn.Module):
         pair = PAIRS[recipe.network]
         self.networks = nn.ModuleDict({"hide": pair.hide(recipe.hidden), "reveal": pair.reveal(recipe.hidden)})
         self.networks["recogniser"] = recogniser(recipe)
-        in_memory_order(self)
+        channels_last(self)
 
     def inherit(self) -> None:
         """Let the recogniser begin with the sight of the recipe's teacher.
@@ -93,7 +93,7 @@ class Adapted(nn.Module):
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; rounded to 8 bits."""
-        return rounded(self.networks["hide"](covers, secrets))
+        return round_8_bit(self.networks["hide"](covers, secrets))
 
     def restored(self, containers: Tensor) -> Tensor:
         """The secrets in *containers*, ``(B, 3, H, W)``, not clamped."""
@@ -110,9 +110,9 @@ class Adapted(nn.Module):
 
         *images* are couples of known classes, ``(B, 7, H, W)``.
         """
-        recipe, (covers, secrets, labels) = self.recipe, Known.of(images, self.recipe)
+        recipe, (covers, secrets, labels) = self.recipe, LabelledBatch.of(images, self.recipe)
         made = self.networks["hide"](covers, secrets)
-        containers = rounded(made)
+        containers = round_8_bit(made)
         # As it is made: what is clamped to black or white has no gradient, and would never come back.
         errors = {"cover": made - covers, "secret": self.restored(containers) - secrets}
         weights = {"cover": recipe.cover, "secret": recipe.secret}
@@ -131,7 +131,7 @@ class Adapted(nn.Module):
 
 _RECIPE = AdaptedRecipe(steps=1500, batch=16, crop=64, learning_rate=2e-3, warmup=50, decay="cosine", clip=1.0)
 RECIPES = {
-    f"miais-{name}": Entry(
+    f"miais-{name}": RecipeEntry(
         Adapted,
         recipe,
         f"{recipe.network} with a recogniser beside it, a rival of miais: faces in textures; --data has both",

@@ -15,7 +15,7 @@ from underpaint_lab.papers.miais.nets import LENGTH, Recogniser
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.losses import triplet
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import in_memory_order
+from underpaint_lab.training.trainable import channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class KnownRecipe(Recipe):
             raise UsageError("classes and size must be at least 2, width at least 1, triplet and margin at least 0")
 
 
-class Known(NamedTuple):
+class LabelledBatch(NamedTuple):
     """A batch of :class:`~underpaint_lab.data.faces.KnownCouples`."""
 
     covers: Tensor
@@ -59,7 +59,7 @@ class Known(NamedTuple):
     labels: Tensor
 
     @classmethod
-    def of(cls, images: Tensor, recipe: KnownRecipe) -> Known:
+    def of(cls, images: Tensor, recipe: KnownRecipe) -> LabelledBatch:
         """Take apart *images*, ``(B, 7, H, W)``, or ``(B, 4, H, W)`` without covers.
 
         Raises:
@@ -109,7 +109,7 @@ class Teacher(nn.Module):
         With a lead, cross-entropy is of cosines (H. Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face
         Recognition", CVPR 2018); the lead grows over the warmup.
         """
-        recipe, known = self.recipe, Known.of(images, self.recipe)
+        recipe, known = self.recipe, LabelledBatch.of(images, self.recipe)
         made = self.network(self.shown(known.secrets, rng))
         if recipe.lead:
             cosines = functional.normalize(made, dim=1) @ functional.normalize(self.network.classify.weight, dim=1).T
@@ -124,7 +124,7 @@ class Teacher(nn.Module):
         return erased(toned(secrets, self.recipe.tones, rng), self.recipe.erased, rng)
 
 
-class Taught(nn.Module):
+class Student(nn.Module):
     """What has a teacher that learns no more."""
 
     def __init__(self, recipe: KnownRecipe) -> None:
@@ -149,7 +149,7 @@ class Taught(nn.Module):
 def recogniser(recipe: KnownRecipe) -> Recogniser:
     """A new network of the recipe's size."""
     network = Recogniser(recipe.classes, recipe.width, recipe.size)
-    in_memory_order(network)
+    channels_last(network)
     return network
 
 

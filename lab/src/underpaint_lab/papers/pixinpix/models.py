@@ -33,9 +33,9 @@ from underpaint.errors import UsageError
 from underpaint.methods.pixinpix import BLOCK
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.unet import Blocks, UNet, nothing_yet
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry, in_memory_order
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,13 +113,13 @@ class Published(nn.Module):
         if recipe.residual:
             nothing_yet(hide.head)
         self.networks = nn.ModuleDict({"hide": hide, "reveal": reveal})
-        in_memory_order(self)
+        channels_last(self)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 32."""
         made = self.networks["hide"](torch.cat([covers, secrets], dim=1))
         made = covers + _REACH * torch.tanh(made) if self.recipe.residual else torch.sigmoid(made)
-        return rounded(made) if self.recipe.rounded else made
+        return round_8_bit(made) if self.recipe.rounded else made
 
     def revealed(self, containers: Tensor) -> Tensor:
         """The secrets in *containers*, ``(B, 3, H, W)`` in [0, 1]."""
@@ -159,7 +159,7 @@ class Ours(nn.Module):
         """
         secrets = 255 * images[:, 3:]
         symbols = self.blocks.symbols(self.blocks.coefficients(secrets), self.weight)
-        revealed = 255 * rounded(self.blocks.picture(symbols) / 255)
+        revealed = 255 * round_8_bit(self.blocks.picture(symbols) / 255)
         yield (
             "blocks",
             {
@@ -172,25 +172,25 @@ class Ours(nn.Module):
 _PUBLISHED = PublishedRecipe(steps=100 * 782, batch=64, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)
 _OURS = OursRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, warmup=50, decay="cosine", clip=10.0, ema=0.99)
 RECIPES = {
-    "pixinpix-published": Entry(
+    "pixinpix-published": RecipeEntry(
         Published, _PUBLISHED, "the paper's U-Nets, CIFAR-10 in CIFAR-10; --data has it", read=cover_secret.cifar
     ),
-    "pixinpix-mnist": Entry(
+    "pixinpix-mnist": RecipeEntry(
         Published, _PUBLISHED, "the same, MNIST in CIFAR-10; --data has mnist and cifar10", read=cover_secret.mnist
     ),
-    "pixinpix-tiny": Entry(
+    "pixinpix-tiny": RecipeEntry(
         Published, _PUBLISHED, "the same, Tiny-ImageNet in CIFAR-10; --data has both", read=cover_secret.tiny
     ),
-    "pixinpix-cifar": Entry(
+    "pixinpix-cifar": RecipeEntry(
         Ours, _OURS, "a picture in a picture, ours, of 32×32; --data has CIFAR-10", read=cover_secret.cifar
     ),
-    "pixinpix-digits": Entry(
+    "pixinpix-digits": RecipeEntry(
         Ours,
         replace(_OURS, steps=3000),
         "ours, MNIST in CIFAR-10; --data has mnist and cifar10",
         read=cover_secret.mnist,
     ),
-    "pixinpix": Entry(
+    "pixinpix": RecipeEntry(
         Ours,
         replace(_OURS, crop=64, batch=16),
         "a picture in a picture, ours, photographs",

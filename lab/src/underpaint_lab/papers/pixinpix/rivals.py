@@ -36,9 +36,9 @@ from underpaint.errors import UsageError
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.image_hiding import PAIRS, Critic
 from underpaint_lab.noise_layers import PseudoDifferentiable
-from underpaint_lab.noise_layers.rounding import rounded
+from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry, in_memory_order
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,12 +93,12 @@ class Rival(nn.Module):
         pair = PAIRS[recipe.network]
         self.networks = nn.ModuleDict({"hide": pair.hide(recipe.width), "reveal": pair.reveal(recipe.width)})
         self.critic = Critic(recipe.width) if recipe.critic else None
-        in_memory_order(self)
+        channels_last(self)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
         """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]."""
         made: Tensor = self.networks["hide"](covers, secrets)
-        return rounded(made) if self.recipe.rounded else made
+        return round_8_bit(made) if self.recipe.rounded else made
 
     def revealed(self, containers: Tensor) -> Tensor:
         """The secrets in *containers*, ``(B, 3, H, W)``, not clamped."""
@@ -164,14 +164,14 @@ _OWN = {
     "udh": replace(_RECIPE, width=64),
 }
 RECIPES = {
-    "robust-picture-published": Entry(
+    "robust-picture-published": RecipeEntry(
         Rival,
         replace(_OWN["udh"], network="udh", crop=64, batch=8, codecs=("jpeg:75", "webp:75", "jpeg2000:4")),
         "a picture in a picture behind JPEG, WebP and JPEG 2000, as published; photographs",
         read=cover_secret.photographs,
     ),
     **{
-        name: Entry(
+        name: RecipeEntry(
             Rival,
             recipe if recipe.bits else replace(recipe, network=name),
             f"{name}, a rival of pixinpix, {'bits' if recipe.bits else 'CIFAR-10'} in CIFAR-10; --data has it",

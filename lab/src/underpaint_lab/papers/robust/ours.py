@@ -30,7 +30,7 @@ from underpaint.embedding.lapped import BLOCK, dct
 from underpaint_lab.noise_layers import PseudoDifferentiable
 from underpaint_lab.papers.robust.lapped import analyse, busyness, luma, synthesise
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -280,4 +280,4 @@ def _surprise(error: Tensor, variance: Tensor) -> Tensor:
 _RECIPE = OursRecipe(
     steps=5000, batch=16, crop=8 * BLOCK, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.998
 )
-RECIPES = {"robust": Entry(Ours, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}
+RECIPES = {"robust": RecipeEntry(Ours, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}

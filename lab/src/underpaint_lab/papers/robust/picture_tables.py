@@ -22,7 +22,7 @@ import numpy as np
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import dct_qim
-from underpaint.embedding.dct_qim import BLOCK, Frequency, Layout
+from underpaint.embedding.dct_qim import BLOCK, CoefficientLayout, Frequency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +90,7 @@ def measured(pictures: Iterable[Image], channel: str) -> NDArray[np.float64]:
     """Root mean square of what *channel* adds to each coefficient of the strong table in containers, ``(n,)``."""
     squares = []
     for picture in pictures:
-        layout = Layout(picture.shape, 0, Key(bytes(KEY_SIZE)))
+        layout = CoefficientLayout(picture.shape, 0, Key(bytes(KEY_SIZE)))
         drawn = np.unpackbits(layout.key.stream("noise", -(-layout.slots.size // 8)))[: layout.slots.size]
         before, wanted = layout.coefficients(picture), layout.classes(drawn, 0)
         container = layout.painted(picture, np.rint(before - wanted) + wanted - before)

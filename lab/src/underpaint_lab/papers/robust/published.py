@@ -44,7 +44,7 @@ from torch.nn import functional
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers import DiffJpeg, FourierQuantise, JpegDrop, JpegMask, PseudoDifferentiable
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,18 +256,18 @@ _START = RobustRecipe(
 _COLUMN = replace(_START, steps=1000, decay="cosine")
 
 
-def _published(attack: str) -> Entry:
+def _published(attack: str) -> RecipeEntry:
     summary = f"the published robust hiding, trained behind {attack}"
-    return Entry(Robust, RobustRecipe(attack=attack, **_SCRIPTS.get(attack, {})), summary)
+    return RecipeEntry(Robust, RobustRecipe(attack=attack, **_SCRIPTS.get(attack, {})), summary)
 
 
-def _column(attack: str) -> Entry:
+def _column(attack: str) -> RecipeEntry:
     summary = f"the same reduced, behind {attack}; underpaint_lab.benchmarks.robustness.ablation lets it go on from robust-ablation-start"
-    return Entry(Robust, replace(_COLUMN, attack=attack), summary)
+    return RecipeEntry(Robust, replace(_COLUMN, attack=attack), summary)
 
 
 RECIPES = {
     **{f"robust-published-{attack}": _published(attack) for attack in ATTACKS if "surrogate" not in attack},
-    "robust-ablation-start": Entry(Robust, _START, "the published robust hiding, reduced, without an attack"),
+    "robust-ablation-start": RecipeEntry(Robust, _START, "the published robust hiding, reduced, without an attack"),
     **{f"robust-ablation-{attack}": _column(attack) for attack in ABLATION},
 }

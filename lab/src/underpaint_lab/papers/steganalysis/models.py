@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
-from underpaint_lab.data.cover_stego import Pairs
+from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, Counts, Light
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import Entry
+from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class SteganalysisRecipe(Recipe):
             raise UsageError(f"no steganalyser is called '{self.network}'", hint=there_are)
 
 
-class Counted(Pairs):
+class Counted(CoverStegoPairs):
     """Pairs of which only what :class:`~underpaint_lab.papers.steganalysis.nets.Counts` says is left.
 
     Args:
@@ -120,19 +120,19 @@ _RECIPE = SteganalysisRecipe(
 _LIGHT = replace(_RECIPE, network="light", steps=8000, batch=64, learning_rate=2e-3)
 
 RECIPES = {
-    "steganalysis-ye": Entry(
+    "steganalysis-ye": RecipeEntry(
         Steganalyser,
         replace(_RECIPE, network="ye"),
         "Ye-Net, which tells containers from covers by green alone; --data is a file of lab.pairs",
-        read=Pairs.of,
+        read=CoverStegoPairs.of,
     ),
-    "steganalysis-yedroudj": Entry(
+    "steganalysis-yedroudj": RecipeEntry(
         Steganalyser,
         replace(_RECIPE, network="yedroudj"),
         "Yedroudj-Net, which does the same; --data is a file of lab.pairs",
-        read=Pairs.of,
+        read=CoverStegoPairs.of,
     ),
-    "steganalysis-light": Entry(
+    "steganalysis-light": RecipeEntry(
         Steganalyser,
         _LIGHT,
         "a light network, which does it in colours, and which inspect asks; --data is a file of lab.pairs",

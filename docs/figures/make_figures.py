@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
+from underpaint.media import samples
 
 import underpaint
-from underpaint.media import samples
 
 FOLDER = Path(__file__).parent
 MESSAGE = "meet me at noon"
@@ -41,7 +41,7 @@ def _draw_difference(cover: np.ndarray, target: Path) -> None:
     change = container.astype(np.int16) - cover
     difference = np.clip(128 + GAIN * change, 0, 255).astype(np.uint8)
     psnr = underpaint.compare(cover, container)["psnr"]
-    captions = ["cover", f"container: “{MESSAGE}”, {psnr:.1f} dB", f"difference ×{GAIN}"]
+    captions = ["cover", f"container with {len(MESSAGE)} bytes, {psnr:.1f} dB", f"difference x {GAIN}"]
     _sheet(dict(zip(captions, (cover, container, difference), strict=True)), target)
 
 
@@ -57,7 +57,7 @@ def _draw_jpeg(cover: np.ndarray, target: Path) -> None:
     sent, arrived = (picture[top:bottom, left:right] for picture in (container, received))
     captions = [
         f"container, PNG, {len(png.getvalue()) / 1000:.0f} kB",
-        f"JPEG quality {JPEG_QUALITY}, {len(jpeg.getvalue()) / 1000:.0f} kB → “{message}”",
+        f"JPEG quality {JPEG_QUALITY}, {len(jpeg.getvalue()) / 1000:.0f} kB, reads: {message}",
     ]
     _sheet(dict(zip(captions, (sent, arrived), strict=True)), target)
 

@@ -153,7 +153,7 @@ def test_modules_are_short() -> None:
 
 
 def test_every_channel_is_described() -> None:
-    page = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "channels.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `.+", page, re.MULTILINE)
     bar = r"\|"
     expected = [f"| `{each.usage().replace('|', bar)}` | {each.summary()} |" for each in CHANNELS.values()]

@@ -45,7 +45,7 @@ from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import RecipeEntry
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,10 +233,8 @@ class Ours(Taught):
         super().__init__(recipe, panel)
         self.recipe = recipe
         self.generator = Generator(self.panel.answers, len(self.panel.members))
-        # In this order of the numbers in memory, layers are a quarter faster on a processor.
-        for weight in (*self.generator.parameters(), *self.panel.parameters()):
-            if weight.ndim == 4:
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        for network in (self.generator, self.panel):
+            channels_last(network)
 
     def inherit(self) -> None:
         """Take over what the recipe's run before learned, if it names one.

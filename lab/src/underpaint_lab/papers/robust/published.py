@@ -44,7 +44,7 @@ from torch.nn import functional
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers import DiffJpeg, FourierQuantise, JpegDrop, JpegMask, PseudoDifferentiable
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import RecipeEntry
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,10 +201,7 @@ class Robust(nn.Module):
         self.recipe = recipe
         self.coder = Coder(recipe)
         self.discriminator = Discriminator(recipe)
-        # In this order of the numbers in memory, layers are a third faster on a processor.
-        for weight in self.parameters():
-            if weight.ndim == 4:
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        channels_last(self)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield the discriminator's losses, then the coder's, which the discriminator judges after its step."""

@@ -14,11 +14,12 @@ from PIL import features
 from underpaint import metrics
 from underpaint.api.measure import target_format
 from underpaint.coding import frame
-from underpaint.coding.template import COARSE, FINE, pack, template
+from underpaint.coding.template import COARSE, FINE, pack
 from underpaint.errors import CapacityError, UsageError
 from underpaint.media import Picture, decode, encode, is_exact, read
 from underpaint.methods import METHODS, PredictablePSNR, robust_picture
 from underpaint.methods.pixinpix import PixInPix
+from underpaint.models.face import template
 from underpaint.types import Payload, PayloadKind
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ import numpy as np
 
 from underpaint.api.measure import check_target
 from underpaint.api.reveal import found_in, named, possible
-from underpaint.coding.template import THRESHOLD, Template, cosine_similarity, pack, template, unpack
+from underpaint.coding.template import Template, cosine_similarity, pack, unpack
 from underpaint.errors import DamagedError, UnderpaintError, UsageError
 from underpaint.media import EXTENSIONS, read, write_bytes
 from underpaint.methods import METHODS
+from underpaint.models.face import MIN_SIMILARITY, template
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def recognise(
         passphrase: what it was hidden with.
         method: the one that it was hidden by; None asks all.
         threshold: the least likeness that counts, -1–1; None for that of
-            :data:`~underpaint.coding.template.THRESHOLD`.
+            :data:`~underpaint.models.face.MIN_SIMILARITY`.
 
     Raises:
         NotFoundError: nobody is hidden here, or it takes another passphrase.
@@ -177,7 +178,7 @@ def _recognised(
 ) -> Recognition:
     if not gallery:
         raise UsageError("there is nobody in the gallery", hint="enrol somebody")
-    threshold = THRESHOLD if threshold is None else threshold
+    threshold = MIN_SIMILARITY if threshold is None else threshold
     if not -1 <= threshold <= 1:
         raise UsageError(f"the threshold must be -1–1, not {threshold:g}")
     payload, method = found_in(container, passphrase, methods, template=True)

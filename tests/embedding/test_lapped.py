@@ -110,11 +110,11 @@ def test_targets_are_on_the_bits_own_lattice_and_near(step: float, seed: int) ->
     rng = np.random.default_rng(seed)
     spread = SpreadTransform(KEY, "test", np.arange(300), 100)
     projections, bits = rng.normal(0, 300, 100), rng.integers(0, 2, 100, dtype=np.uint8)
-    aims = spread.targets(projections, bits, step)
+    aims = spread.quantise(projections, bits, step)
     assert np.abs(aims - projections).max() <= step / 2 * (1 + 1e-9)
     soft = spread.soft_bits(aims, step)
     assert np.array_equal(soft > 0, bits == 1)
-    assert np.abs(spread.phases(aims, np.array([step]))[0]) == pytest.approx(bits / 2, abs=1e-3)
+    assert np.abs(spread.residues(aims, np.array([step]))[0]) == pytest.approx(bits / 2, abs=1e-3)
 
 
 def test_soft_bits_know_how_strong_the_noise_is() -> None:
@@ -122,7 +122,7 @@ def test_soft_bits_know_how_strong_the_noise_is() -> None:
     rng = np.random.default_rng(5)
     spread, step = SpreadTransform(KEY, "test", np.arange(20000), 20000), 40.0
     bits = rng.integers(0, 2, 20000, dtype=np.uint8)
-    aims = spread.targets(rng.normal(0, 300, 20000), bits, step)
+    aims = spread.quantise(rng.normal(0, 300, 20000), bits, step)
     for sigma in (3.0, 6.0, 8.0):
         soft = spread.soft_bits(aims + rng.normal(0, sigma, 20000), step)
         predicted = np.mean(1 / (1 + np.exp(np.abs(soft, dtype=np.float64))))
@@ -177,7 +177,7 @@ def test_bits_that_did_not_arrive_say_nothing() -> None:
     rng = np.random.default_rng(6)
     spread, step = SpreadTransform(KEY, "test", np.arange(300), 300), 40.0
     bits = rng.integers(0, 2, 300, dtype=np.uint8)
-    received = spread.targets(rng.normal(0, 300, 300), bits, step) + rng.normal(0, 2, 300)
+    received = spread.quantise(rng.normal(0, 300, 300), bits, step) + rng.normal(0, 2, 300)
     arrived = rng.random(300) < 0.6
     soft = spread.soft_bits(np.where(arrived, received, np.nan), step)
     assert soft.dtype == np.float32

@@ -70,9 +70,9 @@ class Field:
 def marked(payload: Payload, size: int, psnr: float = 40.0, *, near: bool = False, blocks: int = 256) -> Field:
     """A field with a message."""
     ground = Field(blocks, near=near)
-    plan = watermark.sealed(ground, PICTURE, payload, KEY, size)
+    plan = watermark.prepare(ground, PICTURE, payload, KEY, size)
     step = plan.step(watermark.energy(ground, psnr))
-    plan.paint(plan.change(plan.aims(step) - plan.projections))
+    plan.paint(plan.change(plan.targets(step) - plan.projections))
     return ground
 
 
@@ -85,7 +85,7 @@ def test_pilots_and_message_never_overlap(ground: EmbeddingDomain, size: int, se
     count, pilots, message = watermark.layout(ground, key, size)
     assert count in ground.counts
     assert pilots.order.shape[1] == PILOTS == len(pilots.dither)
-    assert message.order.shape[1] == watermark.coded(size) == len(message.dither)
+    assert message.order.shape[1] == watermark.channel_bits(size) == len(message.dither)
     both = np.concatenate([pilots.order.ravel(), message.order.ravel()])
     assert len(np.unique(both)) == len(both)
     assert 0 <= both.min() <= both.max() < ground.blocks * count
@@ -123,10 +123,10 @@ def test_bits_of_a_canvas_keep_together() -> None:
 @pytest.mark.parametrize("near", [True, False])
 def test_size_and_step_are_found(size: int, near: bool) -> None:
     ground = Field(near=near)
-    plan = watermark.sealed(ground, PICTURE, Payload(b""), KEY, size)
+    plan = watermark.prepare(ground, PICTURE, Payload(b""), KEY, size)
     step = plan.step(watermark.energy(ground, 40))
     before = plan.projections
-    aims = plan.aims(step)
+    aims = plan.targets(step)
     change = plan.change(aims - before)
     plan.paint(change)
     assert plan.project(PICTURE) == pytest.approx(aims, abs=0.01)
@@ -134,7 +134,7 @@ def test_size_and_step_are_found(size: int, near: bool) -> None:
     found = watermark.detect(ground, PICTURE, KEY)
     assert found[0].size == size
     assert found[0].step == pytest.approx(step, rel=1e-3)
-    assert found[0].false_alarm < MAX_FALSE_POSITIVE_RATE
+    assert found[0].p_value < MAX_FALSE_POSITIVE_RATE
     assert watermark.decode(ground, PICTURE, KEY, found) == (Payload(b""), 0.0)
 
 
@@ -178,7 +178,7 @@ def test_corrected_bits_are_counted() -> None:
 def test_other_keys_see_an_unmarked_picture() -> None:
     ground = marked(MESSAGE, 16)
     other = Key.derive(None, b"another key 16 b")
-    assert watermark.detect(ground, PICTURE, other)[0].false_alarm > 1e-3
+    assert watermark.detect(ground, PICTURE, other)[0].p_value > 1e-3
     with pytest.raises(NotFoundError):
         watermark.decode(ground, PICTURE, other, watermark.detect(ground, PICTURE, KEY))
 
@@ -191,7 +191,7 @@ def test_the_false_alarm_is_a_bound() -> None:
         ground.values[: round(64 * missing)] = np.nan
         for seed in range(150):
             found = watermark.detect(ground, PICTURE, Key.derive(None, f"unmarked {seed:07}".encode()))
-            chances += [mark.false_alarm for mark in found[:1]]
+            chances += [mark.p_value for mark in found[:1]]
         assert len(chances) > 20
         for level in (0.5, 0.1):
             assert np.mean(np.array(chances) <= level) <= level
@@ -243,13 +243,13 @@ def test_bits_without_pilots_after_a_change_of_gain(factor: float) -> None:
     rng = np.random.default_rng(0)
     spread, step = SpreadTransform(KEY, "bare", np.arange(120), 30), 100.0
     bits = rng.integers(0, 2, 30, dtype=np.uint8)
-    aims = spread.targets(rng.normal(0, 150, 30), bits, step) + rng.normal(0, 3, 30)
-    soft = watermark.blind_bits(spread, factor * aims, step)
+    aims = spread.quantise(rng.normal(0, 150, 30), bits, step) + rng.normal(0, 3, 30)
+    soft = spread.blind_bits(factor * aims, step)
     assert np.array_equal(soft > 0, bits)
     assert np.abs(soft).min() > 10
 
 
 def test_bits_of_noise_are_unsure() -> None:
     spread = SpreadTransform(KEY, "bare", np.arange(120), 30)
-    soft = [watermark.blind_bits(spread, np.random.default_rng(i).normal(0, 150, 30), 100.0) for i in range(50)]
+    soft = [spread.blind_bits(np.random.default_rng(i).normal(0, 150, 30), 100.0) for i in range(50)]
     assert np.median(np.abs(soft)) < 2 * watermark._CONCENTRATIONS[0]

@@ -110,7 +110,7 @@ class _Room:
             return _Best(layers, math.inf, math.inf)
         squares = stc.squares(layers)[:, self.margin].astype(np.float64)
         weights = WEIGHTS[self.attention]
-        chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
+        chances = gibbs.probabilities(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
         return _Best(layers, float(weights @ changes), float(changes.sum()))
 

@@ -25,6 +25,7 @@ PayloadKind = Literal["text", "file", "template", "picture"]
 SMALLEST_SIDE = 32
 #: Red, green and blue in luma, ITU-R BT.601, as in every codec here.
 LUMA = (0.299, 0.587, 0.114)
+_LUMA_WEIGHTS = np.array(LUMA, np.float32)
 
 
 class Channel(Protocol):
@@ -94,6 +95,11 @@ def as_image(array: object) -> Image:
     if 0 in array.shape:
         raise UsageError("the image has no pixels")
     return array
+
+
+def luma(image: Image | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the luma (ITU-R BT.601) of an RGB image, ``(H, W, 3)``, in grey levels: ``float32 (H, W)``."""
+    return np.asarray(image @ _LUMA_WEIGHTS)
 
 
 def as_cover(array: object) -> Image:

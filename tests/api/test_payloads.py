@@ -14,7 +14,7 @@ from support import run_cli
 from support.run_cli import PASSPHRASE, run
 from underpaint import api, media, metrics
 from underpaint.api.payloads import CODECS, DEFAULT_PSNRS, PicturePayload, compress_to
-from underpaint.coding import frame
+from underpaint.coding import compression
 from underpaint.errors import CapacityError, ImageError, UsageError
 from underpaint.media import Picture, samples
 from underpaint.methods import METHODS, PredictablePSNR
@@ -102,10 +102,10 @@ def test_the_best_that_fits_is_taken() -> None:
     picture = Picture(coffee())
     for budget in (800, 2000, 4000):
         data, how = compress_to(picture, budget)
-        assert frame.packed_size(data) <= budget
+        assert compression.stored_picture_size(data) <= budget
         assert how.quality is not None
         better = media.encode(picture, how.codec, quality=min(how.quality + 3, 100))
-        assert frame.packed_size(better) > budget
+        assert compression.stored_picture_size(better) > budget
         for codec in CODECS:
             smaller = [media.encode(picture, codec, quality=quality) for quality in (5, 20, 40, 60, 80, 95)]
             fitting = [metrics.psnr(media.decode(each).pixels, coffee()) for each in smaller if len(each) <= budget]

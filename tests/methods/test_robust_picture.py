@@ -12,7 +12,7 @@ from support.run_cli import PASSPHRASE
 from underpaint import api, media, metrics
 from underpaint.api import PicturePayload
 from underpaint.channels import parse
-from underpaint.coding import avif_boxes, frame
+from underpaint.coding import avif_boxes, compression, frame
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import dct_qim
 from underpaint.embedding.dct_qim import TABLES, CoefficientLayout
@@ -179,7 +179,7 @@ def test_boxes_of_a_picture_file_are_left_out(cover: Image) -> None:
         assert avif_boxes.restore_boxes(lean) == file
     for other in (b"", b"x" * 400, file[:-1], file[:100], media.encode(picture, "webp", quality=30)):
         assert avif_boxes.strip_boxes(other) is None
-        assert frame.packed_size(other) == len(other)
+        assert compression.stored_picture_size(other) == len(other)
     assert avif_boxes.restore_boxes(b"short") is None
     payload = Payload(file, "picture")
     assert frame.compact_size(payload) <= len(file) + 8 - (267 if lean else 0)

@@ -13,7 +13,7 @@ from PIL import features
 
 from underpaint import metrics
 from underpaint.api.measure import target_format
-from underpaint.coding import frame
+from underpaint.coding import compression
 from underpaint.coding.template import COARSE, FINE, pack
 from underpaint.errors import CapacityError, UsageError
 from underpaint.media import Picture, decode, encode, is_exact, read
@@ -178,4 +178,4 @@ def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...
 
 
 def _size(picture: Picture, codec: str, quality: int) -> int:
-    return frame.packed_size(encode(picture, codec, quality=quality))
+    return compression.stored_picture_size(encode(picture, codec, quality=quality))

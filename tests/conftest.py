@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from support import run_cli
+from support import network_log, run_cli
 from underpaint import media
 from underpaint.coding import keys
 from underpaint.media import samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from underpaint.types import Image
@@ -73,3 +76,28 @@ def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run_cli.fill(folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def network_recorder(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """The library that records name lookups of a process; None where it cannot be built."""
+    return network_log.build(tmp_path_factory.mktemp("recorder"))
+
+
+@pytest.fixture
+def run_watched(
+    home: Path, network_recorder: Path | None, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a process of its own; it must leave the home empty and look up no name."""
+    program = "import sys; from underpaint.cli import main; sys.exit(main())"
+    log = tmp_path / "network.log"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | network_log.environment(network_recorder, log)
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=variables)
+        assert list(home.iterdir()) == []
+        assert not log.exists(), log.read_text()
+        return done
+
+    return run

@@ -58,7 +58,9 @@ def brightest(picture: Image) -> int:
 def test_a_tolerance_map_moves_the_change_and_is_not_needed_to_reveal(make: Any) -> None:
     payload = Payload.from_text("hi") if make is Robust else PAYLOAD
     plain, tolerant = make(), make(striped)
-    shares = [share_in_stripes(each.hide(COVER, payload, "pass", psnr=None, survive=None)) for each in (plain, tolerant)]
+    shares = [
+        share_in_stripes(each.hide(COVER, payload, "pass", psnr=None, survive=None)) for each in (plain, tolerant)
+    ]
     assert shares[1] > shares[0] + 0.08
     container = tolerant.hide(COVER, payload, "pass", psnr=None, survive=None)
     assert plain.reveal(container, "pass") == payload

@@ -13,7 +13,7 @@ import pytest
 from support.run_cli import PASSPHRASE, run
 from underpaint import api, media, metrics
 from underpaint.api.payloads import CODECS, DEFAULT_PSNR, DEFAULT_PSNRS, PicturePayload, as_source, compress_to
-from underpaint.coding import frame
+from underpaint.coding import compression
 from underpaint.errors import CapacityError, ImageError, UsageError
 from underpaint.media import Picture, samples
 from underpaint.methods import METHODS, PredictablePSNR
@@ -119,15 +119,15 @@ def test_a_network_hides_a_picture_without_transparency_and_nearly_without_loss(
 def test_the_highest_quality_that_fits_is_taken() -> None:
     picture = Picture(coffee())
     for budget in (800, 2000, 4000):
-        data, compression = compress_to(picture, budget)
-        assert frame.packed_size(data) <= budget
-        assert compression.quality is not None
-        better = media.encode(picture, compression.codec, quality=min(compression.quality + 3, 100))
-        assert frame.packed_size(better) > budget
+        data, loss = compress_to(picture, budget)
+        assert compression.stored_picture_size(data) <= budget
+        assert loss.quality is not None
+        better = media.encode(picture, loss.codec, quality=min(loss.quality + 3, 100))
+        assert compression.stored_picture_size(better) > budget
         for codec in CODECS:
             smaller = [media.encode(picture, codec, quality=quality) for quality in (5, 20, 40, 60, 80, 95)]
             fitting = [metrics.psnr(media.decode(each).pixels, coffee()) for each in smaller if len(each) <= budget]
-            assert (compression.psnr or 0) > max(fitting, default=0) - 0.1
+            assert (loss.psnr or 0) > max(fitting, default=0) - 0.1
 
 
 def test_a_picture_that_fits_without_loss_is_revealed_exactly() -> None:

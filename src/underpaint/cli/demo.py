@@ -52,7 +52,7 @@ def run(out: Path) -> None:
     seconds = time.perf_counter() - started
 
     pixels = media.read(cover).pixels, media.read(container).pixels
-    media.write(media.Picture(_side_by_side(*pixels)), picture)
+    media.write(media.Picture(side_by_side(*pixels)), picture)
     quality = api.compare(*pixels)
     table = Table.grid(padding=(0, 2))
     for name, value in (
@@ -84,7 +84,7 @@ def _size(pixels: Image) -> str:
     return f"{width}×{height}"
 
 
-def _side_by_side(cover: Image, container: Image) -> Image:
+def side_by_side(cover: Image, container: Image) -> Image:
     """Cover, container and the amplified difference around middle grey, side by side with their names above."""
     import numpy as np
     from PIL import Image as Pillow

@@ -26,6 +26,7 @@ from torch import nn
 from underpaint.errors import ModelError, UnderpaintError, UsageError
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.run_folder import restore
+from underpaint_lab.training.trainable import narrow_convolutions_in_nchw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -94,7 +95,7 @@ def fit(
     state = folder.read_state(run)
     if state is None or state["step"] < recipe.steps:
         train: Callable[..., Any] = _train
-        with _interrupts() as asked:
+        with _interrupts() as asked, narrow_convolutions_in_nchw(module):
             try:
                 failure: BaseException | None = fabric.launch(train, model, photographs, run, progress)
             except Exception:

@@ -103,7 +103,7 @@ def bound(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, 
     if not count:
         return 0.0
     costs = _costs(values, weights, layers).astype(np.float64)
-    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
+    chances = gibbs.probabilities(costs, gibbs.multiplier(costs, count / values.size))
     return float((chances * np.where(chances > 0, costs, 0)).sum())
 
 
@@ -180,7 +180,7 @@ def _shares(
         raise _too_many(count, values.size)
     sample = parts.sample(_SAMPLE)
     costs = _costs(values[sample], weights[sample], layers)
-    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
+    chances = gibbs.probabilities(costs, gibbs.multiplier(costs, count / values.size))
     # Entropy of the highest bit, the highest two …
     known = [gibbs.entropy(chances.reshape(2**taken, -1, sample.size).sum(1)) for taken in range(1, layers + 1)]
     ends = [0, *(round(count * part / known[-1]) for part in known[:-1]), count]

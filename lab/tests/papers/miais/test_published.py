@@ -15,9 +15,9 @@ from underpaint.coding.template import template
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_normalised as measured
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
+from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
 from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Generator, Keys, Recogniser, Restorer
 from underpaint_lab.papers.miais.ours import Ours, OursRecipe
 from underpaint_lab.papers.miais.published import Published, PublishedRecipe, balanced

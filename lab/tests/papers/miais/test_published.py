@@ -14,7 +14,7 @@ from underpaint.channels import parse
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_normalised as measured
+from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
 from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs

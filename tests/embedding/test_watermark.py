@@ -227,17 +227,6 @@ def test_frames_that_fit_grow_with_the_ground() -> None:
         assert fitting == sorted(fitting, reverse=True)
 
 
-@pytest.mark.parametrize("psnr", [29.9, 60.1, float("nan"), float("inf")])
-def test_psnrs_that_make_no_sense(psnr: float) -> None:
-    with pytest.raises(UsageError, match="out of range"):
-        watermark.check_psnr(psnr)
-
-
-def test_psnrs_that_make_sense() -> None:
-    for psnr in (None, 30, 44.5, 60):
-        watermark.check_psnr(psnr)
-
-
 @pytest.mark.parametrize("factor", [0.75, 1.0, 1.25])
 def test_bits_without_pilots_after_a_change_of_gain(factor: float) -> None:
     rng = np.random.default_rng(0)

@@ -52,12 +52,14 @@ def hide(
     from dataclasses import asdict
 
     from underpaint import api
+    from underpaint.media import check_target
+    from underpaint.steganalysis.detectors import BLIND
 
     check_streams(container, cover, file, image, str(passphrase_file), str(restorable))
     if json and container == "-":
         raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
     # Before a passphrase is asked for; that the payload is not written over only this side can see.
-    api.check_target(container, *(name for name in (cover, file, image) if name), force=force)
+    check_target(container, *(name for name in (cover, file, image) if name), force=force)
     report = api.hide_file(
         cover,
         container,
@@ -80,7 +82,7 @@ def hide(
     where = "standard output" if container == "-" else container
     print(*hidden(report, where), sep="\n", file=sys.stderr)
     if report.findings:
-        print(*verdict(where, report.findings), api.BLIND, sep="\n", file=sys.stderr)
+        print(*verdict(where, report.findings), BLIND, sep="\n", file=sys.stderr)
 
 
 def reveal(
@@ -96,18 +98,18 @@ def reveal(
 ) -> None:
     """Bring a payload back: exactly, or not at all."""
     from underpaint import api
-    from underpaint.media import write_bytes
+    from underpaint.media import check_target, write_bytes
 
     check_streams("", container, str(passphrase_file))
     if output is not None:
-        api.check_target(output, container, force=force)
+        check_target(output, container, force=force)
     secret = passphrase(passphrase_file, ask)
     payload, found_by, warnings = api.reveal_file(container, passphrase=secret, method=method, progress=show_progress)
     data = payload.data
     if payload.kind == "picture":
         output = api.revealed_name(payload) if output is None else output
         check_streams(output)
-        api.check_target(output, container, force=force)
+        check_target(output, container, force=force)
         data, more = api.picture_as(payload, output)
         warnings += more
     warn(warnings)

@@ -74,6 +74,7 @@ def inspect(
     from dataclasses import asdict
 
     from underpaint import api
+    from underpaint.steganalysis.detectors import BLIND
 
     check_streams("", *pictures)
     inspected, failed = [], []
@@ -87,8 +88,8 @@ def inspect(
         if not json:
             print(*verdict(picture, found.findings), sep="\n")
     if json:
-        print_json({"pictures": inspected, "failed": failed, "blind": api.BLIND})
+        print_json({"pictures": inspected, "failed": failed, "blind": BLIND})
     elif inspected:
-        print(api.BLIND)
+        print(BLIND)
     if failed:
         raise typer.Exit(1)

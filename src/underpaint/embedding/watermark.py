@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
 from underpaint.embedding.lapped import Array, SpreadTransform
-from underpaint.errors import CapacityError, NotFoundError, UsageError
+from underpaint.errors import CapacityError, NotFoundError
+from underpaint.types import MIN_PSNR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 PILOTS = 64
-LOWEST_PSNR, HIGHEST_PSNR = 30.0, 60.0
 #: False-alarm probability per picture below which a mark is said to be there.
 MAX_FALSE_POSITIVE_RATE = 1e-6
 #: The share of coded bits that may arrive wrong where a message is to survive: a third of what can be corrected.
@@ -149,18 +149,6 @@ class Embedding:
         return step
 
 
-def check_psnr(psnr: float | None) -> None:
-    """Refuse a PSNR that makes no sense.
-
-    Raises:
-        UsageError: it is out of range.
-    """
-    if psnr is not None and not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
-        raise UsageError(
-            f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g} to {HIGHEST_PSNR:g} make sense"
-        )
-
-
 def frame_size(payload: Payload, grounds: Sequence[EmbeddingDomain], expected: int) -> int:
     """The smallest frame that holds *payload* and fits on one of *grounds*.
 
@@ -242,7 +230,7 @@ def detect(ground: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:
         return []
     patterns = np.stack([1 - 2.0 * pilot(key, size) for size in sizes], axis=1) * arrived[:, None]  # (PILOTS, sizes)
     projections[~arrived] = 0.0
-    largest = typical_step(ground, PILOTS + coded(sizes[0]), LOWEST_PSNR - 3)
+    largest = typical_step(ground, PILOTS + coded(sizes[0]), MIN_PSNR - 3)
     steps = np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
     fit = _fit(spread, projections, steps, patterns)  # (steps, sizes)
     marks = []

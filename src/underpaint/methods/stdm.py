@@ -22,7 +22,7 @@ from underpaint.embedding import lapped, watermark
 from underpaint.embedding.lapped import BLOCK, Array, SpreadTransform, activity
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover, check_psnr
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -108,7 +108,7 @@ class STDM:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         ground = Grid.of(cover)
         size = watermark.frame_size(payload, [ground], self.capacity(cover).payload_bytes)

@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number, left in enumerate((110, 130)):
         media.write(Picture(CAT[20:280, left : left + 260]), f"people/cat/{number}.png")
     media.write(Picture(CUP[60:360, 150:450]), "people/cup.jpg")
-    (tmp_path / "people" / "notes.txt").write_text("nobody")
+    (tmp_path / "people" / "notes.txt").write_text("no picture")
     (tmp_path / "gate.txt").write_text("gate")
     (tmp_path / "auditor.txt").write_text("auditor")
     return tmp_path
@@ -82,9 +82,9 @@ def test_the_hidden_face_is_recognised(folder: Path, container: str, by: str, na
     assert (result["name"], result["method"], list(result["scores"])) == ("cat", by, ["cat", "cup"])
     assert run("recognise", container, "-g", "people", passphrase="gates").status == 3
     assert run("recognise", container, "-g", "people").status == 3
-    nobody = run("recognise", container, "-g", "people", "--threshold", "1", passphrase="gate")
-    assert nobody.status == 3
-    assert nobody.stdout.decode().startswith("no one in the gallery reaches the similarity threshold 1.00")
+    stranger = run("recognise", container, "-g", "people", "--threshold", "1", passphrase="gate")
+    assert stranger.status == 3
+    assert stranger.stdout.decode().startswith("no one in the gallery reaches the similarity threshold 1.00")
 
 
 def test_a_template_is_not_revealed(folder: Path) -> None:

@@ -14,11 +14,19 @@ from underpaint.channels import parse
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_normalised as measured
 from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.miais.nets import LENGTH, MiaisEmbedder, MiaisExtractor, StegGenerator, Keys, Recogniser, Restorer
+from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
+from underpaint_lab.papers.miais.nets import (
+    LENGTH,
+    Keys,
+    MiaisEmbedder,
+    MiaisExtractor,
+    Recogniser,
+    Restorer,
+    StegGenerator,
+)
 from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
 from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe, balanced
 from underpaint_lab.papers.miais.teacher import RecognitionRecipe, Teacher, TeacherRecipe

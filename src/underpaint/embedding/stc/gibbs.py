@@ -3,7 +3,8 @@
 Each value has k options, for instance unchanged, +1 and -1. Costs are ``(k, n)``, from 0 to infinity: forbidden. A
 column may stand for several values of equal costs.
 
-Source: Fridrich and Filler, "Practical methods for minimizing embedding impact in steganography", Proc. SPIE 6505, 2007.
+Source: Fridrich and Filler, "Practical methods for minimizing the embedding impact in steganography", Proc. SPIE 6505,
+2007.
 """
 
 from __future__ import annotations
@@ -53,9 +54,7 @@ def free_energy(costs: NDArray[np.float32], multiplier: float) -> NDArray[np.flo
 
 
 @np.errstate(over="ignore")
-def multiplier(
-    costs: NDArray[Any], rate: float, counts: NDArray[Any] | None = None, tolerance: float = 1e-4
-) -> float:
+def multiplier(costs: NDArray[Any], rate: float, counts: NDArray[Any] | None = None, tolerance: float = 1e-4) -> float:
     """Return the λ at which the Gibbs distribution has an entropy of *rate* bits per value, by bisection.
 
     Args:

@@ -50,14 +50,18 @@ _MASKING = _Masking()
 class Networks(NamedTuple):
     """Networks that the ``robust`` method gives to its canvases.
 
-    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns one
-    map of the latter shape. None stands for a network that returns 0.
+    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns
+    one map of the latter shape. None stands for a network that returns 0.
     """
 
     #: Returns the logarithm of the factor by which the allowed change of each coefficient is multiplied.
     writer: Callable[[dict[str, Array]], dict[str, Array]] | None = None
     #: Returns an estimate of the change of each coefficient that codecs undid.
     reader: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+
+
+#: A canvas without networks.
+NO_NETWORKS = Networks()
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Canvas:
     #: True if a bit uses neighbouring blocks: a cropped picture then loses some bits and keeps the others.
     near: bool = True
     #: Networks that refine the allowed change and restore received coefficients.
-    networks: Networks = Networks()
+    networks: Networks = NO_NETWORKS
 
     counts = (2, 5, 9, 14)
 

@@ -29,7 +29,7 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
-from underpaint.methods.robust import own_key
+from underpaint.methods.robust import canvas_key
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class VideoEmbedder:
     ) -> None:
         watermark.check_psnr(psnr)
         self._plane, size, self.psnr = _laid(height, width, payload, psnr)
-        key = own_key(video_key(passphrase), self._plane)
+        key = canvas_key(video_key(passphrase), self._plane)
         blank = np.zeros((self._plane.side, self._plane.side), np.uint8)
         sealed = watermark.prepare(self._plane, blank, payload, key, size)
         step = watermark.typical_step(self._plane, PILOTS + watermark.channel_bits(size), self.psnr)
@@ -216,7 +216,7 @@ class VideoDecoder:
 
     def _begin(self) -> None:
         self._frames = 0
-        self._listeners = [_FrameDecoder(plane, own_key(self._key, plane)) for plane in map(Plane, SIDES)]
+        self._listeners = [_FrameDecoder(plane, canvas_key(self._key, plane)) for plane in map(Plane, SIDES)]
 
     def _look(self) -> None:
         heard = ((*mark, listener) for listener in self._listeners for mark in listener.marks())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,6 +71,8 @@ class RecipeEntry:
 def channels_last(network: nn.Module) -> nn.Module:
     """Store the weights of convolutions channels-last, which makes training about a third faster on a CPU.
 
+    The exceptions are those of :func:`guard_narrow_convolutions`.
+
     Args:
         network: changed in place.
 
@@ -81,28 +82,28 @@ def channels_last(network: nn.Module) -> nn.Module:
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    return network
+    return guard_narrow_convolutions(network)
 
 
-@contextmanager
-def narrow_convolutions_in_nchw(network: nn.Module) -> Iterator[None]:
-    """Let narrow strided 1×1 convolutions of *network* compute in NCHW order, whatever order their input has.
+def guard_narrow_convolutions(network: nn.Module) -> nn.Module:
+    """Let narrow strided 1×1 convolutions compute in NCHW order, whatever order their input has.
 
     On a CPU with AVX2 and without AVX-512, oneDNN as of torch 2.13.0 writes beyond its buffers in the backward pass of
     a 1×1 convolution with an even stride and 2–7 input channels (a transposed one: output channels) whose input is
     channels-last: the process aborts, or goes on with a damaged heap. In NCHW order it does not. Shortcuts of residual
-    networks narrower than 8 channels are such convolutions.
+    networks narrower than 8 channels are such convolutions. The training loop guards every model.
+
+    Args:
+        network: changed in place; its weights stay the same numbers.
+
+    Returns:
+        The same network.
     """
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and _is_narrow_strided_1x1(module):
-            module.weight.data = module.weight.data.clone(memory_format=torch.contiguous_format)
-            hooks.append(module.register_forward_pre_hook(_in_nchw_order))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and _is_narrow_strided_1x1(layer):
+            layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
+            layer.register_forward_pre_hook(_in_nchw_order)
+    return network
 
 
 def _is_narrow_strided_1x1(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
@@ -111,5 +112,4 @@ def _is_narrow_strided_1x1(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
 
 
 def _in_nchw_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Copy the input of a convolution; ``contiguous`` would leave channels-last pictures of one pixel as they are."""
-    return inputs[0].clone(memory_format=torch.contiguous_format), *inputs[1:]
+    return inputs[0].contiguous(), *inputs[1:]

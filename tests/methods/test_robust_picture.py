@@ -143,7 +143,7 @@ def test_every_channel_bit_has_a_place_of_its_own(table: int) -> None:
     assert len(set(slots.tolist())) == slots.size
     assert not set((slots // 2).tolist()) & set(layout.pilots.tolist())
     bits = np.random.default_rng(0).integers(0, 2, slots.size, dtype=np.uint8)
-    soft = layout.soft_bits(layout.classes(bits, 3) + np.float32(0.5 / 240), 3)
+    soft = layout.soft_bits(layout.cosets(bits, 3) + np.float32(0.5 / 240), 3)
     assert ((soft > 0) == bits).all()
 
 

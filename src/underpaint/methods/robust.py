@@ -122,7 +122,7 @@ class Robust:
             key=lambda canvas: (watermark.layout(canvas, own_key(key, canvas), size)[0], -canvas.side),
         )
         channel = survive or parse(self.default_survive)
-        room = self._tolerance and canvas.shared(self._tolerance(cover))
+        room = self._tolerance and canvas.block_means(self._tolerance(cover))
         for quality in QUALITIES if psnr is None else (psnr,):
             patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
             plan = watermark.prepare(canvas, patterned, payload, own_key(key, canvas), size)

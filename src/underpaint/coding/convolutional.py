@@ -53,12 +53,12 @@ _BATCH = 32
 
 def encode(bits: Bits) -> Bits:
     """Encode message bits, ``uint8 (n,)``, as channel bits, ``uint8 (3n,)``."""
-    coded = np.zeros((bits.size, EXPANSION), np.uint8)
-    for column, generator in zip(coded.T, GENERATORS, strict=True):
+    channel_bits = np.zeros((bits.size, EXPANSION), np.uint8)
+    for column, generator in zip(channel_bits.T, GENERATORS, strict=True):
         for age in range(CONSTRAINT_LENGTH):
             if generator >> CONSTRAINT_LENGTH - 1 - age & 1:
                 column ^= np.roll(bits, age)
-    return coded.ravel()
+    return channel_bits.ravel()
 
 
 def decode(soft: SoftBits) -> Bits:

@@ -32,7 +32,7 @@ Array = NDArray[np.float32]
 CHIPS = 96
 #: Smallest share of the whole picture's side that is searched for.
 SMALLEST = 0.6
-#: Score that embedding aims at, in standard deviations of a random pattern's score, above that of the cover.
+#: Score that embedding is to reach, in standard deviations of a random pattern's score, above that of the cover.
 SCORE = 13.0
 
 

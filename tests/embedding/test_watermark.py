@@ -16,7 +16,7 @@ from underpaint.embedding import watermark
 from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import Array
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Detection, EmbeddingDomain
-from underpaint.errors import CapacityError, NotFoundError, UsageError
+from underpaint.errors import CapacityError, NotFoundError
 from underpaint.methods.stdm import Grid
 from underpaint.types import Image, Payload
 
@@ -225,14 +225,3 @@ def test_larger_domains_hold_larger_frames() -> None:
     for domain in DOMAINS:
         fitting = [watermark.fits(domain, size) for size in SIZES]
         assert fitting == sorted(fitting, reverse=True)
-
-
-@pytest.mark.parametrize("psnr", [29.9, 60.1, float("nan"), float("inf")])
-def test_psnrs_out_of_range_are_refused(psnr: float) -> None:
-    with pytest.raises(UsageError, match="out of range"):
-        watermark.check_psnr(psnr)
-
-
-def test_psnrs_in_range_are_accepted() -> None:
-    for psnr in (None, 30, 44.5, 60):
-        watermark.check_psnr(psnr)

@@ -11,6 +11,7 @@ import pytest
 from support.run_cli import PASSPHRASE
 from underpaint import api, media, metrics
 from underpaint.api import PicturePayload
+from underpaint.api.choice import candidates
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import dct_qim
@@ -163,7 +164,7 @@ def test_a_file_that_loses_is_written_and_revealed_without_being_told(tmp_path: 
 
 def test_what_has_to_survive_goes_by_it(cover: Image) -> None:
     secret = PicturePayload(Picture(media.read(samples.path("coffee")).pixels[:128, :128].copy()))
-    assert [each.name for each in api.candidates(secret, None, "jpeg:50")] == ["robust-picture"]
-    assert [each.name for each in api.candidates(secret, None, None)] == ["basn", "robust-picture"]
+    assert [each.name for each in candidates(secret, None, "jpeg:50")] == ["robust-picture"]
+    assert [each.name for each in candidates(secret, None, None)] == ["basn", "robust-picture"]
     hidden = api.hide(cover, secret, survive="jpeg:60")
     assert METHOD.holds(hidden, None)

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from underpaint.coding import convolutional, frame
 from underpaint.coding.refusals import not_found
 from underpaint.embedding.spread_transform import SpreadTransform
-from underpaint.errors import CapacityError, NotFoundError, UsageError
+from underpaint.errors import CapacityError, NotFoundError
+from underpaint.types import MIN_PSNR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 #: Number of pilot bits.
 PILOTS = 64
-#: Range of the PSNR that can be asked for, in dB.
-LOWEST_PSNR, HIGHEST_PSNR = 30.0, 60.0
 #: A watermark is reported as present if its p-value is below this.
 MAX_FALSE_POSITIVE_RATE = 1e-6
 #: Raw bit error rate allowed in the survival trial: a third of what the convolutional code corrects.
@@ -168,18 +167,6 @@ class Embedding:
         return step
 
 
-def check_psnr(psnr: float | None) -> None:
-    """Refuse a PSNR outside :data:`LOWEST_PSNR` to :data:`HIGHEST_PSNR`.
-
-    Raises:
-        UsageError: it is out of range.
-    """
-    if psnr is not None and not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
-        raise UsageError(
-            f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g} to {HIGHEST_PSNR:g} make sense"
-        )
-
-
 def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain], expected: int) -> int:
     """Return the smallest frame size in bytes that holds *payload* and fits in one of *domains*.
 
@@ -274,7 +261,7 @@ def detect(domain: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:
         return []
     patterns = np.stack([1 - 2.0 * pilot(key, size) for size in sizes], axis=1) * received[:, None]  # (PILOTS, sizes)
     projections[~received] = 0.0
-    largest = typical_step(domain, PILOTS + channel_bits(sizes[0]), LOWEST_PSNR - _SEARCH.psnr_margin)
+    largest = typical_step(domain, PILOTS + channel_bits(sizes[0]), MIN_PSNR - _SEARCH.psnr_margin)
     finest, ratio = _SEARCH.finest_step, _SEARCH.step_ratio
     steps = np.geomspace(finest, largest, int(np.log(largest / finest) / ratio) + 2)
     scores = _pilot_scores(spread, projections, steps, patterns)  # (steps, sizes)

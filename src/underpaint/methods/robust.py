@@ -30,7 +30,7 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +112,7 @@ class Robust:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         canvases = _canvases(cover)
         size = watermark.frame_size(payload, canvases, self.capacity(cover).payload_bytes)

@@ -31,8 +31,8 @@ from underpaint.channels import parse, received
 from underpaint.coding import frame, ldpc, refusals
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
-from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
-from underpaint.types import Capacity, Payload, as_cover, as_image
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
+from underpaint.types import Capacity, Payload, as_cover, as_image, check_psnr
 
 if TYPE_CHECKING:
     from underpaint.types import Bits, Channel, Image
@@ -136,8 +136,7 @@ class RobustPicture:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        if psnr is not None and not QUALITIES[-1] <= psnr <= 60:
-            raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint=f"{QUALITIES[-1]:g} to 60 make sense")
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         passage = survive or parse(self.default_survive)
         middle = cover[_middle(cover)].copy()

@@ -23,7 +23,7 @@ from underpaint.embedding.lapped import BLOCK, Array, activity
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover, check_psnr
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -109,7 +109,7 @@ class STDM:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         ground = Grid.of(cover)
         size = watermark.frame_size(payload, [ground], self.capacity(cover).payload_bytes)

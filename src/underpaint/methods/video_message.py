@@ -30,7 +30,7 @@ from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
 from underpaint.methods.robust import own_key
-from underpaint.types import Payload
+from underpaint.types import MIN_PSNR, Payload, check_psnr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,14 +124,14 @@ class VideoEmbedder:
             message is strong enough.
 
     Raises:
-        UsageError: a PSNR that makes no sense.
+        UsageError: *psnr* is out of range.
         CapacityError: the message does not fit.
     """
 
     def __init__(
         self, height: int, width: int, payload: Payload, passphrase: str | None, psnr: float | None = None
     ) -> None:
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         self._plane, size, self.psnr = _laid(height, width, payload, psnr)
         key = own_key(video_key(passphrase), self._plane)
         blank = np.zeros((self._plane.side, self._plane.side), np.uint8)
@@ -307,7 +307,7 @@ def open_payload(said: NDArray[np.float64], agreed: Projections, key: Key) -> Pa
 
 def steps(plane: Plane, size: int) -> Projections:
     """The steps that a reader tries, to that of a frame of *size* bytes at the lowest PSNR."""
-    largest = watermark.typical_step(plane, PILOTS + watermark.channel_bits(size), watermark.LOWEST_PSNR - 3)
+    largest = watermark.typical_step(plane, PILOTS + watermark.channel_bits(size), MIN_PSNR - 3)
     return np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
 
 

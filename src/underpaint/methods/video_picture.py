@@ -34,7 +34,7 @@ from underpaint.methods.video_message import (
     strength,
     video_key,
 )
-from underpaint.types import Payload
+from underpaint.types import Payload, check_psnr
 
 if TYPE_CHECKING:
     from underpaint.embedding.lapped import Array
@@ -83,14 +83,14 @@ class PacketEmbedder:
             :data:`underpaint.methods.video_message.QUALITIES` at which packets are strong enough, or the last.
 
     Raises:
-        UsageError: a PSNR that makes no sense.
+        UsageError: *psnr* is out of range.
         CapacityError: there are more packets than places.
     """
 
     def __init__(
         self, height: int, width: int, payload: Payload, passphrase: str | None, psnr: float | None = None
     ) -> None:
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         plane, self._key = Plane(_SIDE), _own_key(passphrase)
         pixels = height * width
         strong = (quality for quality in QUALITIES if strength(plane, SIZE, quality, pixels) >= _STRONG)

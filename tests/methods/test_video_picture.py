@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.films import HEIGHT, WIDTH, planes, write_clip
 from support.run_cli import run
 from underpaint import api, media, metrics
 from underpaint.api import PicturePayload
-from underpaint.coding.reed_solomon import interpolate
-from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError
 from underpaint.media import video
 from underpaint.methods import video_picture
 from underpaint.methods.video_message import VideoDecoder
@@ -42,22 +39,6 @@ def gathered(frames: list[Image], passphrase: str | None = None) -> Payload:
     for plane in frames:
         gatherer.add(plane)
     return gatherer.end()
-
-
-class TestErasure:
-    @given(st.integers(1, 20))
-    def test_any_k_packets_are_enough(self, count: int) -> None:
-        rng = np.random.default_rng(count)
-        values = rng.integers(0, 256, (count, 7), dtype=np.uint8)
-        every = interpolate(range(count), values, range(256))
-        assert (every[:count] == values).all()
-        some = [int(each) for each in rng.choice(256, count, replace=False)]
-        assert (interpolate(some, every[some], range(count)) == values).all()
-
-    def test_packets_have_places_of_their_own(self) -> None:
-        for places in ([1, 1], [0, 256]):
-            with pytest.raises(UsageError):
-                interpolate(places, np.zeros((2, 1), np.uint8), [5])
 
 
 class TestFrames:

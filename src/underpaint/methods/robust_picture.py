@@ -76,14 +76,14 @@ class _Plan:
     def __init__(self, cover: Image, layout: CoefficientLayout, bits: Bits, rate: int) -> None:
         self.cover, self.layout, self.bits, self.rate = cover, layout, bits, rate
         coefficients = layout.coefficients(cover)
-        wanted = layout.classes(bits, rate)
+        wanted = layout.cosets(bits, rate)
         self.moves = np.rint(coefficients - wanted) + wanted - coefficients
 
     def at(self, psnr: float) -> Image:
         """A container of at least *psnr* dB, and little more unless all moves are made whole."""
         strength = 1.0
         for _ in range(6):
-            container = self.layout.painted(self.cover, np.float32(strength) * self.moves)
+            container = self.layout.paint(self.cover, np.float32(strength) * self.moves)
             missing = psnr - metrics.psnr(self.cover, container)
             if missing <= 0 and (strength == 1.0 or missing > -0.05):
                 break

@@ -1,4 +1,4 @@
-"""Messages in videos: what frames say together, whole files, and what is left when something fails."""
+"""Messages in video files: they are revealed, sound is kept, and a failure leaves no file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
-from support.films import FRAMES, HEIGHT, WIDTH, planes, write_clip
+from support.films import FRAMES, HEIGHT, WIDTH, write_clip
 from support.run_cli import run
 from underpaint import api
 from underpaint.api.video import MESSAGE_TRIAL
 from underpaint.errors import (
-    CapacityError,
-    DamagedError,
     ImageError,
     MissingExtraError,
     NotFoundError,
@@ -26,9 +23,8 @@ from underpaint.errors import (
     UsageError,
 )
 from underpaint.media import samples, video
-from underpaint.methods.robust import Robust
-from underpaint.methods.video_message import VideoDecoder, VideoEmbedder
-from underpaint.types import Image, Payload
+from underpaint.methods.video_frames import FrameEmbedder
+from underpaint.methods.video_message import VideoDecoder
 
 MESSAGE = "8 bytes!"
 
@@ -46,84 +42,6 @@ def times(path: Path) -> list[float]:
 @pytest.fixture
 def cover(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "cover.mp4", sound="aac")
-
-
-class TestFrames:
-    @staticmethod
-    def marked(frames: list[Image], message: str = MESSAGE, passphrase: str | None = None) -> list[Image]:
-        height, width = frames[0].shape
-        writer = VideoEmbedder(height, width, Payload.from_text(message), passphrase)
-        return [writer.paint(plane, writer.change(plane)) for plane in frames]
-
-    def test_any_frame_has_the_message(self) -> None:
-        for plane in self.marked(planes(4)):
-            found = VideoDecoder(None).add(plane)
-            assert found is not None
-            assert found.text == MESSAGE
-
-    @pytest.mark.parametrize("factor", [0.6, 1.7])
-    def test_a_frame_of_another_size_has_it(self, factor: float) -> None:
-        (plane,) = self.marked(planes(1))
-        size = (round(factor * WIDTH), round(factor * HEIGHT))
-        found = VideoDecoder(None).add(np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC)))
-        assert found == Payload.from_text(MESSAGE)
-
-    def test_a_frame_saved_as_a_picture_has_it_too(self) -> None:
-        (plane,) = self.marked(planes(1))
-        assert Robust().reveal(np.repeat(plane[..., None], 3, axis=2), None).text == MESSAGE
-
-    def test_what_no_frame_says_alone_they_say_together(self) -> None:
-        rng = np.random.default_rng(1)
-        reader, frames = VideoDecoder(None), self.marked(planes(16))
-        noisy = [np.clip(plane + rng.normal(0, 13, plane.shape), 0, 255).astype(np.uint8) for plane in frames]
-        assert VideoDecoder(None).add(noisy[0]) is None
-        assert [reader.add(plane) for plane in noisy][-1] == Payload.from_text(MESSAGE)
-
-    def test_another_passphrase_finds_nothing(self) -> None:
-        reader = VideoDecoder("other")
-        for plane in self.marked(planes(4), passphrase="secret"):
-            assert reader.add(plane) is None
-        with pytest.raises(NotFoundError):
-            reader.end()
-
-    def test_what_is_beyond_repair_is_said_to_be_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def altered(*_: object) -> Payload:
-            raise NotFoundError("its tag is wrong")
-
-        monkeypatch.setattr("underpaint.methods.video_message.frame.open_compact", altered)
-        reader = VideoDecoder(None)
-        assert reader.add(self.marked(planes(1))[0]) is None
-        with pytest.raises(DamagedError):
-            reader.end()
-
-    def test_many_frames_without_a_mark_are_not_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("underpaint.methods.video_message.TOGETHER", 4)
-        reader = VideoDecoder(None)
-        for plane in planes(6):
-            assert reader.add(plane) is None
-        assert reader.add(self.marked(planes(1))[0]) is None  # one of three is not asked
-        assert reader.end().text == MESSAGE
-
-    def test_what_hardly_moves_does_not_flicker(self) -> None:
-        plane = planes(1)[0]
-        rng = np.random.default_rng(0)
-        still = [(plane + rng.integers(0, 2, plane.shape)).astype(np.uint8) for _ in range(4)]
-        changes = [after.astype(float) - before for before, after in zip(still, self.marked(still), strict=True)]
-        assert max(np.abs(change - changes[0]).max() for change in changes) < np.abs(changes[0]).max() / 2
-
-    def test_a_black_frame_stays_black(self) -> None:
-        black = np.full((HEIGHT, WIDTH), 16, np.uint8)
-        assert (self.marked([black])[0] == black).all()
-
-    @pytest.mark.parametrize(("height", "width"), [(HEIGHT, WIDTH), (40, 40)])
-    def test_what_does_not_fit_is_refused(self, height: int, width: int) -> None:
-        with pytest.raises(CapacityError):
-            VideoEmbedder(height, width, Payload(np.random.default_rng(0).bytes(300)), None)
-
-    def test_the_psnr_asked_for_is_about_reached(self) -> None:
-        writer = VideoEmbedder(HEIGHT, WIDTH, Payload.from_text("hi"), None, 42.0)
-        errors = [np.square(writer.paint(p, writer.change(p)).astype(float) - p).mean() for p in planes()]
-        assert 10 * np.log10(255**2 / np.mean(errors)) == pytest.approx(42, abs=0.7)
 
 
 class TestFiles:
@@ -167,7 +85,7 @@ class TestFiles:
     def test_a_message_that_cannot_be_read_back_leaves_no_file(
         self, cover: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("underpaint.methods.video_message._FLAT", 1000.0)
+        monkeypatch.setattr(FrameEmbedder, "change", lambda *_: None)
         (tmp_path / "container.mp4").write_bytes(b"old")
         with pytest.raises(SurvivalError):
             api.hide_file(cover, tmp_path / "container.mp4", MESSAGE, force=True)

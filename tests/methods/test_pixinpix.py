@@ -11,11 +11,11 @@ from support.picture_models import model
 from underpaint import media, metrics
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding.bit_planes import squared_change
+from underpaint.embedding.residues import BLOCK, VALUES, embed, extract
 from underpaint.errors import DamagedError, ModelError, NotFoundError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, ImageCarrier, pixinpix
 from underpaint.methods.lossless import HeaderPlaces
-from underpaint.embedding.residues import BLOCK, VALUES, embed, extract
 from underpaint.methods.pixinpix import KINDS
 from underpaint.types import Payload
 

@@ -1,15 +1,15 @@
 """PixInPix: a picture in a picture of the same size, in containers that must not change afterwards.
 
 After "PixInPix: Hidding Pixels in Pixels", anonymous submission to a workshop of ECCV 2020. For every block of 8×8 of
-the secret a network chooses one of 20 kinds, and quantises the 192 values to whole numbers, with as many levels for each
-as that kind has. :mod:`underpaint.embedding.residues` embeds kind and numbers in the block of the cover at the same
+the secret a network chooses one of 20 kinds, and quantises the 192 values to whole numbers, with as many levels for
+each as that kind has. :mod:`underpaint.embedding.residues` embeds kind and numbers in the block of the cover at the same
 place::
 
     secret ─► resized to the cover ─► writer ─► kinds, numbers ─► residues ─► container
     revealed ◄─ resized back ◄─ reader ◄─ kinds, numbers ◄─ residues ◄─┘
 
-The header lies in least significant bits at public places, as in :mod:`underpaint.methods.lossless`. It has the secret's
-size and a digest of all numbers, so that nothing else is ever revealed.
+The header lies in least significant bits at public places, as in :mod:`underpaint.methods.lossless`. It has the
+secret's size and a digest of all numbers, so that nothing else is ever revealed.
 
 Limits: any change of the container destroys the secret. Every value carries two to three bits, which a detector trained
 on such containers finds.

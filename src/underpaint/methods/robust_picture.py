@@ -11,8 +11,8 @@ them::
 A coefficient of a block of 8×8 carries one bit or two (Gray code): it moves towards the nearest point of their coset
 (quantisation index modulation, Chen and Wornell 2001), by a share of the way that is the strength (Eggers, Bäuml,
 Tzschoppe, Girod, "Scalar Costa scheme for information embedding", 2003). The coefficients and their periods come from
-:mod:`underpaint_lab.papers.robust.picture_tables`. Cosets lie on the grid that JPEG 50 rounds the low frequencies to, so
-that JPEG hardly changes them; WebP, which rounds elsewhere, limits the capacity.
+:mod:`underpaint_lab.papers.robust.picture_tables`. Cosets lie on the grid that JPEG 50 rounds the low frequencies to,
+so that JPEG hardly changes them; WebP, which rounds elsewhere, limits the capacity.
 
 The receiver knows neither strength nor rate. Some keyed coefficients are pilots, with one pattern for each rate, which
 tell the rate and give a false-positive probability. The noise of each frequency is then estimated from the pilots and
@@ -132,7 +132,7 @@ class RobustPicture:
             UsageError: a side of the cover is below 32 pixels.
         """
         layout = CoefficientLayout(as_cover(cover)[_middle(cover)].shape, 0, shared_key(None))
-        size = layout.size(int(np.argmax(RATES <= _CODE.typical_rate)))
+        size = layout.size(int(np.argmax(_CODE.typical_rate >= RATES)))
         return Capacity(max(0, size - _overhead()), PICTURE_PSNRS[0])
 
     def payload_at(self, cover: Image, psnr: float) -> int:

@@ -27,6 +27,7 @@ SMALLEST_SIDE = 32
 MIN_PSNR, MAX_PSNR = 30.0, 60.0
 #: Weights of red, green and blue in luma, ITU-R BT.601, as in every codec here.
 LUMA = (0.299, 0.587, 0.114)
+_LUMA_WEIGHTS = np.array(LUMA, np.float32)
 
 
 class Channel(Protocol):
@@ -100,6 +101,11 @@ def as_image(array: object) -> Image:
     if 0 in array.shape:
         raise UsageError("the image has no pixels")
     return array
+
+
+def luma(image: Image | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the luma (ITU-R BT.601) of an RGB image, ``(H, W, 3)``, in grey levels: ``float32 (H, W)``."""
+    return np.asarray(image @ _LUMA_WEIGHTS)
 
 
 def as_cover(array: object) -> Image:

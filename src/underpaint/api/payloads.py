@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, ClassVar
 from PIL import features
 
 from underpaint import metrics
-from underpaint.coding import frame
-from underpaint.coding.template import COARSE, FINE, pack, template
+from underpaint.coding import compression
+from underpaint.coding.template import COARSE, FINE, pack
 from underpaint.errors import CapacityError, UsageError
 from underpaint.media import Picture, decode, encode, is_exact, read, target_format
 from underpaint.methods import METHODS, ImageCarrier, PredictablePSNR, miais, robust_picture
 from underpaint.methods.pixinpix import PixInPix
+from underpaint.models.face import template
 from underpaint.types import Payload, PayloadKind, check_psnr
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ class PicturePayload(PayloadSource):
         return replace(prepared, compression=PictureCompression(prepared.method.name, None, psnr), warnings=lost)
 
     def _compressed(self, method: Method, budget: int) -> Prepared:
-        data, compression = compress_to(self.picture, budget)
-        return Prepared(method, Payload(data, "picture", self.name), compression=compression)
+        data, loss = compress_to(self.picture, budget)
+        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
 
 @dataclass(frozen=True)
@@ -300,4 +301,4 @@ def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...
 
 
 def _size_at(picture: Picture, codec: str, quality: int) -> int:
-    return frame.packed_size(encode(picture, codec, quality=quality))
+    return compression.stored_picture_size(encode(picture, codec, quality=quality))

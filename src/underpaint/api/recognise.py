@@ -18,10 +18,11 @@ import numpy as np
 
 from underpaint.api.choice import method_named
 from underpaint.api.reveal import find_payload, methods_for
-from underpaint.coding.template import THRESHOLD, Template, cosine_similarity, pack, template, unpack
+from underpaint.coding.template import Template, cosine_similarity, pack, unpack
 from underpaint.errors import DamagedError, UnderpaintError, UsageError
 from underpaint.media import EXTENSIONS, check_target, read, write_bytes
 from underpaint.methods import METHODS
+from underpaint.models.face import MIN_SIMILARITY, template
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def recognise(
         gallery: templates by name, as of :func:`enrolled` or :func:`read_gallery`.
         passphrase: the one that the template was hidden with.
         method: key of :data:`underpaint.methods.METHODS`; None tries all.
-        threshold: lowest similarity that counts, -1–1; None for :data:`underpaint.coding.template.THRESHOLD`.
+        threshold: lowest similarity that counts, -1–1; None for :data:`underpaint.models.face.MIN_SIMILARITY`.
 
     Raises:
         NotFoundError: no template, or a wrong passphrase.
@@ -194,7 +195,7 @@ def _recognised(
 ) -> Recognition:
     if not gallery:
         raise UsageError("the gallery is empty", hint="enrol somebody")
-    threshold = THRESHOLD if threshold is None else threshold
+    threshold = MIN_SIMILARITY if threshold is None else threshold
     if not -1 <= threshold <= 1:
         raise UsageError(f"the threshold must be -1–1, not {threshold:g}")
     payload, method = find_payload(container, passphrase, methods, template=True)

@@ -28,7 +28,7 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import parse, received
-from underpaint.coding import frame, ldpc
+from underpaint.coding import frame, ldpc, refusals
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
@@ -301,7 +301,7 @@ def _revealed(image: Image, key: Key) -> Payload:
             "a payload is here, but too much of it is lost",
             hint="look for a copy that was recompressed less and neither resized nor cropped",
         )
-    raise frame.not_found()
+    raise refusals.not_found()
 
 
 def _carries(image: Image, key: Key, payload: Payload) -> bool:

@@ -40,9 +40,9 @@ from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import trained
-from underpaint_lab.papers.miais.obfuscations import OBSCURED
-from underpaint_lab.papers.miais.ours import Ours
-from underpaint_lab.papers.miais.recovery_attack import Attacker, AttackRecipe, Knowledge, Lost, made, opened
+from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.recovery_attack import RecoveryAttack, AttackRecipe, Knowledge, LeakedPairs, make_containers, recover_codes
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint_lab.data.photographs import Photographs
-    from underpaint_lab.papers.miais.obfuscated_teacher import Obscured
+    from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher
 
 #: Whose containers are attacked: recipes, and what their rows are called.
 VICTIMS = {"miais-published": "MIAIS", "miais": "ours"}
@@ -112,7 +112,7 @@ def obscured(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Recognit
         ModelError: a run is damaged, or the one of plain faces is missing.
     """
     rows: list[Recognition] = []
-    for way in ("", *OBSCURED):
+    for way in ("", *OBFUSCATIONS):
         run = runs / f"miais-obscured-{way or 'plain'}"
         if way and not run.exists():
             continue
@@ -135,7 +135,7 @@ def contained(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) 
     victim = trained(name, run)
     people = People(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
-        seen, _ = made(victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed))
+        seen, _ = make_containers(victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed))
     found = alike(pictures(people.secrets), pictures(seen))
     return people.found(PRIVACY, name, f"seen {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
@@ -167,9 +167,9 @@ def recovered(
     plain = verified(gallery, people.faces.labels, each, seed)["accuracy"]
     rows = []
     for knows in KNOWING:
-        if knows == "key" and not isinstance(victim, Ours):
+        if knows == "key" and not isinstance(victim, MiaisOurs):
             continue
-        attacker = Attacker(replace(recipe, knows=knows), victim, eye)
+        attacker = RecoveryAttack(replace(recipe, knows=knows), victim, eye)
         learning = runs / f"{run.name}-recovery-{knows}"
         material = lost(attacker, couples) if knows == "pairs" else couples
         fit(attacker, cast("Photographs", material), learning, progress=False)
@@ -202,26 +202,26 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     return people.found(RECOVERY, "controls", "controls", [itself, nobody])
 
 
-def _opened(victim: Ours, pairs: int, couples: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
+def _opened(victim: MiaisOurs, pairs: int, couples: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
     """Codes of *secrets*, a group by each key, of which some *pairs* of others are known."""
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
         batch = couples.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=seed)[:: faces.TOGETHER]
         rng = np.random.default_rng([seed, number])
-        found.append(opened(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
+        found.append(recover_codes(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
     return torch.cat(found)
 
 
-def lost(attacker: Attacker, couples: faces.KnownPairs) -> Lost:
+def lost(attacker: RecoveryAttack, couples: faces.KnownPairs) -> LeakedPairs:
     """Every secret of *couples* in a cover, by a key of its own: what an attacker may have come by."""
     recipe, count = attacker.recipe, len(couples.secrets)
     secrets = tensor(reduced(couples.secrets, recipe.crop))
     covers = couples.covers.batch(0, size=count, crop=recipe.crop, seed=recipe.seed)[:, :3]
     with torch.inference_mode():
-        containers, _ = made(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
+        containers, _ = make_containers(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
     both = zip(pictures(containers), pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
-    return Lost(couples.name, pairs)
+    return LeakedPairs(couples.name, pairs)
 
 
 def _scale(recipe: AttackRecipe, run: Path) -> str:

@@ -25,8 +25,8 @@ from underpaint_lab.metrics.verification import Verification, rank_one
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import LENGTH, Keys
-from underpaint_lab.papers.miais.ours import Ours
-from underpaint_lab.papers.miais.published import Published
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.papers.miais.teacher import Teacher
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import as_settings, with_settings
@@ -47,7 +47,7 @@ ADAPTED = {
     "miais-stegnet": "StegNet*",
 }
 #: What can be judged.
-NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, Published, Ours) or name in ADAPTED]
+NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, MiaisPublished, MiaisOurs) or name in ADAPTED]
 #: Pictures that are computed at once.
 _AT_ONCE = 100
 
@@ -126,7 +126,7 @@ def recognised(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) ->
     """What *model* makes of *secrets* in *covers*, both ``(N, 3, H, W)`` in [0, 1]; keys are drawn by *seed*."""
     if covers is None:
         return _seen(model, secrets)
-    if isinstance(model, Ours):
+    if isinstance(model, MiaisOurs):
         gallery = computed(model.code, secrets)
         right, wrong = (Keys(len(secrets), model.recipe.size, np.random.default_rng([seed, key])) for key in range(2))
         with torch.inference_mode():
@@ -142,7 +142,7 @@ def recognised(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) ->
     made = [computed(each, containers) for each in classifiers]
     with torch.inference_mode():
         odds = torch.stack([one.classify(code) for one, code in zip(classifiers, made, strict=True)]).sum(dim=0)
-    restores = not isinstance(model, Published) or model.recipe.multitask
+    restores = not isinstance(model, MiaisPublished) or model.recipe.multitask
     codes = torch.cat(made, dim=1)
     return Made(
         codes,
@@ -226,7 +226,7 @@ def named(name: str, model: Any) -> tuple[str, str]:
         return ABLATION, "plain secrets"
     if name in ADAPTED:
         return MULTITASK, ADAPTED[name]
-    if not isinstance(model, Published):
+    if not isinstance(model, MiaisPublished):
         return ABLATION, "ours"
     if model.recipe.multitask:
         return MULTITASK, "MIAIS"

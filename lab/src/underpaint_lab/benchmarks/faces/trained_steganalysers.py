@@ -26,7 +26,7 @@ from underpaint_lab.data import faces
 from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import Keys
-from underpaint_lab.papers.miais.ours import Ours
+from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.steganalysis.models import SteganalysisRecipe
 from underpaint_lab.training.loop import fit, restore
 
@@ -164,7 +164,7 @@ def _hidden(name: str, run: Path, data: Path, split: Split, count: int, side: in
     """Containers by the networks of *run*; of ours each by a key of its own."""
     _, _, covers, secrets = _couples(data, split, count, side, seed)
     model = trained(HIDERS[name].recipe, run)
-    if isinstance(model, Ours):
+    if isinstance(model, MiaisOurs):
         keys = Keys(count, model.recipe.size, np.random.default_rng(seed))
         with torch.inference_mode():
             return np.stack(pictures(model.container(covers, computed(model.code, secrets), keys)))

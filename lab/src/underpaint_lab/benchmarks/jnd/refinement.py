@@ -21,8 +21,8 @@ from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, PANEL, UNSEEN, Agreement, Agreements
 from underpaint_lab.export.from_zoo import from_zoo_cifar
-from underpaint_lab.papers.dmvjnd.models import members
-from underpaint_lab.papers.dmvjnd.moving import moved
+from underpaint_lab.papers.dmvjnd.models import load_panel
+from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
 
 if TYPE_CHECKING:
     from underpaint.types import Image
@@ -43,7 +43,7 @@ def measure(file: Path, count: int = COUNT) -> list[Agreement]:
         UsageError: there is no such mosaic.
         ModelError: a network is missing.
     """
-    panel = members(jnd.PANELS[_MODEL])
+    panel = load_panel(jnd.PANELS[_MODEL])
     judges = [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in models.names()]
     networks = {name: from_zoo_cifar(name) for name in judges}
     pictures = bench.tiles(file, count)
@@ -92,7 +92,7 @@ def refined(panel: Panel, images: Tensor, changed: Tensor, psnr: float, steps: i
         length = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
         target = changed[open_] - _STRIDE * gradient / length
         levels = images.new_full((len(open_), 1), psnr)
-        changed[open_] = moved(images[open_], target - images[open_], levels)
+        changed[open_] = move_to_psnr(images[open_], target - images[open_], levels)
     return changed
 
 

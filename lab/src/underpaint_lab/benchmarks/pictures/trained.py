@@ -31,10 +31,10 @@ from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix import models, rivals
-from underpaint_lab.papers.pixinpix.models import Published
+from underpaint_lab.papers.pixinpix import baselines, models
+from underpaint_lab.papers.pixinpix.models import PixInPixPublished
 from underpaint_lab.papers.pixinpix.release import pictures
-from underpaint_lab.papers.pixinpix.rivals import Rival, RivalRecipe
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 from underpaint_lab.training.recipe import Recipe, as_settings, with_settings
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 #: What can be judged.
 NAMES = [
     name
-    for paper in (models, rivals)
+    for paper in (models, baselines)
     for name, entry in paper.RECIPES.items()
-    if entry.build in (Published, Rival) or entry.read is cover_secret.mnist
+    if entry.build in (PixInPixPublished, PixInPixBaseline) or entry.read is cover_secret.mnist
 ]
 #: Pairs that are computed at once.
 _AT_ONCE = 50
@@ -63,17 +63,17 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     settings = folder.read_record(run)["recipe"]
     entry = RECIPES[name]
     recipe = with_settings(entry.recipe, as_settings(settings))
-    if isinstance(recipe, RivalRecipe) and recipe.codecs:
+    if isinstance(recipe, PixInPixBaselineRecipe) and recipe.codecs:
         return _behind_codecs(name, run, images, recipe)
     title, files, covers, secrets = _pairs(name, images)
     if name not in NAMES:
         raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
     model = entry.model(recipe)
-    bits = isinstance(recipe, RivalRecipe) and recipe.bits
+    bits = isinstance(recipe, PixInPixBaselineRecipe) and recipe.bits
     if bits:
         title, secrets = f"bits in {title}", _bits(secrets, recipe.seed)
     made: list[tuple[Image, Image] | None] = []
-    if isinstance(model, Published | Rival):
+    if isinstance(model, PixInPixPublished | PixInPixBaseline):
         restore(model, run)
         with torch.inference_mode():
             for start in range(0, len(covers), _AT_ONCE):
@@ -98,9 +98,9 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     return Revealed(SMALL, name, source, (row,))
 
 
-def _behind_codecs(name: str, run: Path, images: Path | None, recipe: RivalRecipe) -> Revealed:
+def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBaselineRecipe) -> Revealed:
     """Rows of the table of photographs: containers as they are, and after each codec."""
-    model = Rival(recipe)
+    model = PixInPixBaseline(recipe)
     restore(model, run)
     title, files, covers, secrets = pairs(images)
     rows = []

@@ -30,7 +30,7 @@ from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.robustness.rows import ABLATION as TABLE
 from underpaint_lab.benchmarks.robustness.rows import Ablation, Quality, Row
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.robust.published import ABLATION, RECIPES, Robust, RobustRecipe
+from underpaint_lab.papers.robust.published import ABLATION, RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.training.loop import fit, restore
 from underpaint_lab.training.run_folder import provenance
 
@@ -131,7 +131,7 @@ def _factor(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: f
         low, high = (factor, high) if mean > wanted else (low, factor)
 
 
-def _read(model: Robust, received: Sequence[Image]) -> NDArray[np.bool_]:
+def _read(model: RobustPublished, received: Sequence[Image]) -> NDArray[np.bool_]:
     """The bits that *model* reads, ``(B, bits)``."""
     images = torch.from_numpy(np.stack(received)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
@@ -153,7 +153,7 @@ def _source(photographs: Photographs, seed: int, command: str) -> Source:
 
 def _training(stage: str, run: Path) -> dict[str, Any]:
     """What a reader has to know of one run to repeat it, and how long that takes."""
-    entry, published = RECIPES[f"robust-ablation-{stage}"], RobustRecipe()
+    entry, published = RECIPES[f"robust-ablation-{stage}"], RobustPublishedRecipe()
     names = ("crop", "bits", "channels", "encoder_blocks", "decoder_blocks", "batch", "steps")
     scale = ", ".join(f"{name} {getattr(entry.recipe, name)} of {getattr(published, name)}" for name in names)
     found = provenance(run)

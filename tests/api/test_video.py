@@ -247,7 +247,7 @@ class TestFiles:
         monkeypatch.setitem(sys.modules, "av", None)
         with pytest.raises(MissingExtraError) as caught:
             api.reveal_file(cover)
-        assert caught.value.hint == "pip install 'underpaint[video]'"
+        assert caught.value.hint == "from a checkout of the project: pip install '.[video]'"
 
 
 def test_command_line(cover: Path, tmp_path: Path) -> None:

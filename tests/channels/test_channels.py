@@ -260,7 +260,7 @@ class TestCodecs:
         monkeypatch.setitem(sys.modules, "av", None)
         with pytest.raises(MissingExtraError) as caught:
             parse(text)(photo)
-        assert "underpaint[video]" in (caught.value.hint or "")
+        assert "pip install '.[video]'" in (caught.value.hint or "")
 
     @pytest.mark.parametrize("text", ["mpeg4:2", "xvid:2", "h264:0"])
     def test_video_does_not_move_an_odd_picture(self, photo: Image, text: str) -> None:

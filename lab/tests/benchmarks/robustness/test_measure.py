@@ -300,7 +300,7 @@ def test_publish_does_without_matplotlib(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     report.publish(result, tmp_path, Console(width=100))
     assert [file.name for file in (tmp_path / "channels").iterdir()] == ["low.json"]
-    assert "underpaint[plot]" in capsys.readouterr().out
+    assert "pip install '.[plot]'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ def _figure(target: Path, width: float, height: float) -> Iterator[Any]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingExtraError("plots need matplotlib", hint="pip install 'underpaint[plot]'") from None
+        hint = "from a checkout of the project: pip install '.[plot]'"
+        raise MissingExtraError("plots need matplotlib", hint=hint) from None
 
     # Hash salt and no date: the same numbers draw the same file.
     with mpl.rc_context({"svg.hashsalt": "underpaint", "svg.fonttype": "none", "font.size": 9}):

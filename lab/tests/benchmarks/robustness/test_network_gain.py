@@ -14,11 +14,12 @@ from underpaint.channels import parse
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import UnderpaintError
 from underpaint.media import samples
+from underpaint.methods import robust
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.robustness import network_gain
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, Secret, carriers
-from underpaint_lab.benchmarks.robustness.network_gain import CHANNELS, VARIANTS, Served, measure
+from underpaint_lab.benchmarks.robustness.network_gain import CHANNELS, VARIANTS, measure
 from underpaint_lab.benchmarks.robustness.rows import ALL, NETWORKS, Change
 from underpaint_lab.benchmarks.robustness.table import side_by_side
 from underpaint_lab.data.pictures import crops
@@ -46,12 +47,12 @@ def test_with_both_networks_it_is_what_users_get() -> None:
 
 
 def test_networks_are_switched_off_one_by_one() -> None:
-    full = Canvas(CROP, near=False)
+    full = Canvas(CROP, near=False, networks=robust.NETWORKS)
     for name, writer, reader in (("plain", 0, 0), ("writer", 1, 0), ("reader", 0, 1), ("both", 1, 1)):
-        served = Served(CROP, near=False, networks=VARIANTS[name].networks)
+        served = Canvas(CROP, near=False, networks=VARIANTS[name].networks)
         assert np.array_equal(served.weights(COVERS[0], 2), full.weights(COVERS[0], 2)) == bool(writer)
         assert np.array_equal(served.restore(COVERS[0], 2), full.restore(COVERS[0], 2)) == bool(reader)
-    plain = Served(CROP, near=False)
+    plain = Canvas(CROP, near=False)
     assert plain.restore(COVERS[0], 2) == pytest.approx(full.analyse(COVERS[0], 2), abs=1e-3)
     first, second = plain.weights(COVERS[0], 2).reshape(-1, 2).T
     assert np.array_equal(first, second), "nothing but the block decides"

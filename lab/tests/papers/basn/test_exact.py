@@ -25,7 +25,15 @@ from underpaint_lab.export.onnx import Graph, to_onnx
 from underpaint_lab.nets.integer import PEAK, freeze
 from underpaint_lab.papers import release
 from underpaint_lab.papers.basn import exact
-from underpaint_lab.papers.basn.exact import STEPS_PER_OCTAVE, IntegerAttention, ExactBasn, ExactRecipe, TaskNetwork, noise_variance, smoothness_cost
+from underpaint_lab.papers.basn.exact import (
+    STEPS_PER_OCTAVE,
+    ExactBasn,
+    ExactRecipe,
+    IntegerAttention,
+    TaskNetwork,
+    noise_variance,
+    smoothness_cost,
+)
 from underpaint_lab.steganalysis.costs import hill
 from underpaint_lab.training.loop import fit, restore
 

@@ -13,7 +13,7 @@ from underpaint import models
 from underpaint.channels import parse
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
-from underpaint.methods.miais import SIGNS, numbers
+from underpaint.methods.miais import SIGNS, extract_numbers
 from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
 from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
@@ -303,4 +303,4 @@ def test_what_is_shipped_says_what_its_networks_do(tmp_path: Path) -> None:
     container = torch.from_numpy(PHOTO[:96, :128].copy()).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
         said = model.networks["reader"](container)[0].numpy()
-    assert numbers(PHOTO[:100, :131], networks)[: said.size] == pytest.approx(said, abs=1e-3)
+    assert extract_numbers(PHOTO[:100, :131], networks)[: said.size] == pytest.approx(said, abs=1e-3)

@@ -10,19 +10,33 @@ import pytest
 import torch
 
 from underpaint.coding.keys import KEY_SIZE, Key
+from underpaint.embedding import residues
+from underpaint.embedding.residues import VALUES
 from underpaint.errors import UsageError
 from underpaint.media import read, samples
 from underpaint.methods import pixinpix
-from underpaint.methods.pixinpix import VALUES
 from underpaint.models import read_model
 from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS, ParallelConv
-from underpaint_lab.nets.unet import BlockCoder, FrozenBlockCoder, LevelTable, SecretDecoder, UNet, SecretEncoder, colour_dct
+from underpaint_lab.nets.unet import (
+    BlockCoder,
+    FrozenBlockCoder,
+    LevelTable,
+    SecretDecoder,
+    SecretEncoder,
+    UNet,
+    colour_dct,
+)
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix.models import PixInPixOurs, PixInPixOursRecipe, PixInPixPublished, PixInPixPublishedRecipe
-from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
+from underpaint_lab.papers.pixinpix.models import (
+    PixInPixOurs,
+    PixInPixOursRecipe,
+    PixInPixPublished,
+    PixInPixPublishedRecipe,
+)
+from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
@@ -125,7 +139,7 @@ def test_expected_costs_are_what_containers_lose() -> None:
         kinds = np.full(100, kind)
         free = np.ones(values.shape, bool)
         numbers = rng.integers(levels[kinds])
-        marked = pixinpix.packed(values, numbers, kinds, levels, free, Key(bytes(KEY_SIZE)))
+        marked = residues.embed(values, numbers, kinds, levels, free, Key(bytes(KEY_SIZE)))
         assert np.square(marked.astype(int) - values).mean() == pytest.approx(expected, rel=0.15, abs=0.15)
 
 

@@ -23,11 +23,19 @@ from underpaint.embedding import lapped as lattice
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
+from underpaint.methods.robust import NETWORKS
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.ours import COUNT, RobustOurs, RobustOursRecipe, RandomKeys, embed_stdm, random_channel
+from underpaint_lab.papers.robust.ours import (
+    COUNT,
+    RandomKeys,
+    RobustOurs,
+    RobustOursRecipe,
+    embed_stdm,
+    random_channel,
+)
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
@@ -153,8 +161,8 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
-        assert Canvas(128).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
-        assert Canvas(128).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
+        assert Canvas(128, networks=NETWORKS).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
+        assert Canvas(128, networks=NETWORKS).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(5))

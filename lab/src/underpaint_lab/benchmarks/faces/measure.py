@@ -168,7 +168,7 @@ def _hidden(way: Way, task: tuple[Image, Image, Template]) -> Hidden:
         read = nothing
     misread = nothing
     if way.method == miais.NAME:
-        misread = miais.believed(arrived, Key.derive("wrong", SALT, COMPACT_COST))
+        misread = miais.extract_unchecked(arrived, Key.derive("wrong", SALT, COMPACT_COST))
     else:
         with suppress(PayloadError):
             misread = unpack(method.reveal(arrived, "wrong").data)

@@ -42,7 +42,14 @@ from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import trained
 from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
 from underpaint_lab.papers.miais.ours import MiaisOurs
-from underpaint_lab.papers.miais.recovery_attack import RecoveryAttack, AttackRecipe, Knowledge, LeakedPairs, make_containers, recover_codes
+from underpaint_lab.papers.miais.recovery_attack import (
+    AttackRecipe,
+    Knowledge,
+    LeakedPairs,
+    RecoveryAttack,
+    make_containers,
+    recover_codes,
+)
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
 
@@ -53,7 +60,6 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint_lab.data.photographs import Photographs
-    from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher
 
 #: Whose containers are attacked: recipes, and what their rows are called.
 VICTIMS = {"miais-published": "MIAIS", "miais": "ours"}

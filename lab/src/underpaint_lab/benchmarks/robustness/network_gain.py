@@ -20,9 +20,10 @@ import numpy as np
 
 from underpaint.channels import parse
 from underpaint.embedding import watermark
-from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.canvas import Networks
 from underpaint.errors import UnderpaintError
-from underpaint.methods.robust import HARSH, bare, refined
+from underpaint.methods.robust import HARSH, bit_layout, refine
+from underpaint.methods.robust import NETWORKS as ROBUST_NETWORKS
 from underpaint.metrics import psnr, ssim
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, Counted, Secret, sendable
@@ -35,7 +36,6 @@ from underpaint_lab.data.pictures import crops
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from underpaint.embedding.lapped import Array
     from underpaint.types import Channel, Image
 
 #: What the containers are sent through.
@@ -50,38 +50,30 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Served(Canvas):
-    """A canvas where only some of the networks have their say. What the others return is 0, as before training."""
-
-    networks: tuple[str, ...] = ()
-
-    def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
-        """What a network makes of *luma*, if it is one of these."""
-        return super().seen(graph, luma, coefficients) if graph in self.networks else np.zeros_like(coefficients)
-
-
-@dataclass(frozen=True)
 class Variant:
     """The bit carrier of ``robust``, served by some *networks*, its containers refined for some *channels*."""
 
-    networks: tuple[str, ...]
+    networks: Networks
     channels: Sequence[Channel]
 
     def embed(self, cover: Image, secret: Secret, nominal: float) -> Image:
         """Return a container with the bits of *secret*, of about *nominal* dB."""
-        canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
-        served = Served(canvas.side, near=canvas.near, networks=self.networks)
-        return refined(watermark.Embedding(served, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
+        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        return refine(watermark.Embedding(canvas, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
 
     def wrong(self, image: Image, secret: Secret, nominal: float) -> int:
         """Return how many bits of *secret*, embedded at *nominal* dB, are read wrong."""
-        canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
-        served = Served(canvas.side, near=canvas.near, networks=self.networks)
-        projections = spread.project(served.restore(image, frequencies))
+        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        projections = spread.project(canvas.restore(image, frequencies))
         return int(((spread.blind_bits(projections, step) > 0) != secret.bits).sum())
 
 
-_NETWORKS = {"plain": (), "writer": ("writer",), "reader": ("reader",), "both": ("writer", "reader")}
+_NETWORKS = {
+    "plain": Networks(),
+    "writer": Networks(writer=ROBUST_NETWORKS.writer),
+    "reader": Networks(reader=ROBUST_NETWORKS.reader),
+    "both": ROBUST_NETWORKS,
+}
 VARIANTS = {name: Variant(networks, ()) for name, networks in _NETWORKS.items()}
 VARIANTS |= {f"{name}-refined": Variant(networks, HARSH) for name, networks in _NETWORKS.items()}
 
@@ -103,9 +95,9 @@ def measure(covers: Sequence[Image], source: Source, channels: Sequence[str]) ->
             rng = np.random.default_rng([source.seed, crop, crc32(chains[c].encode())])
             arrived = parse(chains[c])(containers[crop], rng)
             errors[crop, c] = variant.wrong(arrived, secrets[crop], quality.nominal or PSNR)
-        if not variant.networks:
+        if variant.networks == Networks():
             plain = errors
-        changes = Change.of(errors - plain, BITS, chains, source.seed) if variant.networks else ()
+        changes = Change.of(errors - plain, BITS, chains, source.seed) if variant.networks != Networks() else ()
         rows = Counted(chains, errors, np.full(errors.shape, np.nan)).rows(PSNR, BITS)
         found.append(Gain(NETWORKS, name, source, (quality,), tuple(rows), skipped, changes))
     return found

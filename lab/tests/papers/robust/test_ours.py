@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from lab_support.run_lab import run as run_lab
 from underpaint import media, models
 from underpaint.channels import parse
-from underpaint.embedding import canvas
 from underpaint.embedding import lapped as lattice
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import ModelError, UsageError
@@ -139,7 +138,6 @@ def test_before_training_the_pair_is_the_plain_lattice() -> None:
 
 def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Order, scale and masking: the runtime's weights and corrections with a network's graphs are the network's own."""
-    assert (canvas._COUNT, canvas._FLATTEST, canvas._MASKING) == (COUNT, ours.ACTIVITY_OFFSET, ours.ACTIVITY_EXPONENT)
     model = awake(toy())
 
     def graph(network: nn.Module) -> SimpleNamespace:

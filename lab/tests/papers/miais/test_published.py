@@ -202,11 +202,11 @@ def test_without_a_teacher_there_is_nothing_to_learn_from(tmp_path: Path) -> Non
 def test_a_key_turns_and_turns_back() -> None:
     codes = torch.randn(200, 64, generator=torch.Generator().manual_seed(1))
     keys, others = (Keys(200, 64, np.random.default_rng(seed)) for seed in (0, 1))
-    assert torch.equal(keys.back(keys.turned(codes)), codes)
-    turned = keys.turned(codes)
-    assert torch.allclose(turned[:, :64].norm(dim=1), codes.norm(dim=1))
-    assert torch.equal(turned[:, 64:].abs(), torch.ones(200, SIGNS))
-    wrong = torch.cosine_similarity(others.back(keys.turned(codes)), codes)
+    assert torch.equal(keys.rotate_back(keys.rotate(codes)), codes)
+    rotated = keys.rotate(codes)
+    assert torch.allclose(rotated[:, :64].norm(dim=1), codes.norm(dim=1))
+    assert torch.equal(rotated[:, 64:].abs(), torch.ones(200, SIGNS))
+    wrong = torch.cosine_similarity(others.rotate_back(keys.rotate(codes)), codes)
     # As unlike as codes drawn at random: a standard deviation of 1 / 8, and no mean.
     assert abs(float(wrong.mean())) < 0.03
     assert float(wrong.std()) == pytest.approx(1 / 8, rel=0.2)
@@ -215,7 +215,7 @@ def test_a_key_turns_and_turns_back() -> None:
 def test_by_wrong_keys_nobody_is_alike() -> None:
     same = torch.randn(1, 64, generator=torch.Generator().manual_seed(1)).expand(200, -1)
     keys, others = (Keys(200, 64, np.random.default_rng(seed)) for seed in (0, 1))
-    found = others.back(keys.turned(same))
+    found = others.rotate_back(keys.rotate(same))
     assert abs(float(torch.cosine_similarity(found[1:], found[:-1]).mean())) < 0.03
 
 

@@ -25,7 +25,15 @@ from underpaint_lab.export.onnx import Graph, to_onnx
 from underpaint_lab.nets.integer import PEAK, freeze
 from underpaint_lab.papers import release
 from underpaint_lab.papers.basn import exact
-from underpaint_lab.papers.basn.exact import STEPS_PER_OCTAVE, IntegerAttention, ExactBasn, ExactRecipe, TaskNetwork, noise_variance, smoothness_cost
+from underpaint_lab.papers.basn.exact import (
+    STEPS_PER_OCTAVE,
+    ExactBasn,
+    ExactRecipe,
+    IntegerAttention,
+    TaskNetwork,
+    noise_variance,
+    smoothness_cost,
+)
 from underpaint_lab.steganalysis.costs import hill
 from underpaint_lab.training.loop import fit, restore
 
@@ -243,7 +251,9 @@ def test_it_learns_what_it_is_asked(run: Path) -> None:
     seen = 255 * images(8)
     with torch.no_grad():
         payload, costs = torch.full((8,), 1.5), smoothness_cost(seen)
-        before, after = (float((noise_variance(model.attention(seen), payload) * costs).mean()) for model in (first, trained))
+        before, after = (
+            float((noise_variance(model.attention(seen), payload) * costs).mean()) for model in (first, trained)
+        )
     assert after < 0.95 * before
 
 

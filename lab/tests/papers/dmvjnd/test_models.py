@@ -11,6 +11,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from underpaint_lab.papers.dmvjnd.models import (
+    JndOurs,
+    JndOursRecipe,
+    JndPublished,
+    JndPublishedRecipe,
+    magnitude_loss,
+    place_loss,
+)
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.jnd.refinement import refined
@@ -19,8 +27,7 @@ from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier, cam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.dmvjnd.models import JndOurs, JndOursRecipe, JndPublished, JndPublishedRecipe, magnitude_loss, place_loss
-from underpaint_lab.papers.dmvjnd.moving import missing_headroom, move_to_psnr, jitter
+from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
 from underpaint_lab.training.loop import fit
 

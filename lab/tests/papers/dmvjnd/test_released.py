@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from underpaint_lab.papers.dmvjnd.models import JndOurs, JndOursRecipe, JndPublished, JndPublishedRecipe
 
 from underpaint import media, models
 from underpaint.types import Image
@@ -19,8 +20,7 @@ from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
 from underpaint_lab.papers import release
 from underpaint_lab.papers.dmvjnd import models as recipes
-from underpaint_lab.papers.dmvjnd.models import JndOurs, JndOursRecipe, JndPublished, JndPublishedRecipe
-from underpaint_lab.papers.dmvjnd.nets import UnitRangeChange, JndGenerator, Panel
+from underpaint_lab.papers.dmvjnd.nets import JndGenerator, Panel, UnitRangeChange
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(3)

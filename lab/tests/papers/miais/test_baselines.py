@@ -16,10 +16,10 @@ from underpaint_lab.benchmarks.faces import trained_steganalysers
 from underpaint_lab.benchmarks.faces.steganalysis_rows import Unmaskings
 from underpaint_lab.benchmarks.faces.trained_steganalysers import HIDERS, Case, Contained, contained, judge
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.miais.ours import MiaisOursRecipe
-from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
 from underpaint_lab.papers.miais.baselines import RECIPES as RIVALS
 from underpaint_lab.papers.miais.baselines import MiaisBaseline, MiaisBaselineRecipe
+from underpaint_lab.papers.miais.ours import MiaisOursRecipe
+from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
 from underpaint_lab.papers.miais.teacher import RecognitionRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit

@@ -18,7 +18,15 @@ from underpaint.methods.miais import SIGNS, numbers
 from underpaint.metrics import ms_ssim_normalised as measured
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.miais.nets import LENGTH, MiaisEmbedder, MiaisExtractor, StegGenerator, Keys, Recogniser, Restorer
+from underpaint_lab.papers.miais.nets import (
+    LENGTH,
+    Keys,
+    MiaisEmbedder,
+    MiaisExtractor,
+    Recogniser,
+    Restorer,
+    StegGenerator,
+)
 from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
 from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe, balanced
 from underpaint_lab.papers.miais.teacher import RecognitionRecipe, Teacher, TeacherRecipe
@@ -85,7 +93,8 @@ def test_triplets_by_hand() -> None:
 
 def test_networks_are_of_the_published_size() -> None:
     count = {
-        network: sum(parameter.numel() for parameter in network.parameters()) for network in (StegGenerator(), Restorer())
+        network: sum(parameter.numel() for parameter in network.parameters())
+        for network in (StegGenerator(), Restorer())
     }
     # pix2pix's U-Net of seven halvings for 6 channels, and table II.
     assert list(count.values()) == [pytest.approx(41.8e6, rel=0.01), pytest.approx(741e3, rel=0.02)]
@@ -194,7 +203,10 @@ def test_classifiers_begin_with_what_the_teacher_sees(tmp_path: Path) -> None:
 
 
 def test_without_a_teacher_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
-    for model in (MiaisPublished(replace(PUBLISHED, teacher=str(tmp_path))), MiaisOurs(replace(OURS, teacher=str(tmp_path)))):
+    for model in (
+        MiaisPublished(replace(PUBLISHED, teacher=str(tmp_path))),
+        MiaisOurs(replace(OURS, teacher=str(tmp_path))),
+    ):
         with pytest.raises(ModelError):
             model.inherit()
 

@@ -18,11 +18,24 @@ from underpaint.models import read_model
 from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS, ParallelConv
-from underpaint_lab.nets.unet import BlockCoder, FrozenBlockCoder, LevelTable, SecretDecoder, UNet, SecretEncoder, colour_dct
+from underpaint_lab.nets.unet import (
+    BlockCoder,
+    FrozenBlockCoder,
+    LevelTable,
+    SecretDecoder,
+    SecretEncoder,
+    UNet,
+    colour_dct,
+)
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix.models import PixInPixOurs, PixInPixOursRecipe, PixInPixPublished, PixInPixPublishedRecipe
-from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
+from underpaint_lab.papers.pixinpix.models import (
+    PixInPixOurs,
+    PixInPixOursRecipe,
+    PixInPixPublished,
+    PixInPixPublishedRecipe,
+)
+from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
@@ -222,7 +235,9 @@ def test_every_rival_learns(name: str) -> None:
 def test_rivals_write_whole_levels() -> None:
     both = torch.rand(1, 6, 32, 32).chunk(2, dim=1)
     for name in NETWORK_PAIRS:
-        made = 255 * PixInPixBaseline(PixInPixBaselineRecipe(steps=1, batch=1, crop=32, network=name, width=4)).eval().container(*both)
+        made = 255 * PixInPixBaseline(
+            PixInPixBaselineRecipe(steps=1, batch=1, crop=32, network=name, width=4)
+        ).eval().container(*both)
         assert made.shape == (1, 3, 32, 32)
         assert torch.allclose(made, made.round(), atol=1e-3)
 

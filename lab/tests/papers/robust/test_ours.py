@@ -27,7 +27,14 @@ from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.ours import COUNT, RobustOurs, RobustOursRecipe, RandomKeys, embed_stdm, random_channel
+from underpaint_lab.papers.robust.ours import (
+    COUNT,
+    RandomKeys,
+    RobustOurs,
+    RobustOursRecipe,
+    embed_stdm,
+    random_channel,
+)
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
@@ -149,7 +156,9 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
         allocation = model.writer(light[:, None], coefficients)
-        weights = torch.exp(allocation) * (lapped.local_activity(light) + ours.ACTIVITY_OFFSET) ** ours.ACTIVITY_EXPONENT
+        weights = (
+            torch.exp(allocation) * (lapped.local_activity(light) + ours.ACTIVITY_OFFSET) ** ours.ACTIVITY_EXPONENT
+        )
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):

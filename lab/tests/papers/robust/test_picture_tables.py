@@ -9,7 +9,7 @@ from underpaint import media
 from underpaint.embedding import dct_qim
 from underpaint.media import samples
 from underpaint_lab.papers.robust import picture_tables
-from underpaint_lab.papers.robust.picture_tables import NOISE, PRICES, mutual_information, choose_frequencies, measured
+from underpaint_lab.papers.robust.picture_tables import NOISE, PRICES, choose_frequencies, measured, mutual_information
 
 
 def test_the_format_has_what_was_learned() -> None:

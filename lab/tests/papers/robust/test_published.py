@@ -52,7 +52,7 @@ def photographs() -> Photographs:
 
 def toy(**changes: object) -> RobustPublished:
     recipe = replace(TOY, **changes)  # type: ignore[arg-type]
-    return cast("Robust", RecipeEntry(RobustPublished, recipe, "").model(recipe))
+    return cast("RobustPublished", RecipeEntry(RobustPublished, recipe, "").model(recipe))
 
 
 def count(network: nn.Module) -> int:
@@ -83,8 +83,8 @@ def test_the_published_protocol() -> None:
 
 def test_columns_of_the_ablation_differ_by_the_attack_alone() -> None:
     recipes = {attack: RECIPES[f"robust-ablation-{attack}"].recipe for attack in paper.ABLATION}
-    assert len({replace(cast("RobustRecipe", recipe), attack="none") for recipe in recipes.values()}) == 1
-    assert all(cast("RobustRecipe", recipe).attack == attack for attack, recipe in recipes.items())
+    assert len({replace(cast("RobustPublishedRecipe", recipe), attack="none") for recipe in recipes.values()}) == 1
+    assert all(cast("RobustPublishedRecipe", recipe).attack == attack for attack, recipe in recipes.items())
 
 
 def test_shapes() -> None:

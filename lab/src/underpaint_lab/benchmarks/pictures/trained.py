@@ -32,9 +32,9 @@ from underpaint_lab.export.onnx import export
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import baselines, models
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.papers.pixinpix.models import PixInPixPublished
 from underpaint_lab.papers.pixinpix.release import pictures
-from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 from underpaint_lab.training.recipe import Recipe, as_settings, with_settings

@@ -98,7 +98,7 @@ class ClassifierRecipe(Recipe):
         if not self.first or step >= self.grown * self.steps:
             return self.crop
         larger = step / (self.grown * self.steps) * (self.crop - self.first)
-        return self.first + int(larger) // _SIDE_STEP * _BY
+        return self.first + int(larger) // _SIDE_STEP * _SIDE_STEP
 
 
 class TrainableClassifier(nn.Module):
@@ -110,7 +110,9 @@ class TrainableClassifier(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.network: AnyClassifier = NETWORKS[recipe.network](recipe.classes)
-        self._teachers = [[from_zoo_cifar(name) for name in recipe.teachers]]  # a list, so that they are no submodules and not trained
+        self._teachers = [
+            [from_zoo_cifar(name) for name in recipe.teachers]
+        ]  # a list, so that they are no submodules and not trained
         channels_last(self)
 
     def inherit(self) -> None:
@@ -216,7 +218,9 @@ _CONTINUED_STEPS = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600,
 def _photographs(network: str) -> RecipeEntry:
     role = "for evaluation only" if network in HELD_OUT else "for training attention"
     summary = f"the classifier '{network}', {role}; --data has labels.csv"
-    return RecipeEntry(TrainableClassifier, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
+    return RecipeEntry(
+        TrainableClassifier, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of
+    )
 
 
 def _cifar(network: str, **changes: Any) -> RecipeEntry:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.methods.miais import BLOCK, SIGNS
-from underpaint_lab.nets.resnet import BasicBlock, normalise_imagenet
 from underpaint_lab.nets.colour_dct import colour_dct
+from underpaint_lab.nets.resnet import BasicBlock, normalise_imagenet
 from underpaint_lab.nets.unet import zero_initialised
 
 #: Euclidean norm of an embedding.

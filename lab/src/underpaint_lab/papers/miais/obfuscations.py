@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from underpaint.embedding.lapped import dct
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
 
@@ -134,7 +135,7 @@ def dio(picture: Image, _rng: np.random.Generator) -> Image:
     """
     planes = picture @ _YCC.T - _OFFSET
     # One matrix for both directions: (n, 64, 3) from (n, 64, 3).
-    cosines = np.kron(_cosines(), _cosines())
+    cosines = np.kron(dct(_LARGE), dct(_LARGE))
     steps = quantisation_tables(_QUALITY)[[0, 1, 1]].T
     numbers = np.rint(cosines @ _blocks(planes, _LARGE) / steps)
     public = np.where(np.abs(numbers) > _THRESHOLD, _THRESHOLD, numbers)
@@ -196,9 +197,9 @@ def _scrambled(blocks: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     """Permute *blocks*, ``(n, 64, 3)``; rotate, mirror and invert each at random."""
     places = np.arange(_LARGE**2).reshape(_LARGE, _LARGE)
     ways = [np.rot90(each, quarters).ravel() for each in (places, places[:, ::-1]) for quarters in range(4)]
-    turned = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
+    order = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
     inverted = rng.integers(2, size=(len(blocks), 1, 1), dtype=np.uint8) * np.uint8(255)
-    scrambled: NDArray[np.uint8] = np.take_along_axis(rng.permutation(blocks), turned, axis=1) ^ inverted
+    scrambled: NDArray[np.uint8] = np.take_along_axis(rng.permutation(blocks), order, axis=1) ^ inverted
     return scrambled
 
 
@@ -209,14 +210,6 @@ def _logistic(start: float, count: int) -> NDArray[np.uint8]:
         value = 4 * value * (1 - value)
         found.append(value)
     return np.floor(np.array(found[_DISCARDED:]) * 1e6).astype(np.int64).astype(np.uint8)
-
-
-def _cosines() -> NDArray[np.float64]:
-    """Return the orthonormal DCT of 8 values, ``(8, 8)``."""
-    place = np.arange(_LARGE)
-    waves: NDArray[np.float64] = np.cos(np.pi * (2 * place + 1) * place[:, None] / (2 * _LARGE)) * np.sqrt(2 / _LARGE)
-    waves[0] /= np.sqrt(2)
-    return waves
 
 
 def _blocks(picture: NDArray[Value], side: int) -> NDArray[Value]:

@@ -26,8 +26,8 @@ from underpaint.methods.miais import BLOCK, SIGNS, dither
 from underpaint_lab.data import faces
 from underpaint_lab.noise_layers import DiffJpeg
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.nets import LENGTH, MiaisEmbedder, MiaisExtractor, Keys
-from underpaint_lab.papers.miais.teacher import OBJECTS, RecognitionRecipe, LabelledBatch, Student, embed_with_mirror
+from underpaint_lab.papers.miais.nets import LENGTH, Keys, MiaisEmbedder, MiaisExtractor
+from underpaint_lab.papers.miais.teacher import OBJECTS, LabelledBatch, RecognitionRecipe, Student, embed_with_mirror
 from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class MiaisOurs(Student):
         self.learn_from(self.recipe.teacher)
 
     def code(self, secrets: Tensor) -> Tensor:
-        """Return the codes of *secrets*, ``(B, 3, H, W)`` in [0, 1]: embeddings ``(B, size)`` with a mean square of 1."""
+        """Return the codes of *secrets*, ``(B, 3, H, W)`` in [0, 1]: embeddings with a mean square of 1."""
         return embed_with_mirror(self.teacher, secrets) * float(self.recipe.size**0.5 / LENGTH)
 
     def container(self, covers: Tensor, codes: Tensor, keys: Keys) -> Tensor:
@@ -129,7 +129,9 @@ class MiaisOurs(Student):
         )
 
 
-_FACES = MiaisOursRecipe(steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995)
+_FACES = MiaisOursRecipe(
+    steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995
+)
 _OBJECTS = replace(_FACES, teacher="runs/miais-objects-teacher", **OBJECTS)
 #: Recipes of our MIAIS by name.
 RECIPES = {

@@ -31,12 +31,12 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.papers.miais.nets import StegGenerator, Restorer
+from underpaint_lab.papers.miais.nets import Restorer, StegGenerator
 from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher, ObfuscatedTeacherRecipe
 from underpaint_lab.papers.miais.teacher import (
     OBJECTS,
-    RecognitionRecipe,
     LabelledBatch,
+    RecognitionRecipe,
     Student,
     Teacher,
     TeacherRecipe,
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     Parts = dict[str, Tensor]
 
 Stage = Literal["joint", "classify", "hide"]
-
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,9 @@ _TEACHER = TeacherRecipe(
     lead=0.3,
 )
 _OBFUSCATED = ObfuscatedTeacherRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
-_PUBLISHED = MiaisPublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
+_PUBLISHED = MiaisPublishedRecipe(
+    steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0
+)
 
 
 def _teacher(folder: str, read: Callable[[Path], Labelled], **changes: Any) -> RecipeEntry:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.nets import EmbeddingDecoder, StegGenerator, Keys
+from underpaint_lab.papers.miais.nets import EmbeddingDecoder, Keys, StegGenerator
 from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.training.losses import ms_ssim_normalised
@@ -118,7 +118,7 @@ class RecoveryAttack(nn.Module):
         first, secrets = images[:, :3], images[:, 3:6]
         with torch.no_grad():
             if self.recipe.knows == "key":
-                evidence = cast("Ours", self.victim).code(secrets)
+                evidence = cast("MiaisOurs", self.victim).code(secrets)
             elif self.recipe.knows == "model":
                 evidence = make_containers(self.victim, first, secrets, rng)[0]
             else:
@@ -137,7 +137,7 @@ class RecoveryAttack(nn.Module):
     @property
     def victim(self) -> MiaisPublished | MiaisOurs:
         """The attacked system."""
-        return cast("Published | Ours", self.known["victim"])
+        return cast("MiaisPublished | MiaisOurs", self.known["victim"])
 
     def restored(self, covers: Tensor, secrets: Tensor, rng: np.random.Generator) -> Tensor:
         """Restore *secrets* from new containers: 8-bit pictures, ``(B, 3, H, W)`` in [0, 1]; *rng* draws the keys."""

@@ -56,11 +56,11 @@ def recognised(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph],
     Raises:
         ModelError: *run* has no checkpoint of these networks.
     """
-    recipe = cast("ours.OursRecipe", ours.RECIPES["miais"].recipe)
+    recipe = cast("ours.MiaisOursRecipe", ours.RECIPES["miais"].recipe)
     settings = folder.read_record(run)["recipe"]
     model = ours.MiaisOurs(with_settings(recipe, as_settings(settings)))
     restore(model, run)
-    reader, covers = cast("nets.Extractor", model.networks["reader"]), sample_batch()
+    reader, covers = cast("nets.MiaisExtractor", model.networks["reader"]), sample_batch()
     with torch.inference_mode():
         said = reader(covers).clone()
     numbers = torch.randn(said.shape, generator=torch.Generator().manual_seed(0))
@@ -83,7 +83,9 @@ def teacher(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mo
     model = Teacher(recipe)
     restore(model, run)
     pictures = functional.interpolate(sample_batch(), (recipe.crop, recipe.crop), mode="area")
-    graph = Graph(_ScaledEmbedding(model.network, recipe.size), {"pictures": pictures}, {"pictures": {0: "n"}}, ("numbers",))
+    graph = Graph(
+        _ScaledEmbedding(model.network, recipe.size), {"pictures": pictures}, {"pictures": {0: "n"}}, ("numbers",)
+    )
     card = _miais_card("miais-teacher", run, measured, "none: it recognises faces", _TEACHER)
     return {"recogniser": graph}, card
 

@@ -159,7 +159,7 @@ def recogniser(recipe: RecognitionRecipe) -> Recogniser:
 
 
 def embed_with_mirror(network: nn.Module, images: Tensor) -> Tensor:
-    """Return the normalised sum of the embeddings of *images*, ``(B, 3, H, W)`` in [0, 1], and of their mirror images."""
+    """Return the normalised sum of the embeddings of *images*, ``(B, 3, H, W)``, and of their mirror images."""
     return LENGTH * functional.normalize(network(images) + network(images.flip(3)), dim=1)
 
 

@@ -183,7 +183,7 @@ class SecretEncoder(nn.Module):
         self.blocks, self.weight = blocks, weight
 
     def forward(self, secret: Tensor) -> tuple[Tensor, Tensor]:
-        """Return numbers and kinds, whole ``float32``, of pictures in levels, ``(B, 3, H, W)``, H and W multiples of 8."""
+        """Return numbers and kinds, whole ``float32``, of pictures in levels, ``(B, 3, H, W)``."""
         numbers, kinds = self.blocks.symbols(self.blocks.coefficients(secret), self.weight)
         return torch.round(numbers), kinds.to(secret.dtype)
 

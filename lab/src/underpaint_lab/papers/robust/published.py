@@ -152,7 +152,7 @@ class Encoder(nn.Module):
         self.paint = nn.Conv2d(recipe.channels, 3, 1)
 
     def forward(self, images: Tensor, messages: Tensor) -> Tensor:
-        """Embed *messages*, ``(B, bits)`` of 0 and 1, in *images*, ``(B, 3, H, W)``; return containers of that shape."""
+        """Embed *messages*, ``(B, bits)`` of 0 and 1, in *images*, ``(B, 3, H, W)``."""
         tiled = messages[:, :, None, None].expand(-1, -1, *images.shape[2:])
         joined: Tensor = self.join(torch.cat([tiled, self.features(images), images], dim=1))
         painted: Tensor = self.paint(joined)
@@ -277,6 +277,8 @@ def _column(attack: str) -> RecipeEntry:
 #: Recipes of the published system by name.
 RECIPES = {
     **{f"robust-published-{attack}": _published(attack) for attack in ATTACKS if "surrogate" not in attack},
-    "robust-ablation-start": RecipeEntry(RobustPublished, _START, "robust watermarking as published, reduced, without an attack"),
+    "robust-ablation-start": RecipeEntry(
+        RobustPublished, _START, "robust watermarking as published, reduced, without an attack"
+    ),
     **{f"robust-ablation-{attack}": _column(attack) for attack in ABLATION},
 }

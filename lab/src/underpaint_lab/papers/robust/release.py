@@ -49,7 +49,7 @@ def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mod
         **folder.provenance(run),
         reported={"ber_jpeg_10": 0.3122, "ber_jpeg_50": 0.1263, "ber_webp_50": 0.1286, "ber_jpeg2000_10": 0.3529},
         measured=measured,
-        limits="does not survive rotation by more than about half a degree, mirroring, or crops below about 60 % of a side",
+        limits="no rotation by more than about half a degree, no mirroring, no crops below about 60 % of a side",
         text=_ROBUST,
     )
     return graphs, card

@@ -159,7 +159,7 @@ class ColourRichModel(nn.Module):
         self.size = len(_FILTERS) * len(_STEPS) * (3 * 63 + 41)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return features, square roots of relative frequencies, ``(B, size)``, of *images*, ``(B, 3, H, W)``, levels 0…255."""
+        """Return square roots of relative frequencies, ``(B, size)``, of *images*, ``(B, 3, H, W)`` in levels 0…255."""
         along, down = self._histograms(images), self._histograms(images.transpose(2, 3))
         sums = [a + b for a, b in zip(along, down, strict=True)]
         return torch.cat([(each / each.sum(dim=2, keepdim=True)).sqrt() for each in sums], dim=2).flatten(1)

@@ -215,7 +215,7 @@ def test_teachers_are_half_of_the_answer() -> None:
     batch = torch.rand(4, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     batch[:, 3] = 3
     recipe = ClassifierRecipe(
-        steps=1, batch=4, crop=32, network="cifar-alexnet", classes=10, cutmix=0, smoothing=0, teachers=("alexnet",)
+        steps=1, batch=4, crop=32, network="cifar-alexnet", classes=10, pasted=0, smoothing=0, teachers=("alexnet",)
     )
     model = TrainableClassifier(recipe).eval()
     assert not any("teacher" in name for name in model.state_dict()), "they are no part of it"
@@ -243,7 +243,7 @@ def test_more_classes_than_expected_are_refused() -> None:
 
 def test_a_classifier_learns(tmp_path: Path) -> None:
     recipe = ClassifierRecipe(
-        steps=25, batch=16, crop=32, learning_rate=3e-3, network="classifier-resnet", classes=2, cutmix=0.3
+        steps=25, batch=16, crop=32, learning_rate=3e-3, network="classifier-resnet", classes=2, pasted=0.3
     )
     torch.manual_seed(0)
     model = TrainableClassifier(recipe)

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint_lab.data.photographs import Photographs
+    from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher
 
 #: Whose containers are attacked: recipes, and what their rows are called.
 VICTIMS = {"miais-published": "MIAIS", "miais": "ours"}

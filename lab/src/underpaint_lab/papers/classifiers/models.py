@@ -186,7 +186,7 @@ def accuracy(network: AnyClassifier, pictures: Labelled) -> float:
 
 
 _PHOTOGRAPHS = ClassifierRecipe(
-    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, cutmix=0.7
+    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, pasted=0.7
 )
 _CIFAR = ClassifierRecipe(
     steps=2400,
@@ -199,7 +199,7 @@ _CIFAR = ClassifierRecipe(
     ema=0.995,
     classes=10,
     first=20,
-    cutmix=0.0,
+    pasted=0.0,
 )
 #: Settings of some networks that differ; without normalisation, the highest learning rate diverges.
 _DIFFERENT: dict[str, dict[str, Any]] = {

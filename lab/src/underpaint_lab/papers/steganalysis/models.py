@@ -111,8 +111,10 @@ class Steganalyser(nn.Module):
                 of :class:`RichModelPairs`, ``(B, 2, features)``.
         """
         both = torch.cat(images.chunk(2, dim=1))
-        light = isinstance(self.network, LightSteganalyser)
-        logits = self.network.classify_features(both[:, 0]) if light else self.network(both)
+        if isinstance(self.network, LightSteganalyser):
+            logits = self.network.classify_features(both[:, 0])
+        else:
+            logits = self.network(both)
         labels = torch.arange(2, device=logits.device).repeat_interleave(len(images)).to(logits)
         yield "network", {"cross_entropy": functional.binary_cross_entropy_with_logits(logits, labels)}
 

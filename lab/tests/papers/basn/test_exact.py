@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 import pytest
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from underpaint import media, models
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Session
+from underpaint.models.session import load_onnxruntime
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.export.onnx import Graph, to_onnx
 from underpaint_lab.nets.integer import PEAK, freeze
@@ -116,6 +116,7 @@ def test_every_machine_makes_the_same(shaken: IntegerAttention, graph: bytes) ->
         assert np.array_equal(session.run({"view": seen.numpy()})["attention"], wanted)
         for tile in (64, 104):
             assert np.array_equal(session.tiled(seen.numpy(), overlap=REACH, tile=tile, multiple=8), wanted)
+        onnxruntime = load_onnxruntime()
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED"):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads

@@ -7,8 +7,8 @@ import pytest
 
 from underpaint.errors import UsageError
 from underpaint.media import read, samples
-from underpaint.metrics import mse
 from underpaint.types import Image
+from underpaint_lab.metrics.papers import mse
 from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
 
 PHOTO = read(samples.path("chelsea")).pixels[100:164, 200:264]

@@ -11,11 +11,11 @@ import torch
 
 from underpaint import models
 from underpaint.channels import parse
-from underpaint.coding.template import template
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_normalised as measured
+from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
+from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.miais.nets import (

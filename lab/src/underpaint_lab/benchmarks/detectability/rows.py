@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from underpaint.metrics import auc, bootstrap, p_e, roc, tpr_at
 from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.metrics.detection import auc, p_e, roc, tpr_at
+from underpaint_lab.metrics.intervals import bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

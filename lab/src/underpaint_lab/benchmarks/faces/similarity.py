@@ -9,6 +9,7 @@ import numpy as np
 from underpaint import metrics
 from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint_lab.benchmarks.faces.rows import Alike
+from underpaint_lab.metrics import detection, papers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +27,12 @@ def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
     pairs = list(zip(before, after, strict=True))
     side = min(before[0].shape[:2])
     scales = min(5, int(np.log2(side // metrics.SSIM_WINDOW)) + 1)
-    error = float(np.mean([metrics.mse(*pair) for pair in pairs]))
+    error = float(np.mean([papers.mse(*pair) for pair in pairs]))
     return Alike(
         mse=error,
-        pooled_psnr=metrics.pooled_psnr(pairs) if error else None,
+        pooled_psnr=papers.pooled_psnr(pairs) if error else None,
         psnr=float(np.mean([min(metrics.psnr(*pair), _SAME) for pair in pairs])) if error else None,
-        ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_normalised(*pair, scales) for pair in pairs])),
+        ms_ssim_as_coded=float(np.mean([papers.ms_ssim_normalised(*pair, scales) for pair in pairs])),
         ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in pairs])),
         scales=scales,
         ssim=float(np.mean([metrics.ssim(*pair) for pair in pairs])),
@@ -43,4 +44,4 @@ def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, 
     clean, marked = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
     shares = {"detected": marked, "false_alarms": clean}
     found = {name: float((scores > SUSPICIOUS).mean()) for name, scores in shares.items()}
-    return found | {"detected_auc": metrics.auc(clean, marked)}
+    return found | {"detected_auc": detection.auc(clean, marked)}

@@ -90,7 +90,7 @@ def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, Fate | 
     ways: dict[str, Callable[[], Image]] = {
         FREE: lambda: hidden(free, None)[0],
         SPARED: lambda: hidden(spared, None)[0],
-        SAFE: lambda: ClassifierGuard(cover, panel).unnoticed(partial(hidden, spared), spared, None),
+        SAFE: lambda: ClassifierGuard(cover, panel).accept(partial(hidden, spared), spared, None),
     }
     found: dict[str, Fate | None] = {}
     for way, hide in ways.items():

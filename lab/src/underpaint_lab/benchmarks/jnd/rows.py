@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from underpaint.metrics import wilson
 from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from underpaint.metrics import wilson
 from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

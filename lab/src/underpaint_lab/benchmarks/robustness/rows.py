@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from underpaint.metrics import wilson
 from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 from underpaint_lab.benchmarks.core.source import Citation, Source
 from underpaint_lab.benchmarks.detectability.rows import ANALYST, STATISTICS, Detections, Figures
@@ -37,6 +36,7 @@ from underpaint_lab.benchmarks.jnd.rows import DMVJND, Agreements, Statements
 from underpaint_lab.benchmarks.lossless.rows import BASN, Placements, Published
 from underpaint_lab.benchmarks.lossless.stc_bound import TRELLIS, Searches
 from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Revealed
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
 from underpaint.errors import UsageError
+from underpaint_lab.training.trainable import channels_last
 
 #: The paper or the authors' code, where they differ.
 Version = Literal["paper", "code"]
@@ -166,4 +166,4 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    channels_last(network)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor, nn
 
 from underpaint import models
-from underpaint.metrics import wilson
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.half_precision import HalfPrecision
 from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
+from underpaint_lab.metrics.intervals import wilson
 from underpaint_lab.nets import cifar_classifiers, classifiers
 from underpaint_lab.papers.classifiers.models import NETWORKS, accuracy
 from underpaint_lab.training import run_folder as folder

@@ -148,6 +148,12 @@ class TaskNetwork:
             if isinstance(module, _FEATURE_LAYERS):
                 module.register_forward_hook(lambda _module, _inputs, output: self._found.append(output))
 
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Return the features of *images*, ``(B, 3, H, W)`` in [0, 1], at every depth."""
+        self._found.clear()
+        self._network.to(images.device)(images)
+        return list(self._found)
+
     def sensitivity(self, images: Tensor) -> Tensor:
         """Estimate the sensitivity of the features to each value, in one forward and one backward pass.
 
@@ -160,12 +166,10 @@ class TaskNetwork:
         Returns:
             Sensitivities of the same shape.
         """
-        self._network.to(images.device)
-        self._found.clear()
         images = images.detach().requires_grad_()
-        self._network(images)
-        scale = [features.detach().flatten(1).norm(dim=1).clamp(min=1e-6) for features in self._found]
-        projected = [(features * torch.randn_like(features)).flatten(1).sum(1) for features in self._found]
+        found = self.features(images)
+        scale = [features.detach().flatten(1).norm(dim=1).clamp(min=1e-6) for features in found]
+        projected = [(features * torch.randn_like(features)).flatten(1).sum(1) for features in found]
         total = torch.stack([(x / y).sum() for x, y in zip(projected, scale, strict=True)]).sum()
         (gradient,) = torch.autograd.grad(total, images)
         return gradient.square()
@@ -262,7 +266,7 @@ def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
     Returns:
         Variances, ``(B, 3, H, W)``.
     """
-    entropies, variances = _gibbs()
+    entropies, variances = gibbs_tables()
     scores = attention.flatten(1) * (-2 * math.log(2) / STEPS_PER_OCTAVE)
     wanted = payload[:, None] / 3
     with torch.no_grad():
@@ -281,8 +285,11 @@ def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
 
 
 @cache
-def _gibbs() -> tuple[Tensor, Tensor]:
-    """Entropy in bits and variance of the noise of least cost, tabulated by the log cost of a change by one level."""
+def gibbs_tables() -> tuple[Tensor, Tensor]:
+    """Return the entropy in bits and the variance of the noise of least cost, by the log cost of a change by one level.
+
+    Both are ``(400,)``, at evenly spaced log costs from -8 to 4.
+    """
     weights = np.exp(np.linspace(_LOWEST, _HIGHEST, _POINTS))
     places = np.arange(1 << LOW_BITS)
     changes = places - places[:, None]  # (places, changes)
@@ -294,7 +301,7 @@ def _gibbs() -> tuple[Tensor, Tensor]:
 
 
 def _interpolated(table: Tensor, x: Tensor) -> Tensor:
-    """Interpolate a table of :func:`_gibbs` linearly at *x*."""
+    """Interpolate a table of :func:`gibbs_tables` linearly at *x*."""
     table = table.to(x.device)
     place = ((x - _LOWEST) * ((_POINTS - 1) / (_HIGHEST - _LOWEST))).clamp(0, _POINTS - 1.001)
     index = place.detach().long()

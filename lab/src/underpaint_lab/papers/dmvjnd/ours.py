@@ -158,9 +158,9 @@ class JndOurs(PanelStudent):
         levels = torch.from_numpy(drawn).to(images)[:, None]
         seen = self.generator.seen(images, attention, logits, levels)
         promises = self.generator.promises(*seen[1:])
-        way = self._way(promises.detach())
+        way = self.draw_way(promises.detach())
         direction = self.generator.direction(images, logits, way, *seen)
-        changed = round_8_bit(images + self._factors(images, rng) * (move_to_psnr(images, direction, levels) - images))
+        changed = round_8_bit(images + self.draw_factors(images, rng) * (move_to_psnr(images, direction, levels) - images))
         if rng.random() < recipe.shaken:
             changed = jitter(changed, rng)
         parts = logits.chunk(len(panel.members), dim=1)
@@ -179,13 +179,13 @@ class JndOurs(PanelStudent):
             },
         )
 
-    def _way(self, promises: Tensor) -> Tensor:
+    def draw_way(self, promises: Tensor) -> Tensor:
         """Draw the way of each picture, one-hot ``(B, ways)``: uniformly, or more likely with a higher promise."""
         weight = (torch.rand(len(promises), 1, device=promises.device) >= self.recipe.explored) * self.recipe.trusted
         gumbel = -torch.log(-torch.log(torch.rand_like(promises).clamp(min=_SMALLEST)))
         return _one_hot((weight * promises + gumbel).argmax(dim=1))
 
-    def _factors(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+    def draw_factors(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Draw factors of the changes, ``(B, 1, H, W)``: mostly 1, else one for the picture or one for each pixel."""
         kind = torch.from_numpy(rng.random(len(images))).to(images).view(-1, 1, 1, 1)
         one = torch.rand_like(kind)

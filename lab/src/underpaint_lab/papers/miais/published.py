@@ -154,7 +154,7 @@ class MiaisPublished(Student):
             folder.restore(self, Path(self.recipe.start))
             return
         self.learn_from(self.recipe.teacher)
-        for classifier in self._classifiers():
+        for classifier in self.classifiers():
             classifier.trunk.load_state_dict(self.teacher.trunk.state_dict())
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ class MiaisPublished(Student):
 
     def embedding(self, containers: Tensor) -> Tensor:
         """Return the concatenated embeddings of all classifiers, ``(B, classifiers · size)``, of *containers*."""
-        return torch.cat([classifier(containers) for classifier in self._classifiers()], dim=1)
+        return torch.cat([classifier(containers) for classifier in self.classifiers()], dim=1)
 
     def losses(self, images: Tensor, step: int, _rng: np.random.Generator) -> Iterator[tuple[str, Parts]]:
         """Yield part ``networks`` with the weighted terms of the stage; networks it does not train get no gradient.
@@ -186,8 +186,8 @@ class MiaisPublished(Student):
         if stage != "classify":
             parts |= self._picture_terms(containers, known)
         if stage == "joint":
-            factors = {"content": _FACTORS.joint_content, "identity": 1 / len(self._classifiers())}
-            factors |= self._visual_factors(step, parts["visual"], _FACTORS.visual_joint)
+            factors = {"content": _FACTORS.joint_content, "identity": 1 / len(self.classifiers())}
+            factors |= self.visual_factors(step, parts["visual"], _FACTORS.visual_joint)
             yield "networks", {name: factors[name] * part for name, part in parts.items() if name in factors}
         elif stage == "classify":
             yield "networks", balanced(parts, dict(_FACTORS.classify))
@@ -195,12 +195,12 @@ class MiaisPublished(Student):
             multitask = self.recipe.multitask
             factors = dict(_FACTORS.hide_multitask if multitask else _FACTORS.hide)
             visual = _FACTORS.visual_multitask if multitask else _FACTORS.visual
-            factors |= self._visual_factors(step, parts["visual"], visual)
+            factors |= self.visual_factors(step, parts["visual"], visual)
             yield "networks", balanced(parts, factors)
 
     def _classifier_terms(self, containers: Tensor, labels: Tensor) -> Parts:
         """Return ``identity`` and, of two classifiers, ``discrepancy``."""
-        classifiers = self._classifiers()
+        classifiers = self.classifiers()
         made = [classifier(containers) for classifier in classifiers]
         logits = [classifier.classify(each) for classifier, each in zip(classifiers, made, strict=True)]
         losses = [identity_losses(*both, labels, self.recipe) for both in zip(made, logits, strict=True)]
@@ -219,8 +219,14 @@ class MiaisPublished(Student):
             parts["restored"] = 1 - ms_ssim_normalised(self.restored(containers), known.secrets).mean()
         return parts
 
-    def _visual_factors(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
-        """Return the factors of ``visual`` and ``restored``, by the last stage's loss; record this step's loss."""
+    def visual_factors(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
+        """Return the factors of ``visual`` and ``restored`` and record the visual loss of this step.
+
+        Args:
+            step: number of the step.
+            visual: visual loss of this step.
+            factors: factors of the visual loss above and below the hiding threshold in the last stage.
+        """
         turn = step - round(self.recipe.joint * self.recipe.steps)
         total, count, last = self.visible.tolist()
         if turn % self.recipe.epoch == 0 and count:
@@ -229,7 +235,8 @@ class MiaisPublished(Student):
         factor = factors[0 < last <= self.recipe.threshold]
         return {"visual": factor, "restored": _FACTORS.restored * factor}
 
-    def _classifiers(self) -> list[Recogniser]:
+    def classifiers(self) -> list[Recogniser]:
+        """Return f₁ and, with ``minimax``, f₂."""
         return cast("list[Recogniser]", list(cast("nn.ModuleList", self.networks["classifiers"])))
 
 

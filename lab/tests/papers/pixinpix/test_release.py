@@ -35,10 +35,10 @@ def test_a_released_model_hides_and_reveals_a_picture(tmp_path: Path) -> None:
     fit(model, pairs(), tmp_path / "run", progress=False)  # type: ignore[arg-type]
     graphs, card = pictures("pixinpix", tmp_path / "run", {})
     export(graphs, tmp_path / "zoo", card)
-    shipped = read_model(tmp_path / "zoo", threads=1)
+    released = read_model(tmp_path / "zoo", threads=1)
     cover, secret = (read(samples.path(name)).pixels[:120, :72] for name in ("chelsea", "coffee"))
-    container = pixinpix.hide(cover, secret, "passphrase", model=shipped)
-    revealed = pixinpix.reveal(container, "passphrase", model=shipped)
+    container = pixinpix.hide(cover, secret, "passphrase", model=released)
+    revealed = pixinpix.reveal(container, "passphrase", model=released)
     from underpaint import metrics
 
     assert metrics.psnr(cover, container) > 36

@@ -1,4 +1,4 @@
-"""The command line of the lab: ``underpaint-lab bench | train``."""
+"""The command line of the lab: ``underpaint-lab bench | train | release | robust-picture-tables``."""
 
 from __future__ import annotations
 
@@ -100,3 +100,13 @@ def release(
     target = zoo_folder(model)
     worst = papers.release(model, run, target, numbers, data)
     print(f"wrote {target.name}; ONNX Runtime is within {worst:.1e} of PyTorch")
+
+
+@commands.command("robust-picture-tables")
+def robust_picture_tables(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder or zip file of photographs.")],
+) -> None:
+    """Measure the noise of codecs and print the coefficient tables of robust-picture."""
+    from underpaint_lab.papers.robust.picture_tables import print_tables
+
+    print_tables(data)

@@ -122,7 +122,7 @@ def obscured(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Recognit
         run = runs / f"miais-obscured-{way or 'plain'}"
         if way and not run.exists():
             continue
-        model = cast("Obscured", trained("miais-obscured", run))
+        model = cast("ObfuscatedTeacher", trained("miais-obscured", run))
         people = People(data, model.recipe.crop, seed, each)
         seen = model.obscured(people.secrets, np.random.default_rng(seed))
         codes = computed(model.network, seen)
@@ -141,7 +141,9 @@ def contained(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) 
     victim = trained(name, run)
     people = People(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
-        seen, _ = make_containers(victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed))
+        seen, _ = make_containers(
+            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed)
+        )
     found = alike(pictures(people.secrets), pictures(seen))
     return people.found(PRIVACY, name, f"seen {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
@@ -208,7 +210,9 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     return people.found(RECOVERY, "controls", "controls", [itself, nobody])
 
 
-def _opened(victim: MiaisOurs, pairs: int, couples: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
+def _opened(
+    victim: MiaisOurs, pairs: int, couples: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
+) -> Tensor:
     """Codes of *secrets*, a group by each key, of which some *pairs* of others are known."""
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):

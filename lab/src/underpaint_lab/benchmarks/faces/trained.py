@@ -47,7 +47,9 @@ ADAPTED = {
     "miais-stegnet": "StegNet*",
 }
 #: What can be judged.
-NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, MiaisPublished, MiaisOurs) or name in ADAPTED]
+NAMES = [
+    name for name, entry in RECIPES.items() if entry.build in (Teacher, MiaisPublished, MiaisOurs) or name in ADAPTED
+]
 #: Pictures that are computed at once.
 _AT_ONCE = 100
 

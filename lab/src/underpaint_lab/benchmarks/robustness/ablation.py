@@ -63,7 +63,7 @@ def train(attack: str, photographs: Photographs, runs: Path) -> Path:
     fit(model, photographs, runs / "start", accelerator="cpu")
     entry = RECIPES[f"robust-ablation-{attack}"]
     column = entry.model(entry.recipe)
-    restore(cast("Robust", column), runs / "start")
+    restore(cast("RobustPublished", column), runs / "start")
     fit(column, photographs, runs / attack, accelerator="cpu")
     return runs / attack
 
@@ -82,7 +82,7 @@ def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, comm
         ModelError: the run's checkpoint is missing or damaged.
     """
     entry = RECIPES[f"robust-ablation-{attack}"]
-    model, recipe = cast("Robust", entry.model(entry.recipe)), cast("RobustRecipe", entry.recipe)
+    model, recipe = cast("RobustPublished", entry.model(entry.recipe)), cast("RobustPublishedRecipe", entry.recipe)
     restore(model, run)
     covers = photographs.batch(0, size=CROPS, crop=recipe.crop, seed=seed)
     messages = np.random.default_rng([seed, 1]).integers(0, 2, (CROPS, recipe.bits), dtype=np.uint8)

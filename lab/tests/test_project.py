@@ -13,7 +13,7 @@ from underpaint.channels import CHANNELS, parse
 from underpaint.media import samples
 from underpaint_lab.benchmarks import GRIDS, PUBLISHED, RESULTS, TABLES, Paper, Placements, Result, Searches, Speed
 from underpaint_lab.benchmarks.core import report
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.detectability.rows import Detections, Figures
 from underpaint_lab.benchmarks.faces.rows import Claims, Recognitions
 from underpaint_lab.benchmarks.faces.steganalysis_rows import PublishedUnmaskings, Unmaskings

@@ -21,7 +21,7 @@ from underpaint_lab import benchmarks
 from underpaint_lab.benchmarks import GRIDS, Paper, Result
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.core.plots import plot_over_psnr
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.provenance import Citation, Source
 from underpaint_lab.benchmarks.core.table import channel
 from underpaint_lab.benchmarks.robustness.equal_psnr import TOLERANCE, at_equal_psnr
 from underpaint_lab.benchmarks.robustness.rows import ABLATION, Ablation, Quality, Reported, Row, Skip
@@ -127,7 +127,7 @@ def test_stdm_is_brought_to_its_psnr(two_crops: Path) -> None:
     assert rows["webp:75"].ber == 0
     sizes = [rows[chain].bpp or 0.0 for chain in GRIDS["robust-webp"].chains if chain.startswith("webp")]
     assert sizes == sorted(sizes, reverse=True)
-    assert result.source.command == "underpaint bench robust-webp stdm --images " + two_crops.name + " --seed 0"
+    assert result.source.command == "underpaint-lab bench robust-webp stdm --images " + two_crops.name + " --seed 0"
 
 
 def test_grids_are_written_as_channels_write_themselves() -> None:

@@ -16,7 +16,7 @@ from underpaint_lab import benchmarks
 from underpaint_lab.benchmarks import ANALYST, STATISTICS
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.core.plots import plot_curves
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.provenance import Citation, Source
 from underpaint_lab.benchmarks.detectability import lsb_replacement
 from underpaint_lab.benchmarks.detectability import measure as analyst
 from underpaint_lab.benchmarks.detectability.measure import (
@@ -37,7 +37,7 @@ from underpaint_lab.benchmarks.robustness.rows import read
 from underpaint_lab.benchmarks.robustness.table import side_by_side
 
 ROOT = Path(__file__).parents[4]
-SOURCE = Source("underpaint bench analyst x", "0" * 12, 0, "pictures", 2, "0" * 64, {}, "a machine")
+SOURCE = Source("underpaint-lab bench analyst x", "0" * 12, 0, "pictures", 2, "0" * 64, {}, "a machine")
 PAPER = Figures(
     ANALYST,
     "paper",
@@ -160,7 +160,7 @@ def test_detections_repeat_are_written_shown_and_read(
     assert "replacement" in capsys.readouterr().out
     found = read(tmp_path / ANALYST / "replacement.json")
     assert isinstance(found, Detections)
-    assert found.source.command == f"underpaint bench analyst replacement clean --images {folder.name} --seed 0"
+    assert found.source.command == f"underpaint-lab bench analyst replacement clean --images {folder.name} --seed 0"
     assert [(row.detector, row.trained, row.pairs) for row in found.rows] == [
         ("grey", None, 24),
         ("stegexpose-compat", None, 24),
@@ -172,7 +172,7 @@ def test_detections_repeat_are_written_shown_and_read(
     assert detections(["replacement", CLEAN], images=folder, jobs=1) == [found, clean]
     (alone,) = detections(["replacement"], images=folder, payloads=[2.4], jobs=1)
     assert alone.rows == found.rows, "whatever else is asked for"
-    assert alone.source.command == f"underpaint bench analyst replacement --images {folder.name} --seed 0 --bpp 2.4"
+    assert alone.source.command == f"underpaint-lab bench analyst replacement --images {folder.name} --seed 0 --bpp 2.4"
     assert isinstance(clean, Detections)
     assert {row.trained for row in clean.rows} == {None, CLEAN}
     assert clean.rows[0].pairs == 12

@@ -9,7 +9,7 @@ import pytest
 
 from underpaint.errors import UsageError
 from underpaint_lab import benchmarks
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.faces.rows import ABLATION, COVERS, TABLES, Alike, Claims, Recognition, Recognitions
 from underpaint_lab.benchmarks.faces.steganalysis_rows import STEGANALYSIS, PublishedUnmaskings, Unmasking, Unmaskings
 from underpaint_lab.benchmarks.robustness.rows import read

@@ -16,7 +16,7 @@ from underpaint import models as zoo
 from underpaint.errors import UsageError
 from underpaint_lab import benchmarks
 from underpaint_lab.benchmarks.core.contact_sheet import sheet
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.provenance import Citation, Source
 from underpaint_lab.benchmarks.jnd import measure
 from underpaint_lab.benchmarks.jnd.rows import PANEL, UNSEEN, Agreement, Agreements, Stated, Statements
 from underpaint_lab.benchmarks.jnd.table import by_change

@@ -18,7 +18,7 @@ from underpaint.types import Image
 from underpaint_lab import benchmarks
 from underpaint_lab.benchmarks import BASN, DESIGNS, PUBLISHED
 from underpaint_lab.benchmarks.core import report
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.provenance import Citation, Source
 from underpaint_lab.benchmarks.lossless import measure as basn
 from underpaint_lab.benchmarks.lossless.measure import CROP, Task, measure, placements
 from underpaint_lab.benchmarks.lossless.published_basn import STRATEGIES
@@ -29,7 +29,7 @@ from underpaint_lab.benchmarks.robustness.table import side_by_side
 from underpaint_lab.steganalysis.costs import hill
 
 ROOT = Path(__file__).parents[4]
-SOURCE = Source("underpaint bench basn x", "0" * 12, 0, "pictures", 2, "0" * 64, {}, "a machine")
+SOURCE = Source("underpaint-lab bench basn x", "0" * 12, 0, "pictures", 2, "0" * 64, {}, "a machine")
 PAPER = Published(BASN, "paper", Citation("A. Uthor", "table 7", "pictures", "A note."), (Claim("one", 1.29, 0.0106),))
 
 
@@ -155,7 +155,7 @@ def test_placements_are_written_shown_and_read(
     assert "whole pictures" in capsys.readouterr().out
     found = read(tmp_path / BASN / "matching.json")
     assert isinstance(found, Placements)
-    assert found.source.command == "underpaint bench basn matching --images pictures --seed 0 --payload novel.bin"
+    assert found.source.command == "underpaint-lab bench basn matching --images pictures --seed 0 --payload novel.bin"
     assert [(row.strategy, row.covers) for row in found.rows] == [
         ("Mean-LSM-2", "crops"),
         ("Min-LSM-1-PS-0.6", "crops"),

@@ -111,7 +111,7 @@ def test_result_file_is_read_as_written(result: Result, tmp_path: Path) -> None:
     assert file == tmp_path / "channels" / "low.json"
     assert Result.read(file) == result
     document = json.loads(file.read_text())
-    assert document["source"]["command"] == "underpaint bench channels low --seed 0"
+    assert document["source"]["command"] == "underpaint-lab bench channels low --seed 0"
     assert document["source"]["versions"].keys() >= {"numpy", "pillow", "libjpeg_turbo", "webp", "avif", "av"}
     assert str(Path.cwd()) not in file.read_text()
 
@@ -131,7 +131,7 @@ def test_speed_times_whole_processes(
     start, help_, *_ = result.rows
     assert min(row.seconds for row in result.rows) > 0
     assert 5 < start.peak_mb < help_.peak_mb < 64 < min(row.peak_mb for row in result.rows[2:]), "Argon2 takes 64 MiB"
-    assert result.source.command == f"underpaint bench speed {method} --seed 0"
+    assert result.source.command == f"underpaint-lab bench speed {method} --seed 0"
     assert read(result.write(tmp_path)) == result
     assert f"| hide {option} | 0.0 Mpx | {size} bytes | " in report.markdown(result)
     report.publish(result, tmp_path, Console(width=100))

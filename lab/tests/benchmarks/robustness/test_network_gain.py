@@ -15,7 +15,7 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.errors import UnderpaintError
 from underpaint.media import samples
 from underpaint_lab.benchmarks.core import report
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.robustness import network_gain
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, Secret, carriers
 from underpaint_lab.benchmarks.robustness.network_gain import CHANNELS, VARIANTS, Served, measure

@@ -1,8 +1,8 @@
 """Contact sheets: pictures of 32×32 side by side, before and after hiding, with their difference.
 
 ``underpaint-lab draw sheet CIFAR10 sheet.png`` draws evenly spread pictures of the test split, changed by the just
-noticeable difference of machines, as figure 8 of the paper on DMV-JND. A row shows the picture, the attention of the panel
-and, for each level, the change around mid-grey and the changed picture.
+noticeable difference of machines, as figure 8 of the paper on DMV-JND. A row shows the picture, the attention of the
+panel and, for each level, the change around mid-grey and the changed picture.
 
 With ``--way pixinpix-cifar``, or another way to hide pictures in pictures, it draws figures 3 and 4 of the paper on
 PixInPix: cover, container, and ten times their difference around mid-grey; secret, revealed picture, and theirs.

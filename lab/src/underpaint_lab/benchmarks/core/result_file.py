@@ -2,7 +2,8 @@
 
 A file holds the provenance, the rows, and lists of notes beside them, such as the containers' PSNR. A row is a frozen
 dataclass. It is written as one JSON object: its fields, those of nested dataclasses under ``<field>_<name>``, and what
-its method ``derived`` computes. Values that are None are left out. Reading takes the fields and ignores what is derived.
+its method ``derived`` computes. Values that are None are left out. Reading takes the fields and ignores what is
+derived.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ def read_result(file: Path, row: type[Row_co], notes: Mapping[str, type[Any]]) -
             document["method"],
             (Citation if published else Source)(**document["source"]),
             tuple(from_json(each, row) for each in document["rows"]),
-            {} if published else {name: tuple(from_json(each, notes[name]) for each in document[name]) for name in notes},
+            {}
+            if published
+            else {name: tuple(from_json(each, notes[name]) for each in document[name]) for name in notes},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file.name} is no result file: {error}", hint="make bench writes it") from error

@@ -14,12 +14,12 @@ from underpaint import media
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import UsageError
 from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
-from underpaint_lab.provenance import Source
-from underpaint_lab.benchmarks.detectability.measure import CLEAN, COMPATIBLE
 from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.detectability.measure import CLEAN, COMPATIBLE
 from underpaint_lab.benchmarks.detectability.rows import STATISTICS, VALUES, DetectorRow
 from underpaint_lab.benchmarks.lossless.measure import DESIGNS
 from underpaint_lab.data.pictures import pictures_in, spread, tiles
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,9 @@ class PictureTask(NamedTuple):
     method: str
 
 
-def estimate(method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> ResultFile[DetectorRow]:
+def estimate(
+    method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[DetectorRow]:
     """Measure how well every estimator tells crops with replaced bits, or other clean crops, from clean crops.
 
     Args:
@@ -67,7 +69,9 @@ def estimate(method: str, *, images: Path | None = None, seed: int = 0, jobs: in
     pictures = pictures_in(images)
     if len(pictures) < MIN_PICTURES:
         raise UsageError(f"{len(pictures)} photographs are too few", hint=f"name {MIN_PICTURES} or more after --images")
-    found = spread(measure, [PictureTask(picture, number, seed, method) for number, picture in enumerate(pictures)], jobs)
+    found = spread(
+        measure, [PictureTask(picture, number, seed, method) for number, picture in enumerate(pictures)], jobs
+    )
     rows = []
     for place, (height, width) in enumerate(SIZES):
         samples = [each[place] for each in found]

@@ -25,13 +25,13 @@ from underpaint.methods import EXACT
 from underpaint.steganalysis import detectors
 from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint.types import Payload
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.detectability.rows import ANALYST, VALUES, DetectorRow
 from underpaint_lab.benchmarks.lossless import published_basn
 from underpaint_lab.benchmarks.lossless.measure import DESIGNS, PUBLISHED, attention_maps
 from underpaint_lab.benchmarks.lossless.published_basn import FUSIONS, STRATEGIES
 from underpaint_lab.data.pictures import middle, pictures_in, spread
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.fld_ensemble import Ensemble
 from underpaint_lab.steganalysis.simulate import COSTS, changed
 from underpaint_lab.steganalysis.spam import of_colour
@@ -63,7 +63,13 @@ MIN_PICTURES = 100
 _SIMULATED = tuple(name for name in COSTS if name not in DESIGNS)
 _IN_RUNTIME = tuple(name for name, method in EXACT.items() if method.needs_lossless)
 #: Methods whose containers can be classified.
-METHODS_TO_DETECT = (PUBLISHED, *_IN_RUNTIME, *(name for name in DESIGNS if name not in _IN_RUNTIME), *_SIMULATED, CLEAN)
+METHODS_TO_DETECT = (
+    PUBLISHED,
+    *_IN_RUNTIME,
+    *(name for name in DESIGNS if name not in _IN_RUNTIME),
+    *_SIMULATED,
+    CLEAN,
+)
 
 
 class Trial(NamedTuple):
@@ -115,7 +121,9 @@ def trials(methods: Sequence[str], payloads: Sequence[float] = ()) -> tuple[Tria
     found: list[Trial] = []
     for method in methods:
         if method not in METHODS_TO_DETECT:
-            raise UsageError(f"'{method}' has no containers to classify", hint=f"there are {', '.join(METHODS_TO_DETECT)}")
+            raise UsageError(
+                f"'{method}' has no containers to classify", hint=f"there are {', '.join(METHODS_TO_DETECT)}"
+            )
         if method == PUBLISHED:
             full = [name for name, strategy in STRATEGIES.items() if strategy.payload is None]
             found += [Trial(method, payload, name) for name in full for payload in payloads or (*PAYLOADS, None)]
@@ -148,10 +156,14 @@ def detect(
     asked, pictures = trials(methods, payloads), pictures_in(images)
     if len(pictures) < MIN_PICTURES:
         few = f"{len(pictures)} picture{'s' * (len(pictures) != 1)} cannot tell a detector from chance"
-        raise UsageError(few, hint=f"name a folder of {MIN_PICTURES} or more after --images, 1,000 for figures to rely on")
+        raise UsageError(
+            few, hint=f"name a folder of {MIN_PICTURES} or more after --images, 1,000 for figures to rely on"
+        )
     # Ensembles are trained on OTHER, whether it is asked for or not.
     every = tuple(dict.fromkeys((*asked, *trials([OTHER], payloads))))
-    samples = spread(measure, [PictureTask(picture, number, seed, every) for number, picture in enumerate(pictures)], jobs)
+    samples = spread(
+        measure, [PictureTask(picture, number, seed, every) for number, picture in enumerate(pictures)], jobs
+    )
     pairs = {trial: _pairs(trial, number, samples) for number, trial in enumerate(every)}
     rows: dict[Trial, list[DetectorRow]] = {trial: list(_untrained(trial, pairs[trial], seed)) for trial in asked}
     training = set(np.random.default_rng(seed).permutation(len(pictures))[: len(pictures) // 2].tolist())

@@ -73,7 +73,7 @@ _MESSAGE = Payload.from_text("meet me at noon")
 
 
 def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
-    """Return covers by kind: small photographs processed in the three ways of training, or crops and whole photographs."""
+    """Return covers by kind: small photographs in the three ways of training, large ones as crops and whole."""
     pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
         cut = [crop for picture in pictures for crop in crops(picture, _CROP)]

@@ -38,11 +38,11 @@ _STATISTICS_CAPTION = (
 )
 _ANALYST_CAPTION = (
     f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, ours with its 95 % interval by "
-    "bootstrap over pairs; then P_E, the least mean of false-positive rate and miss rate; then, for ours, the detection "
-    "rate in % at 1 % false positives. The estimators of StegExpose (their mean, the threshold swept) and weighted stego "
-    "classify all pairs. Ensembles are trained on half of the pictures and classify the others: on the same method and "
-    f"payload or, in the columns that say so, on {OTHER} of that payload. An AUC below 0.5 means that the detector is "
-    "wrong consistently; whoever knows that inverts it."
+    "bootstrap over pairs; then P_E, the least mean of false-positive rate and miss rate; then, for ours, the "
+    "detection rate in % at 1 % false positives. The estimators of StegExpose (their mean, the threshold swept) and "
+    "weighted stego classify all pairs. Ensembles are trained on half of the pictures and classify the others: on the "
+    f"same method and payload or, in the columns that say so, on {OTHER} of that payload. An AUC below 0.5 means that "
+    "the detector is wrong consistently; whoever knows that inverts it."
 )
 
 

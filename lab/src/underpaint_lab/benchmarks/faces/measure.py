@@ -1,9 +1,9 @@
 """Tables on MIAIS: faces recognised in containers of the runtime, of people and covers outside the training.
 
 The data folder, named after ``--images``, has ``faces`` (:mod:`underpaint_lab.data.identities`), ``covers/val.zip``
-(photographs) and ``textures/textures.zip``. Every test picture is hidden in a cover of its own, as far as there are enough.
-For verification, templates from two containers are compared; for identification, templates from containers with plain
-pictures of everybody.
+(photographs) and ``textures/textures.zip``. Every test picture is hidden in a cover of its own, as far as there are
+enough. For verification, templates from two containers are compared; for identification, templates from containers with
+plain pictures of everybody.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from underpaint.coding.template import COARSE, FINE, NUMBERS, pack, template, un
 from underpaint.errors import PayloadError, SurvivalError, UsageError
 from underpaint.methods import METHODS, miais, pixinpix
 from underpaint.types import Payload
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.faces.rows import ABLATION, MULTITASK, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality, stegexpose_rates
 from underpaint_lab.data.identities import pairs, people
 from underpaint_lab.data.pictures import middle, spread
 from underpaint_lab.metrics.verification import Verification, rank_one
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,9 @@ def ways(table: str) -> list[str]:
     return [name for name, way in WAYS.items() if way.table == table]
 
 
-def recognise_faces(method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> ResultFile[RecognitionRow]:
+def recognise_faces(
+    method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[RecognitionRow]:
     """Hide a template of every test picture, reveal it, and measure verification and identification.
 
     Args:

@@ -5,9 +5,10 @@ obfuscation of pictures: runs of ``miais-obscured`` called ``miais-obscured-WAY`
 
 ``… containers NAME --run runs/NAME --data DATA`` adds a row on the similarity of containers of a run to their secrets.
 
-``… recovery NAME --run runs/NAME --runs runs --data DATA`` trains networks that restore secrets from containers of a run,
-with every kind of knowledge that an attacker may have, and measures them on people outside the training: similarity of
-restored pictures to secrets, and recognition in them. ``… controls`` are the rows that these are compared with.
+``… recovery NAME --run runs/NAME --runs runs --data DATA`` trains networks that restore secrets from containers of a
+run, with every kind of knowledge that an attacker may have, and measures them on people outside the training:
+similarity of restored pictures to secrets, and recognition in them. ``… controls`` are the rows that these are compared
+with.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.faces.rows import PRIVACY, RECOVERY, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality
 from underpaint_lab.benchmarks.faces.trained import (
@@ -43,6 +43,7 @@ from underpaint_lab.papers import trained
 from underpaint_lab.papers.miais.obfuscations import OBSCURED
 from underpaint_lab.papers.miais.ours import Ours
 from underpaint_lab.papers.miais.recovery_attack import Attacker, AttackRecipe, Knowledge, Lost, made, opened
+from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
 
@@ -163,7 +164,10 @@ def recovery(
     if name not in VICTIMS:
         raise UsageError(f"'{name}' cannot be attacked", hint=f"these can: {', '.join(VICTIMS)}")
     victim, pool = trained(name, run), pool_of(name)
-    features, measuring = trained("miais-teacher", runs / _ATTACKER).network, trained("miais-obscured", runs / _MEASURE).network
+    features, measuring = (
+        trained("miais-teacher", runs / _ATTACKER).network,
+        trained("miais-obscured", runs / _MEASURE).network,
+    )
     people, known = TestFaces(data, recipe.crop, seed, each), faces.faces(data, pool)
     covers, gallery = people.covers(data, pool), in_batches(measuring, people.secrets)
     plain = verification(gallery, people.faces.labels, each, seed)["accuracy"]
@@ -188,7 +192,9 @@ def recovery(
     return people.result(RECOVERY, name, f"recovery {name}", rows)
 
 
-def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, each: int = 150) -> ResultFile[RecognitionRow]:
+def controls(
+    runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, each: int = 150
+) -> ResultFile[RecognitionRow]:
     """Measure the controls of attacks: the secrets themselves, and the mean of all training faces.
 
     Raises:
@@ -204,7 +210,9 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, ea
     return people.result(RECOVERY, "controls", "controls", [plain, mean_face])
 
 
-def _recover_codes(victim: Ours, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int) -> Tensor:
+def _recover_codes(
+    victim: Ours, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
+) -> Tensor:
     """Return recovered codes of *secrets*, in groups of one key each, of which *pairs* other pairs are known."""
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):

@@ -1,7 +1,7 @@
 """Rows of the tables on MIAIS: faces and objects that are recognised in containers, and steganalysis of these.
 
-Published and measured rows have one shape. The paper's PSNR is that of the mean error of all pictures, and its MS-SSIM is
-that of its code; both are kept apart from the usual definitions.
+Published and measured rows have one shape. The paper's PSNR is that of the mean error of all pictures, and its MS-SSIM
+is that of its code; both are kept apart from the usual definitions.
 """
 
 from __future__ import annotations

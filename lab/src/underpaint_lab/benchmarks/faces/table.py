@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _RECOGNITION_CAPTION = (
     "PSNR of the mean error over all pictures, as in the paper, then the mean of the PSNR of each; MS-SSIM as in the "
-    "paper's code, then as published (fewer scales for small pictures). Detected: share of containers above StegExpose's "
-    "threshold of 0.2, then that of covers, then its AUC. Accuracy on faces is that of pairs of people outside the "
-    "training, half of which show one person, over ten folds, ± its standard deviation: chance is 0.5; on objects it is "
-    "top-1. The gap, in percentage points, is to plain secrets. AUC, equal error rate (EER), true-accept rate at 0.1 % "
-    "false accepts (TAR) and rank one are of faces, and so is the accuracy with a wrong key. Data and scale differ from "
-    "the paper's: gaps are comparable, accuracy is not."
+    "paper's code, then as published (fewer scales for small pictures). Detected: share of containers above "
+    "StegExpose's threshold of 0.2, then that of covers, then its AUC. Accuracy on faces is that of pairs of people "
+    "outside the training, half of which show one person, over ten folds, ± its standard deviation: chance is 0.5; on "
+    "objects it is top-1. The gap, in percentage points, is to plain secrets. AUC, equal error rate (EER), "
+    "true-accept rate at 0.1 % false accepts (TAR) and rank one are of faces, and so is the accuracy with a wrong "
+    "key. Data and scale differ from the paper's: gaps are comparable, accuracy is not."
 )
 _STEGANALYSIS_CAPTION = (
     "Share of pictures, half of them covers and half containers, that a steganalyser classifies correctly: chance is "

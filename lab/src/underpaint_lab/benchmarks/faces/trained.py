@@ -1,7 +1,7 @@
 """Rows of the tables on MIAIS for trained runs: recognition of secrets in containers, with data outside the training.
 
-``underpaint-lab evaluate faces miais-published --run runs/miais-faces-full --data DATA`` writes a row to ``results/``, in a
-file that is named after the run. For a teacher it is the row of plain secrets.
+``underpaint-lab evaluate faces miais-published --run runs/miais-faces-full --data DATA`` writes a row to ``results/``,
+in a file that is named after the run. For a teacher it is the row of plain secrets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.faces.rows import ABLATION, COVERS, MULTITASK, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality, stegexpose_rates
 from underpaint_lab.data import faces
@@ -28,6 +27,7 @@ from underpaint_lab.papers.miais.nets import LENGTH, Keys
 from underpaint_lab.papers.miais.ours import Ours
 from underpaint_lab.papers.miais.published import Published
 from underpaint_lab.papers.miais.teacher import Teacher
+from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import as_settings, with_settings
 
@@ -112,9 +112,7 @@ def evaluate(
     row = RecognitionRow(
         title, "objects" if objects else "faces", pool=pool, scale=scale(name, run), count=len(labels), **rates
     )
-    source = Source.here(
-        f"underpaint-lab evaluate faces {name}", seed, found.name, len(found), found.sha256
-    )
+    source = Source.here(f"underpaint-lab evaluate faces {name}", seed, found.name, len(found), found.sha256)
     return ResultFile(table, run.name, source, (row,))
 
 
@@ -167,7 +165,9 @@ def verification(
         others: features of the same pictures; the second picture of a pair is taken from them.
     """
     pairs = faces.pairs(labels, each, seed=seed)
-    distances = torch.linalg.vector_norm(codes[pairs.first] - (codes if others is None else others)[pairs.second], dim=1)
+    distances = torch.linalg.vector_norm(
+        codes[pairs.first] - (codes if others is None else others)[pairs.second], dim=1
+    )
     return Verification.of(distances.numpy(), pairs.same)._asdict()
 
 

@@ -19,7 +19,6 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.faces.rows import STEGANALYSIS, SteganalyserRow
 from underpaint_lab.benchmarks.faces.trained import in_batches, pictures
 from underpaint_lab.data import faces
@@ -28,6 +27,7 @@ from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import Keys
 from underpaint_lab.papers.miais.ours import Ours
 from underpaint_lab.papers.steganalysis.models import SteganalysisRecipe
+from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore
 
 if TYPE_CHECKING:

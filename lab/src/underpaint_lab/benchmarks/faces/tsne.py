@@ -1,7 +1,8 @@
 """t-SNE of faces by the features of networks: figure 2 of the paper on MIAIS.
 
-``underpaint-lab draw tsne RUN… --data DATA`` draws the ten people with the most pictures outside the training, plain and in
-containers of each run of ``miais-published`` (L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", 2008).
+``underpaint-lab draw tsne RUN… --data DATA`` draws the ten people with the most pictures outside the training, plain
+and in containers of each run of ``miais-published`` (L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE",
+2008).
 """
 
 from __future__ import annotations

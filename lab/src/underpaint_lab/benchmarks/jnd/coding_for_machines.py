@@ -1,8 +1,8 @@
 """Table ``coding``: coding for machines, the size of pictures that only classifiers look at, and the labels they keep.
 
-Every picture of a folder is compressed unchanged; prepared within the just noticeable difference of machines, at the same
-quality; at the lowest quality that the classifiers of the search allow; and in both ways at once, as users get it. The
-search asks the panel that the model was trained against; the other classifiers of the zoo only measure.
+Every picture of a folder is compressed unchanged; prepared within the just noticeable difference of machines, at the
+same quality; at the lowest quality that the classifiers of the search allow; and in both ways at once, as users get it.
+The search asks the panel that the model was trained against; the other classifiers of the zoo only measure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Table ``dmvjnd``: just noticeable difference of machines, as published and ours, and tests of it as a threshold.
 
-A picture is changed by its whole JND, then by less: ninths of the change (the paper's homogeneity), and a random factor in
-[0, 1] for each pixel. If the JND is a threshold, random signs and any smaller change must keep labels too. White noise
-of the same PSNR is the control. All pictures are clamped and rounded to 8 bits.
+A picture is changed by its whole JND, then by less: ninths of the change (the paper's homogeneity), and a random factor
+in [0, 1] for each pixel. If the JND is a threshold, random signs and any smaller change must keep labels too. White
+noise of the same PSNR is the control. All pictures are clamped and rounded to 8 bits.
 
 Pictures come from a folder with ``train.webp`` and ``test.webp``, mosaics of 32×32 such as CIFAR-10; evenly spread ones
 are taken. Classifiers are those of the zoo called ``cifar-…``.
@@ -20,10 +20,10 @@ import numpy as np
 from underpaint import media, models
 from underpaint.errors import UsageError
 from underpaint.models import classifiers, jnd
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow, Split
 from underpaint_lab.data.pictures import spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 SIDE, BATCH = 32, 100
 #: Pictures of each split.
 COUNTS: dict[Split, int] = {"train": 500, "test": 1000}
-#: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which the threshold is tested; those of
-#: the curve.
+#: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which the threshold is tested; those
+#: of the curve.
 LEVELS = (9.56, 14.0, 20.0)
 TRIED = (9.56, 20.0, 24.0, 32.0)
 CURVE = (9.56, 11.0, 14.0, 17.0, 20.0, 24.0, 32.0, 40.0)
@@ -85,7 +85,9 @@ class ChangeTask:
     seed: int
 
 
-def labels_kept(way: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> ResultFile[LabelRow]:
+def labels_kept(
+    way: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[LabelRow]:
     """Change pictures, and count the labels that every classifier keeps.
 
     Args:

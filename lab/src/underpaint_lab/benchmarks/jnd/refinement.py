@@ -1,7 +1,7 @@
 """Gradient refinement of the just noticeable difference of machines: rows of the table ``dmvjnd``.
 
-``underpaint-lab evaluate refinement CIFAR10`` changes pictures of the test split to the paper's PSNR and to 14 and 20 dB,
-and refines those that lose a label by a few steps of gradient descent. Held-out classifiers are measured too.
+``underpaint-lab evaluate refinement CIFAR10`` changes pictures of the test split to the paper's PSNR and to 14 and 20
+dB, and refines those that lose a label by a few steps of gradient descent. Held-out classifiers are measured too.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from underpaint import models
 from underpaint.models import classifiers, jnd
-from underpaint_lab.provenance import Source
-from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow
 from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.papers.dmvjnd.models import members
 from underpaint_lab.papers.dmvjnd.moving import moved
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

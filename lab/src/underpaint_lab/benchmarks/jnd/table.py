@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 _SEARCH = ", ".join(name.removeprefix("classifier-") for name in PANELS[MODEL])
 _HEADER = ("pictures", "change", "way", "PSNR", "RCA", *PANEL, "held out", *HELD_OUT)
 _CAPTION = (
-    "RCA: share of pictures, in %, whose label a classifier keeps, right or wrong; mean over the panel, in brackets the "
-    "95 % interval, as if classifiers were independent (they are not quite). PSNR is that of the mean squared error of "
-    "pictures clamped and rounded to 8 bits, in brackets without clamping and rounding. Held out are classifiers that "
-    "took no part in training."
+    "RCA: share of pictures, in %, whose label a classifier keeps, right or wrong; mean over the panel, in brackets "
+    "the 95 % interval, as if classifiers were independent (they are not quite). PSNR is that of the mean squared "
+    "error of pictures clamped and rounded to 8 bits, in brackets without clamping and rounding. Held out are "
+    "classifiers that took no part in training."
 )
 _CODING_CAPTION = (
     f"Bytes of all files. Prepared: pictures within their JND of {PSNR:g} dB, at the same quality. Lower quality: the "
     "lowest at which the classifiers of the search keep every label that they keep at the quality named. Both: the "
-    f"output of `jnd --compress`. The search asks {_SEARCH}; the other classifiers only measure. Labels kept, in %, are "
-    "those before compression."
+    f"output of `jnd --compress`. The search asks {_SEARCH}; the other classifiers only measure. Labels kept, in %, "
+    "are those before compression."
 )
 _MACHINE_SAFE_CAPTION = (
     "Containers, in %, to which a classifier gives another label than to their covers. The search asks "

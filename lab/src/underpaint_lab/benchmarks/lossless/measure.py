@@ -1,9 +1,9 @@
-"""Table ``basn``: published BASN beside our designs at equal payload: bit errors, PSNR, and changes that classifiers see.
+"""Table ``basn``: published BASN beside our designs at equal payload: bit errors, PSNR, and classifier features.
 
 The strategies are those of the paper's table 1, in the middle 224×224 of each picture, as in the paper. The published
-design takes as many bytes as its attention yields in a crop; every other design hides as many. ``basn`` and ``basn-stc``
-run as in the runtime, with header and authentication. Three designs without attention are controls: LSB replacement, LSB
-matching, and a syndrome-trellis code with the costs of HILL. In whole pictures the payload is given.
+design takes as many bytes as its attention yields in a crop; every other design hides as many. ``basn`` and
+``basn-stc`` run as in the runtime, with header and authentication. Three designs without attention are controls: LSB
+replacement, LSB matching, and a syndrome-trellis code with the costs of HILL. In whole pictures the payload is given.
 
 Feature changes and labels are those of :mod:`underpaint.models.classifiers`. Numbers of containers with a header depend
 in the last digits on its salt, which is random.
@@ -25,12 +25,12 @@ from underpaint.methods import METHODS, basn
 from underpaint.metrics import psnr, ssim
 from underpaint.models import classifiers
 from underpaint.types import Payload
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.lossless import published_basn
 from underpaint_lab.benchmarks.lossless.published_basn import FUSIONS, STRATEGIES
 from underpaint_lab.benchmarks.lossless.rows import BASN, SampleResult, StrategyRow
 from underpaint_lab.data.pictures import middle, pictures_in, spread
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.costs import hill
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ def designs(
     samples = list(zip(*spread(measure, tasks, jobs), strict=True))
     rows = [StrategyRow.of(name, "crops", each) for name, each in zip(STRATEGIES, samples, strict=False)]
     rows += [
-        StrategyRow.of(f"{bpp:g} bpp", "whole", each) for bpp, each in zip(PAYLOADS, samples[len(STRATEGIES) :], strict=False)
+        StrategyRow.of(f"{bpp:g} bpp", "whole", each)
+        for bpp, each in zip(PAYLOADS, samples[len(STRATEGIES) :], strict=False)
     ]
     source = Source.of_bench(BASN, design, images, pictures, seed)
     if payload is not None:

@@ -1,12 +1,12 @@
-"""BASN as published: straddled bits in the planes that attention allows, and the paper's BSER beside the bit error rate.
+"""BASN as published: bits in the planes that attention allows, and the paper's BSER beside the bit error rate.
 
 ::
 
     attention ─► k = round(8 attention) ─► planes k - 1 … m of each value carry bits, most significant first
 
-The receiver computes k from the stego image. Where it differs from the sender's, bits are missing or superfluous, and all
-that follow are shifted. BSER, eq. 17, counts such places and ignores the message; :class:`ErrorRates` has it beside the
-bit error rate of the message.
+The receiver computes k from the stego image. Where it differs from the sender's, bits are missing or superfluous, and
+all that follow are shifted. BSER, eq. 17, counts such places and ignores the message; :class:`ErrorRates` has it beside
+the bit error rate of the message.
 
 The published code has no header, no checksum and no straddling; the latter is done here as the paper describes it.
 """
@@ -140,7 +140,9 @@ class ErrorRates(NamedTuple):
     ber: float  #: share of the bits that are wrong or missing
 
 
-def error_rates(sent: Bits, received: Bits, before: NDArray[np.uint8], after: NDArray[np.uint8], masked: int) -> ErrorRates:
+def error_rates(
+    sent: Bits, received: Bits, before: NDArray[np.uint8], after: NDArray[np.uint8], masked: int
+) -> ErrorRates:
     """Compare bits *sent* and *received*, and the k of cover and stego image, *before* and *after*."""
     capacities = [np.maximum(k.astype(np.int64) - masked, 0) for k in (before, after)]
     differing = int(np.abs(capacities[0] - capacities[1]).sum())

@@ -20,11 +20,10 @@ _HEADER = (
 )
 _CAPTION = (
     f"Strategies in the middle {CROP}×{CROP} of each picture, every design with as many bytes as published attention "
-    "yields there; payloads of given bits per pixel in whole pictures. BSER, in %, is the paper's figure: difference of "
-    "the capacities that sender and receiver compute, per bit. Wrong bits, in %, are those of the message, without "
+    "yields there; payloads of given bits per pixel in whole pictures. BSER, in %, is the paper's figure: difference "
+    "of the capacities that sender and receiver compute, per bit. Wrong bits, in %, are those of the message, without "
     "error correction; exact are messages without one. Features: relative change of classifier features, in %, median "
-    "over pictures, for classifiers of the training of attention and for others "
-    f"({', '.join(classifiers.HELD_OUT)})."
+    f"over pictures, for classifiers of the training of attention and for others ({', '.join(classifiers.HELD_OUT)})."
 )
 _TRELLIS_CAPTION = (
     "Two layers, at 2 bits per value three. The cost is the sum of squared changes, each times its value's cost; the "
@@ -55,10 +54,13 @@ def basn_table(results: Sequence[ResultFile[Any]]) -> Rendered:
 
 def trellis_table(results: Sequence[ResultFile[StcRow]]) -> Rendered:
     """Render ``trellis``: a line per kind of costs and rate."""
-    cells = [["costs", "bits per value", "cost above the bound", "values per second"]]
-    for row in (row for result in results for row in result.rows):
-        cells.append([row.costs, f"{row.rate:.1f}", f"{100 * row.excess:.1f} %", f"{row.speed / 1e6:.2f} million"])
-    return Rendered(cells, " ".join([*provenance(results), _TRELLIS_CAPTION]))
+    header = ["costs", "bits per value", "cost above the bound", "values per second"]
+    cells = [
+        [row.costs, f"{row.rate:.1f}", f"{100 * row.excess:.1f} %", f"{row.speed / 1e6:.2f} million"]
+        for result in results
+        for row in result.rows
+    ]
+    return Rendered([header, *cells], " ".join([*provenance(results), _TRELLIS_CAPTION]))
 
 
 def card_numbers(result: ResultFile[StrategyRow]) -> dict[str, float]:

@@ -1,8 +1,8 @@
-"""Tables ``pictures`` and ``pictures-small``: pictures in pictures, squares of 256×256 of photographs or 32×32 of a mosaic.
+"""Tables ``pictures`` and ``pictures-small``: pictures in pictures, 256×256 of photographs or 32×32 of a mosaic.
 
-Each picture is a cover, and the secret of another: in a mosaic of the one half the set away, in photographs of the square
-at the same place of the next photograph. Networks for pictures of 32×32 are measured without the header of the container
-format, since other networks have none; everything else runs as in the runtime.
+Each picture is a cover, and the secret of another: in a mosaic of the one half the set away, in photographs of the
+square at the same place of the next photograph. Networks for pictures of 32×32 are measured without the header of the
+container format, since other networks have none; everything else runs as in the runtime.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, pixinpix, robust_picture
-from underpaint_lab.provenance import Source
-from underpaint_lab.benchmarks.jnd.measure import SIDE, tiles
 from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.jnd.measure import SIDE, tiles
 from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, PictureQuality, PictureRow
 from underpaint_lab.benchmarks.robustness.grids import PICTURE_CHANNELS
 from underpaint_lab.data.pictures import crops, pictures_in, spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,8 @@ def pictures_in_pictures(
     tasks = [PairsTask(method, small, tuple(covers[at : at + size]), tuple(secrets[at : at + size])) for at in starts]
     made = [each for part in spread(hide_pairs, tasks, jobs) for each in part]
     rows = tuple(
-        measure_pairs(name, covers, secrets, [each[at] for each in made], after=after) for at, after in enumerate(afters)
+        measure_pairs(name, covers, secrets, [each[at] for each in made], after=after)
+        for at, after in enumerate(afters)
     )
     table = SMALL if small else PICTURES
     return ResultFile(table, method, Source.of_bench(table, method, images, files, seed), rows)
@@ -192,7 +193,9 @@ def hide_pairs(task: PairsTask) -> list[tuple[tuple[Image, Image] | None, ...]]:
         except (CapacityError, SurvivalError):
             found.append((None,) * (len(PICTURE_CHANNELS) if lossy else 1))
             continue
-        found.append((made, *(after_channel(made[0], channel) for channel in PICTURE_CHANNELS[1:])) if lossy else (made,))
+        found.append(
+            (made, *(after_channel(made[0], channel) for channel in PICTURE_CHANNELS[1:])) if lossy else (made,)
+        )
     return found
 
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from underpaint_lab.benchmarks.pictures.rows import PictureQuality, PictureRow
 
 _CAPTION = (
-    "Means over pairs, after rounding to 8 bits: PSNR with its 95 % interval in brackets; SSIM; MS-SSIM where pictures "
-    "are large enough; average pixel discrepancy (APD) in levels. lsb-4 is the control: the secret's upper four bits in "
-    "the cover's lower four. basn hides the compressed secret, exactly. The paper on PixInPix reports no numbers. "
-    "robust-picture is measured without a channel and behind codecs, received container against cover; refused are "
-    "pairs that were not hidden, or not revealed. The paper on robust hiding has an APD of 9.13 for covers and of 8.54 "
-    "for secrets, by one network for JPEG, WebP and JPEG 2000, whose settings and sizes it leaves open. Where three "
-    "bits per pixel were hidden instead, the payload after an ideal Reed–Solomon code is given."
+    "Means over pairs, after rounding to 8 bits: PSNR with its 95 % interval in brackets; SSIM; MS-SSIM where "
+    "pictures are large enough; average pixel discrepancy (APD) in levels. lsb-4 is the control: the secret's upper "
+    "four bits in the cover's lower four. basn hides the compressed secret, exactly. The paper on PixInPix reports no "
+    "numbers. robust-picture is measured without a channel and behind codecs, received container against cover; "
+    "refused are pairs that were not hidden, or not revealed. The paper on robust hiding has an APD of 9.13 for "
+    "covers and of 8.54 for secrets, by one network for JPEG, WebP and JPEG 2000, whose settings and sizes it leaves "
+    "open. Where three bits per pixel were hidden instead, the payload after an ideal Reed–Solomon code is given."
 )
 
 

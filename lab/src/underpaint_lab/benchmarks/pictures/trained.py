@@ -1,4 +1,9 @@
+"""Rows of the tables on pictures in pictures for networks that are not in the zoo: the paper's, and its baselines.
 
+``underpaint-lab evaluate pictures baluja --run runs/baluja --images CIFAR10`` hides every picture of the mosaic
+``test.webp`` in another, rounds to 8 bits, and writes the row of the run beside those of ``underpaint-lab bench``.
+Networks that hide other pictures are measured on the data that they were trained on: ``--images`` names its folder.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,6 @@ from underpaint.errors import UsageError
 from underpaint.models import read_model
 from underpaint_lab.benchmarks.core.contact_sheet import ROWS, pairs_sheet
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.jnd.measure import SIDE
 from underpaint_lab.benchmarks.pictures.measure import measure_pairs, pairs, pixinpix_network, small_pairs
 from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, PictureRow
@@ -31,6 +35,7 @@ from underpaint_lab.papers.pixinpix import models, rivals
 from underpaint_lab.papers.pixinpix.models import Published
 from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.papers.pixinpix.rivals import Rival, RivalRecipe
+from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 from underpaint_lab.training.recipe import Recipe, as_settings, with_settings

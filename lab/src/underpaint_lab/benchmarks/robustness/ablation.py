@@ -26,13 +26,13 @@ import torch
 
 from underpaint.channels import parse
 from underpaint.metrics import psnr, ssim
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.robustness.grids import ABLATION_CHANNELS
 from underpaint_lab.benchmarks.robustness.rows import ABLATION as TABLE
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust.published import ABLATION, RECIPES, Robust, RobustRecipe
+from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore
 from underpaint_lab.training.run_folder import provenance
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from underpaint_lab.benchmarks.robustness.rows import ChannelRow
 
+
 def channels(
     method: str,
     *,

@@ -16,9 +16,9 @@ from underpaint.errors import MissingExtraError, UsageError
 from underpaint.methods import METHODS, BitCarrier
 from underpaint.metrics import psnr as psnr_of
 from underpaint.metrics import ssim as ssim_of
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Skip
 from underpaint_lab.data.pictures import crops, pictures_in, spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class CropSweep:
             raise UsageError(f"no picture is large enough for a crop of {CROP}×{CROP}")
 
     def embed(self, nominals: Sequence[float], *, every: int = 1) -> list[Containers]:
-        """Embed bits in each crop, or in every *every*-th, at each of *nominals*, PSNRs in dB as the method takes them."""
+        """Embed bits in each crop, or every *every*-th, at each of *nominals*, PSNRs in dB that the method is asked for."""
         secrets = tuple(CropBits(self.method, crop, self.bits, self.seed) for crop in range(0, len(self.crops), every))
         tasks = [(secret, self.crops[secret.crop], nominal) for nominal in nominals for secret in secrets]
         made = spread(_embed, tasks, self.jobs)

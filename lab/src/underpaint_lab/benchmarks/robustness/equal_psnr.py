@@ -1,7 +1,7 @@
 """Bit error rates at equal PSNR: the tables of the paper on robust hiding, for each of our methods.
 
-A method that is asked for 40 dB returns containers of about 40 dB. Here each method is asked for the PSNR that brings the
-mean over all crops, after rounding to 8 bits, to the wanted one, so that methods differ by nothing else.
+A method that is asked for 40 dB returns containers of about 40 dB. Here each method is asked for the PSNR that brings
+the mean over all crops, after rounding to 8 bits, to the wanted one, so that methods differ by nothing else.
 
 The paper is C. Zhang, A. Karjauv, P. Benz and I. S. Kweon, "Towards Robust Data Hiding Against (JPEG) Compression: A
 Pseudo-Differentiable Deep Learning Approach" (arXiv:2101.00973), which states no PSNR; its numbers lie beside ours as

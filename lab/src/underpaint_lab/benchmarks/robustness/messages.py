@@ -14,11 +14,11 @@ from underpaint.channels import parse
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.methods import EXACT
 from underpaint.types import Payload
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.robustness.grids import CASES, Case
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
 from underpaint_lab.data.pictures import pictures_in, spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,9 @@ def messages(
         for chain in case.chains:
             parse(chain)
     pictures = pictures_in(images)
-    tasks = [MessageTask(method, picture, index, case, seed) for case in cases for index, picture in enumerate(pictures)]
+    tasks = [
+        MessageTask(method, picture, index, case, seed) for case in cases for index, picture in enumerate(pictures)
+    ]
     samples = spread(measure, tasks, jobs)
     quality: list[Quality] = []
     rows: list[ChannelRow] = []

@@ -24,7 +24,6 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.errors import UnderpaintError
 from underpaint.methods.robust import HARSH, bare, refined
 from underpaint.metrics import psnr, ssim
-from underpaint_lab.provenance import Source
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, BitErrors, CropBits, sendable
 from underpaint_lab.benchmarks.robustness.equal_psnr import TOLERANCE
@@ -33,6 +32,7 @@ from underpaint_lab.benchmarks.robustness.rows import NETWORKS, BerChange, Chann
 from underpaint_lab.benchmarks.robustness.table import networks_table
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import crops
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -76,8 +76,8 @@ def channels_table(results: Sequence[ResultFile[ChannelRow]]) -> Rendered:
     header = ["channel", *(f"asked for {each.psnr:g} dB" for each in qualities(result))]
     achieved = (f"{q.psnr_mean:.1f} dB, least {q.psnr_min:.1f}; SSIM {q.ssim_mean:.3f}" for q in qualities(result))
     cells = [header, ["(the containers)", *achieved]]
-    for name in dict.fromkeys(row.channel for row in result.rows):
-        cells.append([name, *(_rate(row) for row in result.rows if row.channel == name)])
+    names = dict.fromkeys(row.channel for row in result.rows)
+    cells += [[name, *(_rate(row) for row in result.rows if row.channel == name)] for name in names]
     cells += [[skip.channel, *["skipped"] * len(qualities(result))] for skip in skipped(result)]
     return Rendered(cells, " ".join([*provenance(results), _CHANNELS_CAPTION]))
 

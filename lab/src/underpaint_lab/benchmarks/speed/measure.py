@@ -85,7 +85,7 @@ def speed(
 
 
 def tile(pictures: Sequence[Path], width: int, height: int, rng: np.random.Generator) -> Image:
-    """Return a picture of *width* × *height*: *pictures* side by side, mirrored at the edges, with noise of ±2 levels."""
+    """Return a picture of *width* × *height*: *pictures* side by side, mirrored at the edges, with noise of ±2."""
     read = [media.read(picture).pixels for picture in pictures]
     lowest = min(len(pixels) for pixels in read)
     sheet = np.hstack([pixels[:lowest] for pixels in read])

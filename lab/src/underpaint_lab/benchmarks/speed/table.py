@@ -18,15 +18,15 @@ _CAPTION = "Whole processes, one at a time, with a passphrase: median time of th
 def speed_table(results: Sequence[ResultFile[Timing]]) -> Rendered:
     """Render ``speed`` of one method: a line per command."""
     (result,) = results
-    cells = [["command", "picture", "payload", "time", "memory"]]
-    for row in result.rows:
-        cells.append(
-            [
-                row.what,
-                f"{row.pixels / 1e6:.1f} Mpx" if row.pixels else "–",
-                f"{row.payload_bytes:,} bytes" if row.payload_bytes else "–",
-                f"{row.seconds:.2f} s",
-                f"{row.peak_mb:.0f} MB",
-            ]
-        )
-    return Rendered(cells, " ".join([*provenance(results), _CAPTION]))
+    header = ["command", "picture", "payload", "time", "memory"]
+    cells = [
+        [
+            row.what,
+            f"{row.pixels / 1e6:.1f} Mpx" if row.pixels else "–",
+            f"{row.payload_bytes:,} bytes" if row.payload_bytes else "–",
+            f"{row.seconds:.2f} s",
+            f"{row.peak_mb:.0f} MB",
+        ]
+        for row in result.rows
+    ]
+    return Rendered([header, *cells], " ".join([*provenance(results), _CAPTION]))

@@ -2,7 +2,7 @@
 
 ::
 
-    python -m underpaint_lab.papers.robust.picture_tables COVERS/train.zip
+    underpaint-lab evaluate picture-tables COVERS/train.zip
 
 As in Zhang et al., "Towards Robust Data Hiding Against (JPEG) Compression" (arXiv:2101.00973), the error of a real
 codec counts as noise that is added. Measured in containers behind WebP at quality 75 it is nearly alike in all
@@ -14,7 +14,8 @@ less a price for the squared change. By one price for all, no other choice of as
 
 from __future__ import annotations
 
-import sys
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ from underpaint.embedding import dct_qim
 from underpaint.embedding.dct_qim import BLOCK, CoefficientLayout, Frequency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,16 +100,15 @@ def measured(pictures: Iterable[Image], channel: str) -> NDArray[np.float64]:
     return np.sqrt(np.mean(squares, axis=0, dtype=np.float64))
 
 
-def main() -> None:
-    """Print the noise that is measured in some photographs of the command line, and the tables."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the noise of codecs in containers of photographs, and the coefficient tables learned from it."""
     from underpaint_lab.data.photographs import Photographs
 
-    pictures = [each for each in Photographs.open(sys.argv[1]).pictures if min(each.shape[:2]) >= 8 * BLOCK][::100]
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate picture-tables", description=main.__doc__)
+    parser.add_argument("photographs", type=Path, help="folder or zip file")
+    options = parser.parse_args(arguments)
+    pictures = [each for each in Photographs.open(options.photographs).pictures if min(each.shape[:2]) >= 8 * BLOCK]
     for channel in ("webp:75", "jpeg2000:4", "jpeg:75", "jpeg:50"):
-        print(channel, np.round(measured(pictures, channel), 1))
+        print(channel, np.round(measured(pictures[::100], channel), 1))
     for price, table in zip(PRICES, dct_qim.TABLES, strict=True):
         print(price, "as it is" if learned(price) == table else learned(price))
-
-
-if __name__ == "__main__":
-    main()

@@ -105,7 +105,7 @@ class CropSweep:
             raise UsageError(f"no picture is large enough for a crop of {CROP}×{CROP}")
 
     def embed(self, nominals: Sequence[float], *, every: int = 1) -> list[Containers]:
-        """Embed bits in each crop, or every *every*-th, at each of *nominals*, PSNRs in dB that the method is asked for."""
+        """Embed bits in each crop, or every *every*-th, at each of *nominals*, the PSNRs in dB that are asked for."""
         secrets = tuple(CropBits(self.method, crop, self.bits, self.seed) for crop in range(0, len(self.crops), every))
         tasks = [(secret, self.crops[secret.crop], nominal) for nominal in nominals for secret in secrets]
         made = spread(_embed, tasks, self.jobs)

@@ -187,7 +187,7 @@ def detect(
 def measure(task: PictureTask) -> SampleResult:
     """Measure one picture's crop, and its container of each trial."""
     cover = middle(media.read(task.picture).pixels, CROP)
-    clean = _measure(cover)
+    clean = measure_picture(cover)
     make = _maker(cover, np.random.default_rng([task.seed, task.number]))
     containers: list[tuple[Measured, float] | None] = []
     for trial in task.trials:
@@ -196,7 +196,7 @@ def measure(task: PictureTask) -> SampleResult:
         except CapacityError:
             containers.append(None)
         else:
-            containers.append((clean if trial.method == CLEAN else _measure(container), 8 * count / CROP**2))
+            containers.append((clean if trial.method == CLEAN else measure_picture(container), 8 * count / CROP**2))
     return SampleResult(clean, tuple(containers))
 
 
@@ -233,7 +233,8 @@ def _bytes(bpp: float) -> int:
     return int(bpp * CROP**2 / 8)
 
 
-def _measure(picture: Image) -> Measured:
+def measure_picture(picture: Image) -> Measured:
+    """Return scores and features of one picture."""
     found = detectors.scores(picture) | {COMPATIBLE: stegexpose(picture, compat=True).mean}
     scores = {name: np.nan if score is None else score for name, score in found.items()}
     return Measured(scores, {feature: of_colour(picture, feature).astype(np.float32) for feature in FEATURES})

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from underpaint.types import Channel, Image
 
 #: Mean PSNR in dB of the containers of every variant, and how often a miss is corrected.
-PSNR, _ROUNDS = 40.0, 10
+PSNR, ROUNDS = 40.0, 10
 #: Seed of crops, bits, keys and the channels' randomness.
 SEED = 0
 #: Crops that are measured.
@@ -119,7 +119,7 @@ def measure(covers: Sequence[Image], source: Source, channels: Sequence[str]) ->
 def _met(variant: Variant, covers: Sequence[Image], secrets: Sequence[CropBits]) -> tuple[list[Image], Quality]:
     """Return containers whose mean PSNR is :data:`PSNR`, correcting what is asked for by the last miss."""
     nominal = PSNR
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         containers = [variant.embed(cover, secret, nominal) for cover, secret in zip(covers, secrets, strict=True)]
         figures = np.array([(psnr(i, x), ssim(i, x)) for i, x in zip(covers, containers, strict=True)])
         quality = Quality.of(PSNR, BITS, figures, nominal)

@@ -1,4 +1,4 @@
-"""Metrics against scikit-image, independent formulas, textbook values and what must hold for any picture."""
+"""Image quality metrics against scikit-image, independent formulas and textbook values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 from skimage import data
@@ -17,7 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from underpaint.channels import parse
 from underpaint.errors import UsageError
-from underpaint.metrics import apd, ber, exact_rate, ms_ssim, psnr, ssim, wilson
+from underpaint.metrics import apd, ms_ssim, psnr, ssim
 from underpaint.types import Image
 
 if TYPE_CHECKING:
@@ -53,145 +52,103 @@ def contrast_structure(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float(np.mean((2 * covariance + 7.65**2) / (variances + 7.65**2)))
 
 
-class TestPictures:
-    @pytest.mark.parametrize("damage", DAMAGES)
-    def test_psnr_is_scikit_images(self, damage: str) -> None:
-        arrived = parse(damage)(PHOTO)
-        expected = peak_signal_noise_ratio(PHOTO, arrived)  # type: ignore[no-untyped-call]
-        assert psnr(PHOTO, arrived) == pytest.approx(expected, rel=1e-12)
-
-    @pytest.mark.parametrize("damage", DAMAGES)
-    def test_ssim_is_scikit_images(self, damage: str) -> None:
-        arrived = parse(damage)(PHOTO)
-        expected = scikit_ssim(luma(PHOTO), luma(arrived))
-        assert ssim(PHOTO, arrived) == pytest.approx(expected, abs=1e-6)
-
-    @pytest.mark.parametrize("damage", ["jpeg:10", "jpeg:90", "noise:0.1", "blur:2", "brightness:0.4"])
-    def test_ms_ssim_is_the_product_over_scales(self, damage: str) -> None:
-        arrived = parse(damage)(PHOTO)
-        x, y = luma(PHOTO), luma(arrived)
-        expected = 1.0
-        for weight in (0.0448, 0.2856, 0.3001, 0.2363):
-            expected *= contrast_structure(x, y) ** weight
-            x, y = (np.pad(p, [(0, side % 2) for side in p.shape], mode="edge") for p in (x, y))
-            x, y = (p.reshape(p.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for p in (x, y))
-        last = scikit_ssim(x, y)
-        assert ms_ssim(PHOTO, arrived) == pytest.approx(expected * last**0.1333, abs=1e-6)
-
-    def test_known_values(self) -> None:
-        black, white = np.zeros((176, 176, 3), np.uint8), np.full((176, 176, 3), 255, np.uint8)
-        one_off = black + np.uint8(1)
-        assert psnr(black, white) == 0
-        assert psnr(black, one_off) == pytest.approx(48.1308, abs=1e-4)
-        assert apd(black, white) == 255
-        assert apd(black, one_off) == 1
-        # Flat pictures differ in luminance alone: C1 / (255² + C1).
-        assert ssim(black, white) == pytest.approx(2.55**2 / (255**2 + 2.55**2), rel=1e-4)
-        assert ms_ssim(black, white) == pytest.approx(ssim(black, white) ** 0.1333, rel=1e-4)
-
-    @pytest.mark.parametrize(("metric", "best"), [(psnr, np.inf), (ssim, 1), (ms_ssim, 1), (apd, 0)])
-    def test_equal_pictures(self, metric: Metric, best: float) -> None:
-        assert metric(PHOTO, PHOTO.copy()) == pytest.approx(best, abs=1e-6)
-
-    def test_opposite_structure(self) -> None:
-        assert ssim(PHOTO, 255 - PHOTO) < 0
-        assert ms_ssim(PHOTO, 255 - PHOTO) == 0
-
-    @given(pairs)
-    def test_symmetric_and_in_range(self, pair: NDArray[np.uint8]) -> None:
-        a, b = pair
-        for metric, low, high in ((psnr, 0, np.inf), (apd, 0, 255), (ssim, -1, 1 + 1e-5)):
-            assert low <= metric(a, b) <= high
-            assert metric(a, b) == pytest.approx(metric(b, a))
-
-    @pytest.mark.parametrize("height", [11, 12, 42, 43, 44, 75])
-    def test_strips_leave_no_seam(self, height: int) -> None:
-        a, b = PHOTO[:height], parse("jpeg:20")(PHOTO)[:height]
-        expected = scikit_ssim(luma(a), luma(b))
-        assert ssim(a, b) == pytest.approx(expected, abs=1e-6)
-
-    @pytest.mark.parametrize(("metric", "side"), [(psnr, 1), (apd, 1), (ssim, 11), (ms_ssim, 176)])
-    def test_smallest_picture(self, metric: Metric, side: int) -> None:
-        assert np.isfinite(metric(PHOTO[:side, :side], 255 - PHOTO[:side, :side]))
-        with pytest.raises(UsageError):
-            metric(PHOTO[: side - 1], PHOTO[: side - 1])
-
-    @pytest.mark.parametrize("metric", [psnr, apd, ssim, ms_ssim])
-    def test_shapes_must_agree(self, metric: Metric) -> None:
-        with pytest.raises(UsageError, match="different shapes"):
-            metric(PHOTO, PHOTO[:-1])
-
-    @pytest.mark.parametrize("metric", [psnr, apd, ssim, ms_ssim])
-    def test_memory_stays_bounded(self, metric: Metric) -> None:
-        """At most 14 bytes per pixel beside the pictures and the strips: under 200 MB for 12 megapixels."""
-        wide = np.tile(PHOTO, (4, 4, 1))
-        tracemalloc.start()
-        try:
-            metric(wide, wide)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert peak < 14 * wide.shape[0] * wide.shape[1] + 4e6
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_psnr_equals_scikit_image(damage: str) -> None:
+    arrived = parse(damage)(PHOTO)
+    expected = peak_signal_noise_ratio(PHOTO, arrived)  # type: ignore[no-untyped-call]
+    assert psnr(PHOTO, arrived) == pytest.approx(expected, rel=1e-12)
 
 
-class TestBits:
-    def test_ber(self) -> None:
-        assert ber([0, 1, 1, 0], [0, 1, 0, 0]) == 0.25
-        assert ber(np.zeros((3, 4), bool), np.ones((3, 4), int)) == 1
-
-    def test_exact_rate(self) -> None:
-        sent = np.zeros((4, 8), np.uint8)
-        received = sent.copy()
-        received[2, 3:5] = 1
-        assert exact_rate(sent, received) == 0.75
-        assert ber(sent, received) == 2 / 32
-
-    @pytest.mark.parametrize("metric", [ber, exact_rate])
-    @pytest.mark.parametrize(
-        ("sent", "received"), [([[0, 1]], [[0]]), ([], []), ([[0, 2]], [[0, 1]]), ([[0.5]], [[1]])]
-    )
-    def test_refuses_what_are_no_bits(
-        self,
-        metric: Callable[[list[list[float]], list[list[float]]], float],
-        sent: list[list[float]],
-        received: list[list[float]],
-    ) -> None:
-        with pytest.raises(UsageError):
-            metric(sent, received)
-
-    def test_exact_rate_needs_rows(self) -> None:
-        with pytest.raises(UsageError, match="one message per row"):
-            exact_rate([0, 1], [0, 1])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_ssim_equals_scikit_image(damage: str) -> None:
+    arrived = parse(damage)(PHOTO)
+    expected = scikit_ssim(luma(PHOTO), luma(arrived))
+    assert ssim(PHOTO, arrived) == pytest.approx(expected, abs=1e-6)
 
 
-class TestWilson:
-    @pytest.mark.parametrize(
-        ("errors", "trials", "low", "high"),
-        [
-            # Newcombe: Two-sided confidence intervals for the single proportion, 1998, table I, method 3.
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0000, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ],
-    )
-    def test_textbook(self, errors: int, trials: int, low: float, high: float) -> None:
-        assert wilson(errors, trials) == pytest.approx((low, high), abs=5e-5)
+@pytest.mark.parametrize("damage", ["jpeg:10", "jpeg:90", "noise:0.1", "blur:2", "brightness:0.4"])
+def test_ms_ssim_is_the_product_over_scales(damage: str) -> None:
+    arrived = parse(damage)(PHOTO)
+    x, y = luma(PHOTO), luma(arrived)
+    expected = 1.0
+    for weight in (0.0448, 0.2856, 0.3001, 0.2363):
+        expected *= contrast_structure(x, y) ** weight
+        x, y = (np.pad(p, [(0, side % 2) for side in p.shape], mode="edge") for p in (x, y))
+        x, y = (p.reshape(p.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for p in (x, y))
+    last = scikit_ssim(x, y)
+    assert ms_ssim(PHOTO, arrived) == pytest.approx(expected * last**0.1333, abs=1e-6)
 
-    @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.01, 0.999))
-    def test_holds_the_share_and_mirrors(self, seen: tuple[int, int], confidence: float) -> None:
-        errors, trials = seen
-        low, high = wilson(errors, trials, confidence)
-        assert 0 <= low <= high <= 1
-        assert low - 1e-12 <= errors / trials <= high + 1e-12
-        assert wilson(trials - errors, trials, confidence) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
-    def test_no_errors_reach_down_to_zero(self) -> None:
-        assert all(wilson(0, trials)[0] == 0 for trials in range(1, 200))
+def test_textbook_values() -> None:
+    black, white = np.zeros((176, 176, 3), np.uint8), np.full((176, 176, 3), 255, np.uint8)
+    one_off = black + np.uint8(1)
+    assert psnr(black, white) == 0
+    assert psnr(black, one_off) == pytest.approx(48.1308, abs=1e-4)
+    assert apd(black, white) == 255
+    assert apd(black, one_off) == 1
+    # Flat pictures differ in luminance alone: C1 / (255² + C1).
+    assert ssim(black, white) == pytest.approx(2.55**2 / (255**2 + 2.55**2), rel=1e-4)
+    assert ms_ssim(black, white) == pytest.approx(ssim(black, white) ** 0.1333, rel=1e-4)
 
-    @pytest.mark.parametrize(
-        ("errors", "trials", "confidence"), [(1, 0, 0.9), (0, 0, 0.9), (-1, 5, 0.9), (6, 5, 0.9), (1, 5, 1)]
-    )
-    def test_refuses_nonsense(self, errors: int, trials: int, confidence: float) -> None:
-        with pytest.raises(UsageError):
-            wilson(errors, trials, confidence)
+
+@pytest.mark.parametrize(("metric", "best"), [(psnr, np.inf), (ssim, 1), (ms_ssim, 1), (apd, 0)])
+def test_equal_pictures_have_the_best_value(metric: Metric, best: float) -> None:
+    assert metric(PHOTO, PHOTO.copy()) == pytest.approx(best, abs=1e-6)
+
+
+def test_inverted_pictures_have_no_similarity() -> None:
+    assert ssim(PHOTO, 255 - PHOTO) < 0
+    assert ms_ssim(PHOTO, 255 - PHOTO) == 0
+
+
+@given(pairs)
+def test_metrics_are_symmetric_and_in_range(pair: NDArray[np.uint8]) -> None:
+    a, b = pair
+    for metric, low, high in ((psnr, 0, np.inf), (apd, 0, 255), (ssim, -1, 1 + 1e-5)):
+        assert low <= metric(a, b) <= high
+        assert metric(a, b) == pytest.approx(metric(b, a))
+
+
+@pytest.mark.parametrize("height", [11, 12, 42, 43, 44, 75])
+def test_processing_in_strips_changes_nothing(height: int) -> None:
+    a, b = PHOTO[:height], parse("jpeg:20")(PHOTO)[:height]
+    expected = scikit_ssim(luma(a), luma(b))
+    assert ssim(a, b) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("metric", "side"), [(psnr, 1), (apd, 1), (ssim, 11), (ms_ssim, 176)])
+def test_smaller_pictures_than_the_smallest_are_refused(metric: Metric, side: int) -> None:
+    assert np.isfinite(metric(PHOTO[:side, :side], 255 - PHOTO[:side, :side]))
+    with pytest.raises(UsageError):
+        metric(PHOTO[: side - 1], PHOTO[: side - 1])
+
+
+@pytest.mark.parametrize("metric", [psnr, apd, ssim, ms_ssim])
+def test_shapes_must_agree(metric: Metric) -> None:
+    with pytest.raises(UsageError, match="different shapes"):
+        metric(PHOTO, PHOTO[:-1])
+
+
+@pytest.mark.parametrize("metric", [psnr, apd, ssim, ms_ssim])
+def test_memory_stays_bounded(metric: Metric) -> None:
+    """At most 14 bytes per pixel beside the pictures and the strips: under 200 MB for 12 megapixels."""
+    wide = np.tile(PHOTO, (4, 4, 1))
+    tracemalloc.start()
+    try:
+        metric(wide, wide)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 14 * wide.shape[0] * wide.shape[1] + 4e6
+
+
+def test_ms_ssim_with_fewer_scales() -> None:
+    whole = parse("jpeg:10")(PHOTO)
+    small, arrived = PHOTO[:64, :64], whole[:64, :64]
+    assert 0 < ms_ssim(small, arrived, 3) < 1
+    assert ms_ssim(small, arrived, 1) == pytest.approx(ssim(small, arrived))
+    with pytest.raises(UsageError, match="at least 88"):
+        ms_ssim(small, arrived, 4)
+    for scales in (0, 6):
+        with pytest.raises(UsageError, match="1–5 scales"):
+            ms_ssim(PHOTO, whole, scales)

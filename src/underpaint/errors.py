@@ -1,18 +1,18 @@
-"""Every error underpaint raises on purpose, and the exit code the command line gives it.
+"""Errors that underpaint raises on purpose, with the exit code of the command line.
 
 ::
 
-    UnderpaintError              1   the base; carries an optional hint
-    ├── UsageError               2   a parameter that cannot be meant: unknown channel, bad range, output = input
-    ├── ImageError               1   a file that is no picture we can read, or a picture we cannot write
+    UnderpaintError              1   base class; carries an optional hint
+    ├── UsageError               2   an invalid argument: unknown channel, value out of range, output = input
+    ├── ImageError               1   a file that cannot be read as an image, or an image that cannot be written
     ├── CapacityError            1   the payload does not fit this cover with these settings
-    ├── SurvivalError            1   the container would not survive what was asked of it
-    ├── PayloadError             1   reveal returned nothing
-    │   ├── NotFoundError        3   no payload, or another passphrase: nobody without the passphrase can tell which
-    │   ├── DamagedError         1   a payload is there, but it is beyond repair
-    │   ├── AmbiguousError       2   there is more than one payload, by different methods
-    │   └── TemplateError        1   a template is there, which is recognised and not revealed
-    ├── ModelError               1   a zoo model is missing, altered or unusable
+    ├── SurvivalError            1   the payload would not survive the channel asked for
+    ├── PayloadError             1   reveal has no payload to return
+    │   ├── NotFoundError        3   no payload, or a wrong passphrase: these cannot be told apart
+    │   ├── DamagedError         1   a payload was detected, but cannot be restored
+    │   ├── AmbiguousError       2   more than one payload, hidden by different methods
+    │   └── TemplateError        1   a biometric template, which can be recognised and not revealed
+    ├── ModelError               1   a model is missing, altered or unusable
     └── MissingExtraError        1   an optional library is not installed
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 
 class UnderpaintError(Exception):
-    """Base of all deliberate errors: one lower-case sentence, and a hint where one helps."""
+    """Base class of all deliberate errors: one lower-case sentence, and a hint where one helps."""
 
     exit_code = 1
 
@@ -30,13 +30,13 @@ class UnderpaintError(Exception):
 
 
 class UsageError(UnderpaintError):
-    """A parameter or combination of parameters that cannot be meant."""
+    """An invalid argument, or an invalid combination of arguments."""
 
     exit_code = 2
 
 
 class ImageError(UnderpaintError):
-    """A file that is no picture we can read, or a picture we cannot write."""
+    """A file that cannot be read as an image, or an image that cannot be written."""
 
 
 class CapacityError(UnderpaintError):
@@ -44,7 +44,7 @@ class CapacityError(UnderpaintError):
 
 
 class SurvivalError(UnderpaintError):
-    """The container would not survive the channel it was asked to survive."""
+    """The payload would not survive the channel that it was asked to survive."""
 
 
 class PayloadError(UnderpaintError):
@@ -52,28 +52,28 @@ class PayloadError(UnderpaintError):
 
 
 class NotFoundError(PayloadError):
-    """No payload here, or one hidden with another passphrase."""
+    """No payload, or one hidden with another passphrase."""
 
     exit_code = 3
 
 
 class DamagedError(PayloadError):
-    """A payload is certainly here, but it cannot be restored exactly."""
+    """A payload was detected, but it cannot be restored exactly."""
 
 
 class AmbiguousError(PayloadError):
-    """There is more than one payload; a method has to be named."""
+    """More than one payload: the method has to be named."""
 
     exit_code = 2
 
 
 class TemplateError(PayloadError):
-    """What is hidden is somebody's template: there is no picture to be had from it."""
+    """The payload is a biometric template, from which no picture can be restored."""
 
 
 class ModelError(UnderpaintError):
-    """A zoo model is missing, altered or unusable."""
+    """A model is missing, altered or unusable."""
 
 
 class MissingExtraError(UnderpaintError):
-    """An optional library is needed; the hint names the extra that brings it."""
+    """An optional library is not installed; the hint names the extra that installs it."""

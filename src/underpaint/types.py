@@ -1,4 +1,4 @@
-"""The few types that cross module borders, and the checks at the public edge."""
+"""Types that several packages share, and checks of arguments at the public functions."""
 
 from __future__ import annotations
 
@@ -10,45 +10,52 @@ from numpy.typing import NDArray
 
 from underpaint.errors import UsageError
 
-#: One picture in the runtime: ``uint8 (H, W, 3)``, RGB.
+#: One image: ``uint8 (H, W, 3)``, RGB.
 Image = NDArray[np.uint8]
 #: Message bits: ``uint8 (n,)``, each 0 or 1.
 Bits = NDArray[np.uint8]
-#: Soft bits: ``float32 (n,)``, log-likelihood ratios; positive says 1, magnitude says how sure.
+#: Soft bits: ``float32 (n,)``, log-likelihood ratios; positive for 1, the magnitude is the reliability.
 SoftBits = NDArray[np.float32]
-#: How many low bits of each colour value may carry data: ``uint8 (H, W, 3)``, 0–8.
+#: Number of least significant bits of each colour value that may carry data: ``uint8 (H, W, 3)``, 0–8.
 CapacityMap = NDArray[np.uint8]
 
 PayloadKind = Literal["text", "file", "template", "picture"]
 
-#: The smallest side any method accepts, in pixels.
+#: Smallest side of a cover for any method, in pixels.
 SMALLEST_SIDE = 32
-#: Red, green and blue in luma, ITU-R BT.601, as in every codec here.
+#: PSNR in dB that may be asked of a container, for every payload and method.
+MIN_PSNR, MAX_PSNR = 30.0, 60.0
+#: Weights of red, green and blue in luma, ITU-R BT.601, as in every codec here.
 LUMA = (0.299, 0.587, 0.114)
+_LUMA_WEIGHTS = np.array(LUMA, np.float32)
 
 
 class Channel(Protocol):
-    """What a container goes through on its way, and what it is called: a channel chain, a file format."""
+    """A distortion of a container: a chain of channels, or a lossy file format."""
 
     @property
     def random(self) -> bool:
-        """Whether the seed matters."""
+        """True if the result depends on the seed."""
         ...
 
     def __call__(self, image: Image, seed: int, /) -> Image:
-        """Return what arrives of *image*."""
+        """Return the distorted copy of *image*."""
         ...
 
     def __str__(self) -> str:
-        """The name for messages."""
+        """Name of the channel in messages."""
         ...
 
 
 @dataclass(frozen=True)
 class Payload:
-    """What is hidden: bytes, of which kind they are, and the file's name if it has one.
+    """The data to hide: bytes, their kind, and the name of the file that they come from.
 
-    A template is what somebody is recognised by, as :mod:`underpaint.coding.template` packs it; a picture is a file, too.
+    The bytes of kind ``text`` are UTF-8, those of kind ``picture`` an image file, and those of kind ``template`` a
+    biometric template as :func:`underpaint.coding.template.pack` writes it.
+
+    Raises:
+        UsageError: *data* is not bytes, or *kind* is unknown.
     """
 
     data: bytes
@@ -63,22 +70,22 @@ class Payload:
 
     @classmethod
     def from_text(cls, text: str) -> Payload:
-        """A text message, stored as UTF-8."""
+        """Return a text message, stored as UTF-8."""
         return cls(text.encode("utf-8"), "text")
 
     @property
     def text(self) -> str:
-        """The message, for a payload of kind ``text``."""
+        """The message of a payload of kind ``text``."""
         return self.data.decode("utf-8")
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one cover can take by one method."""
+    """Capacity of one cover for one method."""
 
     #: Largest payload in bytes, before compression, after every overhead.
     payload_bytes: int
-    #: PSNR in dB to expect of a container filled to that size.
+    #: Expected PSNR in dB of a container filled to that size.
     psnr: float
 
 
@@ -96,8 +103,13 @@ def as_image(array: object) -> Image:
     return array
 
 
+def luma(image: Image | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the luma (ITU-R BT.601) of an RGB image, ``(H, W, 3)``, in grey levels: ``float32 (H, W)``."""
+    return np.asarray(image @ _LUMA_WEIGHTS)
+
+
 def as_cover(array: object) -> Image:
-    """Check that *array* is an image that something can be hidden in, and return it.
+    """Check that *array* is an image that can serve as a cover, and return it.
 
     Raises:
         UsageError: it is no image, or a side is below :data:`SMALLEST_SIDE` pixels.
@@ -121,3 +133,14 @@ def as_bits(array: object) -> Bits:
     if bits.ndim != 1 or bits.dtype.kind not in "uib" or (bits.size and not np.isin(bits, (0, 1)).all()):
         raise UsageError("expected a one-dimensional array of bits, each 0 or 1")
     return bits.astype(np.uint8)
+
+
+def check_psnr(psnr: float | None, lowest: float = MIN_PSNR, highest: float = MAX_PSNR) -> None:
+    """Refuse a PSNR in dB that is out of range; None, for the method's own choice, is always allowed.
+
+    Raises:
+        UsageError: *psnr* is below *lowest*, above *highest*, or not a number.
+    """
+    if psnr is not None and not lowest <= psnr <= highest:
+        hint = f"{lowest:g}–{highest:g} dB are possible"
+        raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint=hint)

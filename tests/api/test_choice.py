@@ -1,37 +1,30 @@
-"""Which method hides a payload: the one that is named, or else the first that can."""
+"""Choice of the method: the one that is named, or else the first of the defaults that succeeds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from support.run_cli import CHEAP_COSTS, PASSPHRASE
+from support.run_cli import PASSPHRASE
 from underpaint import api, media
-from underpaint.api.payloads import FacePayload, PicturePayload
+from underpaint.api.choice import DEFAULT_METHODS, candidates
+from underpaint.api.payloads import BytesPayload, FacePayload, PicturePayload
 from underpaint.channels import parse
-from underpaint.coding import keys
 from underpaint.errors import CapacityError, DamagedError, SurvivalError, UsageError
 from underpaint.media import Picture, samples
 from underpaint.methods import METHODS
-from underpaint.types import Payload
+from underpaint.types import Image, Payload
 
-if TYPE_CHECKING:
-    from underpaint.types import Image
+pytestmark = pytest.mark.usefixtures("cheap_keys")
 
-MESSAGE = Payload.from_text("hello")
-FILE = Payload(b"hello", name="hello.txt")
-#: As many characters as stdm can hide in a narrow picture and robust cannot, and as neither can.
+MESSAGE = BytesPayload(Payload.from_text("hello"))
+FILE = BytesPayload(Payload(b"hello", name="hello.txt"))
+#: Messages that in a narrow picture fit stdm and not robust, and that fit neither.
 TOO_LONG_FOR_ROBUST, TOO_LONG = (
     bytes(np.random.default_rng(length).integers(33, 127, length, dtype=np.uint8)).decode() for length in (80, 140)
 )
-
-
-@pytest.fixture(autouse=True)
-def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "COSTS", CHEAP_COSTS)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +40,7 @@ def narrow() -> Image:
 
 def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def hide(*_: object, **__: object) -> None:
-        pytest.fail(f"{name} is asked")
+        pytest.fail(f"{name} is tried")
 
     monkeypatch.setattr(METHODS[name], "hide", hide)
 
@@ -57,6 +50,9 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, reason: Exception) -> Non
         raise reason
 
     monkeypatch.setattr(METHODS[name], "hide", hide)
+
+
+# ── candidates ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -78,21 +74,27 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, reason: Exception) -> Non
         (FILE, "robust", None, ["robust"]),
     ],
 )
-def test_what_is_tried_and_in_which_order(
-    payload: Payload, method: str | None, survive: str | None, names: list[str]
+def test_methods_are_tried_in_this_order(
+    payload: BytesPayload, method: str | None, survive: str | None, names: list[str]
 ) -> None:
-    assert [each.name for each in api.candidates(payload, method, survive)] == names
+    assert [each.name for each in candidates(payload, method, survive)] == names
 
 
-def test_the_defaults_are_methods() -> None:
-    assert {name for names in api.DEFAULT_METHODS.values() for name in names} <= set(METHODS)
+def test_every_default_is_a_method() -> None:
+    assert {name for names in DEFAULT_METHODS.values() for name in names} <= set(METHODS)
+
+
+def test_unknown_methods_and_channels_are_refused() -> None:
     with pytest.raises(UsageError, match="no method is called 'smtd'"):
-        api.candidates(MESSAGE, "smtd", None)
+        candidates(MESSAGE, "smtd", None)
     with pytest.raises(UsageError, match="no channel is called 'fax'"):
-        api.candidates(MESSAGE, None, "fax")
+        candidates(MESSAGE, None, "fax")
 
 
-def test_the_first_that_can_is_taken(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
+# ── the first that succeeds ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_further_method_is_tried_after_a_success(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
     forbid(monkeypatch, "stdm")
     assert METHODS["robust"].holds(api.hide(cover, "hello", psnr=36), None)
     monkeypatch.undo()
@@ -100,7 +102,7 @@ def test_the_first_that_can_is_taken(monkeypatch: pytest.MonkeyPatch, cover: Ima
     assert METHODS["stdm"].holds(api.hide(cover, "hello", survive="jpeg:50", psnr=36), None)
 
 
-def test_a_message_too_long_for_robust_goes_by_stdm_and_the_report_says_so(narrow: Image, tmp_path: Path) -> None:
+def test_a_message_too_long_for_robust_is_hidden_by_stdm(narrow: Image, tmp_path: Path) -> None:
     cover, container = tmp_path / "cover.png", tmp_path / "container.png"
     media.write(media.Picture(narrow), cover)
     with pytest.raises(CapacityError):
@@ -112,24 +114,29 @@ def test_a_message_too_long_for_robust_goes_by_stdm_and_the_report_says_so(narro
 
 
 @pytest.mark.parametrize("reason", [CapacityError("too long"), SurvivalError("too weak")])
-def test_what_the_second_can_is_not_refused(monkeypatch: pytest.MonkeyPatch, cover: Image, reason: Exception) -> None:
+def test_the_second_method_is_tried_if_the_first_fails(
+    monkeypatch: pytest.MonkeyPatch, cover: Image, reason: Exception
+) -> None:
     refuse(monkeypatch, "robust", reason)
     assert METHODS["stdm"].holds(api.hide(cover, "hello", psnr=36), None)
 
 
-def test_if_all_fail_the_first_says_why(monkeypatch: pytest.MonkeyPatch, cover: Image, narrow: Image) -> None:
+def test_the_error_of_the_first_method_is_raised_if_all_fail(
+    monkeypatch: pytest.MonkeyPatch, cover: Image, narrow: Image
+) -> None:
     expected = METHODS["robust"].capacity(narrow).payload_bytes
     with pytest.raises(CapacityError, match=f"{len(TOO_LONG)} bytes do not fit, about {expected} do"):
         api.hide(narrow, TOO_LONG, psnr=38)
     refuse(monkeypatch, "robust", CapacityError("robust has no room"))
-    refuse(monkeypatch, "stdm", SurvivalError("stdm does not get through"))
+    refuse(monkeypatch, "stdm", SurvivalError("stdm does not survive"))
     with pytest.raises(CapacityError, match="robust has no room"):
         api.hide(cover, "hello")
-    with pytest.raises(SurvivalError, match="stdm does not get through"):
+    with pytest.raises(SurvivalError, match="stdm does not survive"):
         api.hide(cover, "hello", survive="jpeg:30")
 
 
-def test_what_no_method_can_mend_is_said_at_once(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
+def test_no_method_is_tried_with_an_invalid_psnr(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
+    forbid(monkeypatch, "robust")
     forbid(monkeypatch, "stdm")
     with pytest.raises(UsageError, match="a PSNR of 500 dB"):
         api.hide(cover, "hello", psnr=500)
@@ -141,17 +148,20 @@ def test_a_named_method_is_not_replaced(
 ) -> None:
     path, container = tmp_path / "cover.png", tmp_path / "container.png"
     media.write(media.Picture(cover), path)
-    refuse(monkeypatch, named, SurvivalError("it would not arrive"))
+    refuse(monkeypatch, named, SurvivalError("it would not survive"))
     forbid(monkeypatch, other)
-    with pytest.raises(SurvivalError, match="it would not arrive"):
+    with pytest.raises(SurvivalError, match="it would not survive"):
         api.hide(cover, "hello", method=named)
-    with pytest.raises(SurvivalError, match="it would not arrive"):
+    with pytest.raises(SurvivalError, match="it would not survive"):
         api.hide_file(path, container, "hello", method=named)
     assert not container.exists()
 
 
+# ── Method.holds ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_holds_knows_its_own(cover: Image, method: str) -> None:
+def test_a_method_detects_its_own_containers_and_no_others(cover: Image, method: str) -> None:
     psnr = None if METHODS[method].needs_lossless else 36.0
     payloads: dict[str, PicturePayload | FacePayload] = {
         "pixinpix": PicturePayload(Picture(cover)),
@@ -166,11 +176,11 @@ def test_holds_knows_its_own(cover: Image, method: str) -> None:
     assert METHODS[method].holds(recompressed, PASSPHRASE) == (not METHODS[method].needs_lossless)
 
 
-def test_holds_needs_no_whole_payload(cover: Image) -> None:
+def test_a_container_is_detected_by_its_header_alone(cover: Image) -> None:
     container = api.hide(cover, "hello", method="lsb")
     damaged = container ^ np.uint8(1)
-    head = np.arange(344) * container.size // 344
-    damaged.reshape(-1)[head] = container.reshape(-1)[head]
+    header = np.arange(344) * container.size // 344
+    damaged.reshape(-1)[header] = container.reshape(-1)[header]
     with pytest.raises(DamagedError):
         api.reveal(damaged, method="lsb")
     assert METHODS["lsb"].holds(damaged, None)
@@ -178,5 +188,5 @@ def test_holds_needs_no_whole_payload(cover: Image) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(32, 32), (33, 500)])
-def test_holds_is_no_for_the_smallest_pictures(method: str, shape: tuple[int, int]) -> None:
+def test_the_smallest_pictures_are_no_containers(method: str, shape: tuple[int, int]) -> None:
     assert not METHODS[method].holds(np.full((*shape, 3), 90, np.uint8), None)

@@ -1,4 +1,4 @@
-"""Inspecting pictures: one path for arrays, files and folders."""
+"""Steganalysis of arrays, files and folders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chelsea() -> Image:
     return media.read(samples.path("chelsea")).pixels[:128, :160].copy()
 
 
-def test_a_finding_says_what_is_known_of_its_detector() -> None:
+def test_a_finding_has_the_error_rate_and_threshold_of_its_detector() -> None:
     found = api.inspect(chelsea())
     assert list(found) == list(detectors.DETECTORS)
     for name, finding in found.items():
@@ -36,14 +36,14 @@ def test_a_finding_says_what_is_known_of_its_detector() -> None:
         assert finding.suspicious == ((finding.score or 0) > finding.threshold)
 
 
-def test_thresholds_grow_in_small_pictures() -> None:
+def test_thresholds_are_higher_for_small_pictures() -> None:
     detector = detectors.DETECTORS["rs"]
     assert detector.threshold_at(10**7) == detector.threshold_at(256**2) == detector.threshold
     assert detector.threshold_at(128 * 128) == pytest.approx(2 * detector.threshold)
     assert detectors.DETECTORS["network"].threshold_at(128 * 128) == 0.99
 
 
-def test_only_what_exceeds_a_threshold_is_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_above_the_threshold_is_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
     threshold = detectors.DETECTORS["rs"].threshold_at(128 * 160)
     assert threshold
     for score, expected in ((None, False), (threshold, False), (threshold + 1e-9, True)):
@@ -51,7 +51,7 @@ def test_only_what_exceeds_a_threshold_is_suspicious(monkeypatch: pytest.MonkeyP
         assert api.inspect(chelsea())["rs"].suspicious is expected
 
 
-def test_a_file_is_its_pixels(tmp_path: Path) -> None:
+def test_a_file_has_the_findings_of_its_pixels(tmp_path: Path) -> None:
     media.write(media.Picture(chelsea()), tmp_path / "a.png")
     assert underpaint.inspect_file(tmp_path / "a.png").findings == underpaint.inspect(chelsea())
     assert underpaint.inspect_file(tmp_path / "a.png").warnings == ()
@@ -60,12 +60,12 @@ def test_a_file_is_its_pixels(tmp_path: Path) -> None:
 def test_a_lossy_file_has_no_scores(tmp_path: Path) -> None:
     media.write(media.Picture(chelsea()), tmp_path / "a.jpg")
     found = api.inspect_file(tmp_path / "a.jpg")
-    assert found.warnings == ("jpeg keeps no lowest bits, and no detector here looks at anything else",)
+    assert found.warnings == ("jpeg keeps no least significant bits, and the detectors look at nothing else",)
     assert list(found.findings) == list(detectors.DETECTORS)
     assert all(finding.score is None and not finding.suspicious for finding in found.findings.values())
 
 
-def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
+def test_a_folder_stands_for_the_pictures_in_it(tmp_path: Path) -> None:
     for name in ("b.png", "a.PNG", "c.jpg"):
         media.write(media.Picture(chelsea()), tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
@@ -79,7 +79,7 @@ def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
     assert "no pictures in" in str(found[str(tmp_path / "folder.png")])
 
 
-def test_hide_file_may_check_what_it_wrote(tmp_path: Path) -> None:
+def test_hide_file_with_check_reports_the_findings_for_its_file(tmp_path: Path) -> None:
     media.write(media.Picture(chelsea()), tmp_path / "cover.png")
     report = api.hide_file(tmp_path / "cover.png", tmp_path / "sent.png", b"payload", method="lsb", check=True)
     assert report.findings == api.inspect_file(tmp_path / "sent.png").findings
@@ -87,12 +87,12 @@ def test_hide_file_may_check_what_it_wrote(tmp_path: Path) -> None:
     assert unchecked.findings is None
 
 
-def test_refuses_what_is_no_picture() -> None:
+def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(UsageError):
         api.inspect(np.zeros((8, 8), np.uint8))
 
 
-def test_a_hundred_malformed_files_are_findings_or_calm_errors(tmp_path: Path) -> None:
+def test_a_hundred_malformed_files_are_findings_or_errors(tmp_path: Path) -> None:
     rng, kinds = np.random.default_rng(11), list(media.FORMATS)
     for number in range(100):
         kind = kinds[number % len(kinds)]

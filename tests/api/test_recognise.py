@@ -1,4 +1,4 @@
-"""Recognising: enrol, hide, recognise, restore; by Python and on the command line."""
+"""Face templates: enrol, hide, recognise, restore; from Python and on the command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_people_are_enrolled(folder: Path) -> None:
+def test_people_are_enrolled_in_a_gallery_file(folder: Path) -> None:
     people = api.enrolled("people")
     assert list(people) == ["cat", "cup"]
     assert api.enrol_files("people", "gallery.json") == ("cat", "cup")
@@ -47,12 +47,12 @@ def test_people_are_enrolled(folder: Path) -> None:
     with pytest.raises(UsageError, match="there is a file already"):
         api.enrol_files("people", "gallery.json")
     (folder / "empty").mkdir()
-    with pytest.raises(UsageError, match="there is nobody in empty"):
+    with pytest.raises(UsageError, match="there are no pictures in empty"):
         api.enrolled("empty")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "underpaint gallery 1", "people": {"a": "AAAA"}}'])
-def test_no_other_file_is_a_gallery(folder: Path, text: str) -> None:
+def test_another_file_is_refused_as_a_gallery(folder: Path, text: str) -> None:
     (folder / "gallery.json").write_text(text)
     with pytest.raises(UsageError, match=r"gallery.json is no gallery"):
         api.read_gallery("gallery.json")
@@ -67,7 +67,7 @@ def test_no_other_file_is_a_gallery(folder: Path, text: str) -> None:
         ("sent.webp", "stdm", ("--method", "stdm", "--quality", "90")),
     ],
 )
-def test_who_is_hidden_is_recognised(folder: Path, container: str, by: str, named: tuple[str, ...]) -> None:
+def test_the_hidden_face_is_recognised(folder: Path, container: str, by: str, named: tuple[str, ...]) -> None:
     hidden = run(
         *("hide", "cover.png", "-o", container, "-i", "face.png", "--template", *named, "--passphrase-file", "gate.txt")
     )
@@ -76,24 +76,24 @@ def test_who_is_hidden_is_recognised(folder: Path, container: str, by: str, name
     found = run("recognise", container, "-g", "people", "--passphrase-file", "gate.txt")
     assert found.status == 0, found.stderr
     assert found.stdout.decode().splitlines()[0] == "it is cat"
-    told = json.loads(run("recognise", container, "-g", "people", "--json", passphrase="gate").stdout)
-    assert (told["name"], told["method"], list(told["scores"])) == ("cat", by, ["cat", "cup"])
+    result = json.loads(run("recognise", container, "-g", "people", "--json", passphrase="gate").stdout)
+    assert (result["name"], result["method"], list(result["scores"])) == ("cat", by, ["cat", "cup"])
     assert run("recognise", container, "-g", "people", passphrase="gates").status == 3
     assert run("recognise", container, "-g", "people").status == 3
     nobody = run("recognise", container, "-g", "people", "--threshold", "1", passphrase="gate")
     assert (nobody.status, nobody.stdout.decode().splitlines()[0]) == (3, "nobody in the gallery is as like as 1.00")
 
 
-def test_what_is_recognised_is_not_revealed(folder: Path) -> None:
+def test_a_template_is_not_revealed(folder: Path) -> None:
     for method in ("miais", "basn"):
         container = api.hide(COVER, FacePayload.read("face.png"), method=method, passphrase="gate")
-        with pytest.raises(TemplateError, match=f"somebody is hidden here by {method}"):
+        with pytest.raises(TemplateError, match=f"a face template is hidden here by {method}"):
             api.reveal(container, passphrase="gate")
         with pytest.raises(NotFoundError):
             api.reveal(container)
 
 
-def test_an_auditor_brings_the_picture_back(folder: Path) -> None:
+def test_a_second_passphrase_restores_the_picture(folder: Path) -> None:
     hidden = run(
         *("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--method", "miais"),
         *("--passphrase-file", "gate.txt", "--restorable", "auditor.txt"),
@@ -102,13 +102,13 @@ def test_an_auditor_brings_the_picture_back(folder: Path) -> None:
     assert "the picture comes back" in hidden.stderr
     found = run("recognise", "sent.png", "-g", "people", passphrase="gate")
     assert found.stdout.decode().splitlines()[0] == "it is cat"
-    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1, "it is for the auditor"
+    assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1, "only the auditor can"
     assert run("reveal", "sent.png", "-o", "back.png", passphrase="auditor").status == 0
     assert api.compare(media.read("face.png").pixels, media.read("back.png").pixels)["psnr"] > 34
     assert api.compare(COVER, media.read("sent.png").pixels)["psnr"] > 36
 
 
-def test_one_passphrase_may_do_both(folder: Path) -> None:
+def test_one_passphrase_can_both_recognise_and_restore(folder: Path) -> None:
     container = api.hide(COVER, FacePayload.read("face.png", "both"), passphrase="both")
     assert api.recognise(container, api.enrolled("people"), passphrase="both").name == "cat"
     assert api.reveal(container, passphrase="both").kind == "picture"
@@ -119,41 +119,47 @@ def test_one_passphrase_may_do_both(folder: Path) -> None:
     [
         ("hide cover.png -o sent.png -m hello --template", "nobody to be recognised"),
         ("hide cover.png -o sent.jpg -i face.png --restorable auditor.txt", "needs an exact file"),
-        ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "lies beside miais"),
-        ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives nothing"),
+        ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "is hidden by miais alone"),
+        ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives no channel"),
         ("hide cover.png -o sent.mp4 -i face.png --template", "a video takes no template"),
         ("recognise cover.png -g people --threshold 2", "must be -1–1"),
         ("recognise cover.png -g nowhere", "there is no gallery nowhere"),
         ("hide cover.png -o sent.png -i face.png --method miais --survive jpeg:75", "no quality or survival"),
         ("hide - -o sent.png -i face.png --restorable -", "standard input"),
         ("enrol people -o people/cup.jpg --force", "the output is the input"),
-        ("enrol nowhere -o gallery.json", "nobody in nowhere"),
+        ("enrol nowhere -o gallery.json", "no pictures in nowhere"),
     ],
 )
-def test_what_cannot_be_meant(folder: Path, words: str, match: str) -> None:
+def test_invalid_usage_is_refused_and_writes_nothing(folder: Path, words: str, match: str) -> None:
     before = sorted(path.name for path in folder.iterdir())
     outcome = run(*words.split())
     assert (outcome.status, match in outcome.stderr) == (2, True), outcome.stderr
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_a_gate_cannot_restore(folder: Path) -> None:
-    """The variable that holds the gate's passphrase says nothing of an auditor."""
+def test_without_a_second_passphrase_nothing_can_be_restored(folder: Path) -> None:
+    """The environment variable is the passphrase for recognising, never the one for restoring."""
     hidden = run("hide", "cover.png", "-o", "sent.png", "-i", "face.png", "--template", "--json", passphrase="gate")
-    told = json.loads(hidden.stdout)
-    assert (told["method"], told["compression"]) == ("basn", None)
+    result = json.loads(hidden.stdout)
+    assert (result["method"], result["compression"]) == ("basn", None)
     assert run("reveal", "sent.png", "-o", "back.png", passphrase="gate").status == 1
 
 
-def test_odd_files_are_nobody(folder: Path) -> None:
+def test_hidden_files_folders_and_broken_links_are_not_enrolled(folder: Path) -> None:
     (folder / "people" / ".cache").mkdir()
     (folder / "people" / ".cache" / "x.jpg").write_bytes(b"")
     (folder / "people" / "dir.jpg").mkdir()
     (folder / "people" / "lost.png").symlink_to("nowhere.png")
     assert list(api.enrolled("people")) == ["cat", "cup"]
+
+
+def test_a_gallery_of_deeply_nested_json_is_refused(folder: Path) -> None:
     (folder / "deep.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match=r"deep.json is no gallery"):
         api.read_gallery("deep.json")
+
+
+def test_names_that_cannot_be_printed_are_refused(folder: Path) -> None:
     api.enrol_files("people", "gallery.json")
     (folder / "gallery.json").write_text((folder / "gallery.json").read_text().replace("cup", "cup\\u001b"))
     with pytest.raises(UsageError, match="names that cannot be shown"):
@@ -161,13 +167,13 @@ def test_odd_files_are_nobody(folder: Path) -> None:
     (folder / "people" / "red\x1b.png").write_bytes((folder / "cover.png").read_bytes())
     with pytest.raises(UsageError, match="cannot be shown"):
         api.enrolled("people")
-    with pytest.raises(UsageError, match="nobody in a folder without a name"):
+    with pytest.raises(UsageError, match="no pictures in a folder without a name"):
         api.enrolled("")
 
 
-def test_nobody_is_in_a_message(folder: Path) -> None:
+def test_another_payload_and_an_empty_gallery_are_refused(folder: Path) -> None:
     container = api.hide(COVER, b"report", method="lsb")
     with pytest.raises(UnderpaintError, match="a file is hidden here by lsb"):
         api.recognise(container, api.enrolled("people"))
-    with pytest.raises(UsageError, match="nobody in the gallery"):
+    with pytest.raises(UsageError, match="the gallery is empty"):
         api.recognise(container, {})

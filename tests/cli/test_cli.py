@@ -1,4 +1,4 @@
-"""The command line: transcripts, and the rest of its behaviour: terminals, pipes, time."""
+"""Command line: transcripts, terminals, pipes, closed streams, and the time that help takes."""
 
 from __future__ import annotations
 
@@ -10,37 +10,30 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from support import run_cli, transcripts
+from support import transcripts
 from support.run_cli import MESSAGE, PASSPHRASE, REPORT, Outcome, run
 from underpaint import api, models
 from underpaint.cli.help import HELP
 from underpaint.cli.main import commands
 from underpaint.types import Payload
 
-if TYPE_CHECKING:
-    pass
-
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 PROCESS = (sys.executable, "-c", "import sys; from underpaint.cli.main import main; sys.exit(main())")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    run_cli.fill(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("example_files")
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_transcript(transcript: Path) -> None:
+def test_commands_print_what_their_transcript_says(transcript: Path) -> None:
     transcripts.check(transcript.read_text(encoding="utf-8"))
 
 
-def test_every_command_has_its_transcript_and_its_place_in_the_help() -> None:
+def test_every_command_is_in_a_transcript_and_on_the_help_page() -> None:
     names = {command.name or getattr(command.callback, "__name__", "") for command in commands.registered_commands}
     shown = " ".join(path.read_text(encoding="utf-8") for path in TRANSCRIPTS)
     for name in names:
@@ -50,7 +43,7 @@ def test_every_command_has_its_transcript_and_its_place_in_the_help() -> None:
     assert max(map(len, HELP.splitlines())) <= 80
 
 
-def test_help_is_one_screen_and_without_a_command_it_is_an_error() -> None:
+def test_help_goes_to_standard_output_and_without_a_command_to_standard_error() -> None:
     assert run("--help") == run("-h") == Outcome(0, HELP.encode(), "")
     assert run() == Outcome(2, b"", HELP)
 
@@ -62,7 +55,7 @@ def test_help_opens_without_heavy_imports() -> None:
     assert not {"numpy", "PIL", "onnxruntime", "cryptography", "rich", "underpaint.api"} & set(done.stderr.split())
 
 
-def test_the_zoo() -> None:
+def test_zoo_lists_all_models_and_shows_their_cards() -> None:
     listed = run("zoo").stdout.decode().splitlines()
     assert [line.split()[0] for line in listed] == models.names()
     for name in models.names():
@@ -71,23 +64,23 @@ def test_the_zoo() -> None:
         assert all(digest in card for digest in models.card(name).sha256.values())
 
 
-def test_json_errors_say_the_same_on_both_streams() -> None:
+def test_json_errors_are_the_same_on_both_streams() -> None:
     outcome = run("reveal", "cover.png", "--json")
     assert outcome.status == 3
     said = json.loads(outcome.stdout)
     assert f"underpaint: error: {said['error']}\nunderpaint: hint: {said['hint']}\n" == outcome.stderr
 
 
-def test_json_never_holds_what_json_cannot() -> None:
+def test_an_infinite_number_is_null_in_json() -> None:
     assert json.loads(run("compare", "cover.png", "cover.png", "--json").stdout)["psnr"] is None
 
 
-def test_a_message_ends_its_line_only_at_a_terminal() -> None:
+def test_a_message_gets_a_line_end_only_at_a_terminal() -> None:
     assert run("reveal", "message.png").stdout == MESSAGE.encode()
     assert run("reveal", "message.png", terminal=True).stdout == f"{MESSAGE}\n".encode()
 
 
-def test_a_file_is_not_for_the_terminal() -> None:
+def test_a_file_is_not_printed_at_a_terminal() -> None:
     outcome = run("reveal", "file.png", terminal=True)
     assert (outcome.status, outcome.stdout) == (1, b"")
     assert "'report.bin'" in outcome.stderr
@@ -96,13 +89,13 @@ def test_a_file_is_not_for_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["hide cover.png -o - -m hello", "attack cover.png jpeg:50 -o -"])
-def test_a_picture_is_not_for_the_terminal(arguments: str) -> None:
+def test_an_image_is_not_printed_at_a_terminal(arguments: str) -> None:
     outcome = run(*arguments.split(), terminal=True)
     assert (outcome.status, outcome.stdout) == (2, b"")
-    assert "not for the terminal" in outcome.stderr
+    assert "cannot be printed to the terminal" in outcome.stderr
 
 
-def test_a_message_cannot_command_the_terminal() -> None:
+def test_a_message_with_escape_sequences_is_not_printed_at_a_terminal() -> None:
     api.hide_file("cover.png", "evil.png", "\x1b]0;owned\x07", method="lsb")
     outcome = run("reveal", "evil.png", terminal=True)
     assert (outcome.status, outcome.stdout) == (1, b"")
@@ -110,12 +103,12 @@ def test_a_message_cannot_command_the_terminal() -> None:
     assert run("reveal", "evil.png").stdout == b"\x1b]0;owned\x07"
 
 
-def test_the_name_of_a_file_cannot_command_the_terminal() -> None:
+def test_a_file_name_with_escape_sequences_is_printed_escaped() -> None:
     api.hide_file("cover.png", "evil.png", Payload(b"x", name="\x1b[31mred"))
     assert "\x1b" not in run("reveal", "evil.png", terminal=True).stderr
 
 
-def test_asking_for_a_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passphrase_is_asked_twice_to_hide_and_once_to_reveal(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([PASSPHRASE, PASSPHRASE, PASSPHRASE, "one", "another"])
     monkeypatch.setattr("getpass.getpass", lambda _: next(answers))
     assert run("hide", "cover.png", "-o", "out.png", "-m", MESSAGE, "-p", terminal=True).status == 0
@@ -126,11 +119,13 @@ def test_asking_for_a_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("reaction", [KeyboardInterrupt, EOFError])
-def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction: type[BaseException]) -> None:
-    def leave(_: str) -> str:
+def test_ending_the_question_for_a_passphrase_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, reaction: type[BaseException]
+) -> None:
+    def interrupt(_: str) -> str:
         raise reaction
 
-    monkeypatch.setattr("getpass.getpass", leave)
+    monkeypatch.setattr("getpass.getpass", interrupt)
     outcome = run("reveal", "message.png", "--passphrase", terminal=True)
     assert (outcome.status, outcome.stdout, outcome.stderr.strip()) == (130, b"", "")
 
@@ -143,11 +138,13 @@ def test_leaving_the_question_is_quiet(monkeypatch: pytest.MonkeyPatch, reaction
         (KeyboardInterrupt(), None),
     ],
 )
-def test_what_may_strike_anywhere(monkeypatch: pytest.MonkeyPatch, error: BaseException, line: str | None) -> None:
-    def strike(*_: Any, **__: Any) -> None:
+def test_errors_of_the_system_end_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, line: str | None
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(api, "capacity_file", strike)
+    monkeypatch.setattr(api, "capacity_file", fail)
     outcome = run("capacity", "cover.png")
     assert outcome.status == (1 if line else 130)
     assert outcome.stderr.splitlines()[:1] == ([f"underpaint: error: {line}"] if line else [])
@@ -155,7 +152,7 @@ def test_what_may_strike_anywhere(monkeypatch: pytest.MonkeyPatch, error: BaseEx
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes")
 @pytest.mark.parametrize("arguments", ["capacity cover.png", "reveal file.png", "--help"])
-def test_a_reader_may_leave(arguments: str) -> None:
+def test_a_broken_pipe_ends_without_a_message(arguments: str) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([*PROCESS, *arguments.split()], stdout=write, stderr=subprocess.PIPE, check=False)
@@ -164,14 +161,14 @@ def test_a_reader_may_leave(arguments: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_behind_standard_output() -> None:
+def test_a_full_disk_at_standard_output_is_an_error() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*PROCESS, "reveal", "file.png"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
     assert done.stderr == b"underpaint: error: cannot write -: no space left on device\n"
 
 
-def test_a_passphrase_from_standard_input_or_with_a_byte_order_mark() -> None:
+def test_a_passphrase_file_may_be_standard_input_and_have_a_byte_order_mark() -> None:
     Path("marked.txt").write_bytes("\ufeffdrawing\r\n".encode())
     command = "hide", "cover.png", "-o", "sent.png", "-m", "hello", "--passphrase-file"
     assert run(*command, "marked.txt").status == 0
@@ -181,7 +178,7 @@ def test_a_passphrase_from_standard_input_or_with_a_byte_order_mark() -> None:
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "1>/dev/full"])
 @pytest.mark.parametrize("command", ["capacity cover.png", "reveal message.jpg --json", "reveal cover.png", "-h"])
-def test_streams_that_are_closed_or_full(closed: str, command: str) -> None:
+def test_closed_or_full_streams_cause_no_traceback(closed: str, command: str) -> None:
     program = f"{shlex.join(PROCESS)} {command} {closed}"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
     assert done.returncode in (0, 1, 3)
@@ -189,8 +186,28 @@ def test_streams_that_are_closed_or_full(closed: str, command: str) -> None:
     assert "underpaint:" not in done.stdout
 
 
-def test_a_letter_the_terminal_lacks_ends_nothing() -> None:
+def test_a_letter_that_the_terminal_lacks_becomes_a_question_mark() -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*PROCESS, "capacity", "tiny.png"], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert "too small: 1?1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("installed", "message", "hint"),
+    [
+        ([object()], "train is a command of underpaint-lab", "run: underpaint-lab train"),
+        (
+            [],
+            "train is a command of underpaint-lab, which is not installed",
+            "in a checkout of the project, run: pip install . ./lab",
+        ),
+    ],
+    ids=["installed", "not installed"],
+)
+def test_commands_of_the_lab_are_named(
+    installed: list[object], message: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: installed)
+    outcome = run("train", "a-recipe", "--data", "photographs")
+    assert outcome == Outcome(2, b"", f"underpaint: error: {message}\nunderpaint: hint: {hint}\n")

@@ -1,4 +1,4 @@
-"""The demo does what it shows."""
+"""``underpaint demo``: it prints what is true, and leaves the pictures it names."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from underpaint.errors import UsageError
 from underpaint.media import samples
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_message_comes_back_from_every_copy_and_the_pictures_are_left(
+    tmp_path: Path, run_watched: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     out = tmp_path / "new" / "folder"
     out.mkdir(parents=True)
     (out / "container.png").write_bytes(b"of a demo before")
-    demo.run(out)
-    printed = capsys.readouterr().out
+    done = run_watched("demo", "-o", str(out))
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = done.stdout
     assert printed.count(demo.MESSAGE) == 1 + len(demo.COPIES), "hidden, and revealed from every copy"
     assert len(printed.splitlines()) < 15
 
@@ -36,15 +41,15 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (api.compare_files(samples.path(demo.COVER), out / "container.png")["psnr"] or 0) > 35
 
 
-def test_picture_of_the_demo_shows_cover_container_and_difference() -> None:
+def test_the_picture_shows_cover_container_and_difference() -> None:
     cover = np.full((40, 60, 3), 100, np.uint8)
-    sheet = demo._side_by_side(cover, cover + np.uint8(3))
+    sheet = demo.side_by_side(cover, cover + np.uint8(3))
     assert sheet.dtype == np.uint8
     assert sheet.shape == (40 + 24, 3 * 60 + 2 * 8, 3)
     assert [tuple(sheet[-1, x]) for x in (0, 68, 136)] == [(100,) * 3, (103,) * 3, (158,) * 3]
 
 
-def test_samples() -> None:
+def test_the_samples_are_large_enough_and_found_by_name() -> None:
     assert samples.names() == ("chelsea", "coffee")
     for name in samples.names():
         assert min(media.read(samples.path(name)).pixels.shape[:2]) >= 300

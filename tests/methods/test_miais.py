@@ -9,11 +9,12 @@ import pytest
 
 from underpaint import media, metrics, models
 from underpaint.channels import parse
-from underpaint.coding.template import cosine_similarity, pack, template, unpack
+from underpaint.coding.template import cosine_similarity, pack, unpack
 from underpaint.errors import NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods import EXACT, METHODS, miais
 from underpaint.methods.miais import LIKE
+from underpaint.models.face import template
 from underpaint.types import Image, Payload
 
 COVER = media.read(samples.path("coffee")).pixels[:250, :330]

@@ -233,8 +233,8 @@ def test_marks_are_found_with_the_right_key_only(small: Image) -> None:
     assert found is not None
     assert other is not None
     assert found.size == 13  # eight digits, five by the dictionary, and eight bytes of frame
-    assert found.false_alarm < 1e-12
-    assert other.false_alarm > 1e-4
+    assert found.p_value < 1e-12
+    assert other.p_value > 1e-4
 
 
 def test_unmarked_pictures_have_no_mark() -> None:
@@ -245,7 +245,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
         top, left = rng.integers(0, 250, 2)
         mark = METHOD.find(COFFEE[top : top + 100, left : left + 120], None)
         assert mark is not None
-        chances.append(mark.false_alarm)
+        chances.append(mark.p_value)
     assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
     assert np.mean(np.array(chances) <= 0.1) <= 0.1
 

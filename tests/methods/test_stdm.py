@@ -155,7 +155,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
         top, left = rng.integers(0, 250, 2)
         mark = METHOD.find(COFFEE[top : top + 128, left : left + 128], None)
         assert mark is not None
-        chances.append(mark.false_alarm)
+        chances.append(mark.p_value)
     assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
     assert np.mean(np.array(chances) <= 0.1) <= 0.1
 
@@ -165,8 +165,8 @@ def test_marks_are_found_with_the_right_key_only(container: Image) -> None:
     assert found is not None
     assert other is not None
     assert found.size == 13  # eight digits, five by the dictionary, and eight bytes of frame
-    assert found.false_alarm < 1e-20
-    assert other.false_alarm > 1e-3
+    assert found.p_value < 1e-20
+    assert other.p_value > 1e-3
 
 
 def test_bare_bits_survive() -> None:
@@ -230,7 +230,7 @@ def test_pilots_of_unmarked_pictures_behave_as_the_bound_assumes() -> None:
         crop = COFFEE[top : top + 128, left : left + 128]
         key = Key.derive(None, f"unmarked {seed:07}".encode())
         spread = watermark._pilots(Grid.of(crop), key, COUNTS[0])
-        phases = spread.phases(spread.project(analyse(crop, stdm.COUNTS[0])), np.array([60.0]))
+        phases = spread.residues(spread.project(analyse(crop, stdm.COUNTS[0])), np.array([60.0]))
         cosines.append(np.cos(2 * np.pi * phases[0]))
     sums = np.sum(cosines, axis=1)
     assert abs(np.mean(cosines)) < 0.02

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
 import pytest
 import torch
 from onnx import helper, numpy_helper
@@ -20,6 +19,7 @@ from underpaint.media import samples
 from underpaint.models import Session
 from underpaint.models import attention as module
 from underpaint.models.attention import STEPS_PER_OCTAVE, attend, attention
+from underpaint.models.session import load_onnxruntime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,6 +109,7 @@ def test_it_is_the_same_whatever_computes_it(shape: tuple[int, int]) -> None:
     expected = attend(pixels, Session(GRAPH, threads=1))
     assert (attend(pixels, Session(GRAPH, threads=2)) == expected).all()
     plain = Session(GRAPH, threads=2)
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain._session = onnxruntime.InferenceSession(GRAPH, options, providers=["CPUExecutionProvider"])

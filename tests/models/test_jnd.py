@@ -13,8 +13,7 @@ import pytest
 
 from support import tiny_model
 from support.machine_models import Generator, generator
-from underpaint import api, media, metrics, models
-from underpaint.api.jnd import compressed
+from underpaint import media, metrics, models
 from underpaint.errors import ModelError, UsageError
 from underpaint.models import classifiers, jnd
 from underpaint.types import Image
@@ -98,7 +97,7 @@ def test_a_psnr_out_of_range_is_refused(generator: Generator, psnr: float) -> No
 
 def test_pictures_must_be_large_enough(generator: Generator) -> None:
     with pytest.raises(UsageError, match="too small"):
-        api.jnd(noise(31, 40))
+        jnd.jnd(noise(31, 40))
 
 
 # ── any size ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,66 +148,6 @@ def test_twelve_megapixels_take_less_than_a_gigabyte(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert media.read(tmp_path / "map.png").pixels.shape == (3000, 4000, 3)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 1e9
-
-
-# ── few bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("prepare", [jnd.smoothed, jnd.snapped])
-def test_no_value_goes_beyond_its_threshold(prepare: Any) -> None:
-    picture, threshold = noise(40, 50), noise(40, 50)[::-1] // 4
-    change = np.abs(prepare(picture, threshold).astype(int) - picture)
-    assert (change <= threshold).all()
-    assert change.any()
-    assert np.array_equal(prepare(picture, np.zeros_like(threshold)), picture)
-
-
-def test_smoothing_smooths_and_snapping_leaves_few_values() -> None:
-    picture = noise(40, 50, 90, 110)
-    threshold = np.full_like(picture, 16)
-    rough = np.abs(np.diff(picture.astype(int), axis=0)).mean()
-    assert np.abs(np.diff(jnd.smoothed(picture, threshold).astype(int), axis=0)).mean() < rough / 4
-    assert len(np.unique(jnd.snapped(picture, threshold))) <= 2
-
-
-def test_judges_decide_how_few_bytes(generator: Generator) -> None:
-    picture = media.Picture(noise(64, 64, 60, 200))
-    threshold = np.full_like(picture.pixels, 40)
-    for kind in ("jpeg", "webp", "png"):
-        data, saving = compressed(picture, threshold, kind, 75, classifiers.classifiers_for_check())
-        assert (len(data), saving.kept_after) == (saving.after, 2)
-        assert saving.share > 0.2
-    sums: dict[str, classifiers.Judge] = {"me": lambda seen: int(seen.astype(int).sum())}
-    plain, none = compressed(picture, threshold, "png", 75, sums)
-    assert (none.share, none.kept_after) == (0, 1), "who would notice is not to notice"
-    assert np.array_equal(media.decode(plain).pixels, picture.pixels)
-
-
-# ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_files(generator: Generator, tmp_path: Path) -> None:
-    source, out, apply, seen, few = (tmp_path / f"{name}.png" for name in ("in", "map", "out", "seen", "few"))
-    media.write(media.Picture(noise(64, 80, 20, 60)), source)
-    report = api.jnd_file(source, out, apply=apply, attention=seen, compress=few, psnr=24)
-    before, after = (media.read(file).pixels for file in (source, apply))
-    assert np.array_equal(media.read(out).pixels, np.abs(after.astype(int) - before))
-    assert metrics.psnr(before, after) == pytest.approx(report.psnr, abs=1e-6)
-    assert media.read(seen).pixels.shape == before.shape
-    assert set(report.savings) == {"jpeg", "webp", "png"}
-    assert few.stat().st_size == report.savings["png"].after
-    assert report.labels == {"mobile": (0, 0), "resnet": (0, 0)}
-    assert 0 < report.mean < report.largest
-    with pytest.raises(UsageError, match="is a file already"):
-        api.jnd_file(source, out)
-    with pytest.raises(UsageError, match="the output is the input"):
-        api.jnd_file(source, source, force=True)
-    with pytest.raises(UsageError, match="two outputs are one file"):
-        api.jnd_file(source, out, apply=out, force=True)
-    with pytest.raises(UsageError, match="nothing to write"):
-        api.jnd_file(source)
-    with pytest.raises(UsageError, match="quality"):
-        api.jnd_file(source, tmp_path / "new.png", quality=0)
 
 
 def test_a_classifier_of_the_users_own(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from torch import nn
 from underpaint.errors import ModelError, UsageError
 from underpaint.models import classifiers
 from underpaint_lab.data.cifar import Cifar
-from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, Mapped, cam
+from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, CamClassifier, cam
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.classifiers.models import ClassifierRecipe, Trained, accuracy
+from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier, accuracy
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(5)
@@ -128,9 +128,9 @@ def test_networks_neither_fade_nor_explode(name: str) -> None:
     assert 0.1 < float(maps.detach().square().mean()) ** 0.5 < 10
 
 
-def toy(weight: float) -> Mapped:
+def toy(weight: float) -> CamClassifier:
     """Two maps, red and blue, and as many classes, which see *weight* of either."""
-    network = Mapped(nn.Sequential(nn.AvgPool2d(4)), 3, 2)
+    network = CamClassifier(nn.Sequential(nn.AvgPool2d(4)), 3, 2)
     network.classify.weight.data = weight * torch.tensor([[1.0, 0, 0], [0, 0, 1]])
     network.classify.bias.data = torch.zeros(2)
     return network
@@ -172,17 +172,17 @@ def test_pictures_grow_while_it_learns() -> None:
 
 def test_one_goes_on_from_another(tmp_path: Path) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, classes=2, network="cifar-mobile")
-    first = Trained(recipe)
+    first = TrainableClassifier(recipe)
     fit(first, stripes(4), tmp_path, accelerator="cpu", progress=False)
     entry = RECIPES["cifar-vgg-more"]
     assert cast("ClassifierRecipe", entry.recipe).before == "runs/cifar-vgg"
     assert entry.inherit is not None
-    second = Trained(replace(recipe, before=str(tmp_path)))
+    second = TrainableClassifier(replace(recipe, before=str(tmp_path)))
     entry.inherit(second)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     with pytest.raises(ModelError, match="there is no checkpoint"):
-        entry.inherit(Trained(replace(recipe, before=str(tmp_path / "nowhere"))))
-    third = Trained(recipe)
+        entry.inherit(TrainableClassifier(replace(recipe, before=str(tmp_path / "nowhere"))))
+    third = TrainableClassifier(recipe)
     weights = [weight.clone() for weight in third.parameters()]
     entry.inherit(third)
     assert all(torch.equal(a, b) for a, b in zip(weights, third.parameters(), strict=True)), "it names no run"
@@ -192,6 +192,6 @@ def test_one_learns(tmp_path: Path) -> None:
     recipe = cast("ClassifierRecipe", RECIPES["cifar-alexnet"].recipe)
     recipe = replace(recipe, steps=20, batch=16, warmup=2, learning_rate=3e-3, classes=2, ema=0.5)
     torch.manual_seed(0)
-    model = Trained(recipe)
+    model = TrainableClassifier(recipe)
     fit(model, stripes(40), tmp_path, accelerator="cpu", progress=False)
     assert accuracy(model.network, stripes(30)) > 0.9

@@ -22,7 +22,7 @@ def test_it_answers_as_its_graph_does(name: str) -> None:
         network = from_zoo(name)
         features = network.features(torch.from_numpy(images))
         assert features.numpy() == pytest.approx(wanted["features"], abs=1e-4)
-        assert network.judged(features).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
+        assert network.classify_features(features).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
     assert not network.training
 
 

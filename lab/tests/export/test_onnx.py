@@ -17,7 +17,7 @@ from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Card, Session, read_card, read_model
 from underpaint_lab.export import onnx as module
-from underpaint_lab.export.onnx import PARITY, Graph, card_text, difference, export, to_onnx
+from underpaint_lab.export.onnx import PARITY, Graph, card_text, largest_difference, export, to_onnx
 
 CARD = Card(
     method="toy",
@@ -80,7 +80,7 @@ def made_once(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
 
 
 def test_a_graph_computes_what_its_network_does(graph: Graph, data: bytes) -> None:
-    assert 0 < difference(graph, data) < PARITY / 10
+    assert 0 < largest_difference(graph, data) < PARITY / 10
     session = Session(data)
     assert session.inputs == {"picture": ["n", 3, "h", "w"], "message": ["n", 5]}
     assert list(session.outputs) == ["bits", "small"]
@@ -97,7 +97,7 @@ def test_a_graph_says_nothing_of_its_machine(data: bytes) -> None:
 
 
 def test_a_model_is_written_as_the_zoo_reads_it(graph: Graph, data: bytes, tmp_path: Path) -> None:
-    assert export({"reader": graph}, tmp_path / "toy", CARD) == difference(graph, data)
+    assert export({"reader": graph}, tmp_path / "toy", CARD) == largest_difference(graph, data)
     read = read_model(tmp_path / "toy", threads=1)
     assert list(read.graphs) == ["reader"]
     digest = {"reader.onnx": hashlib.sha256(data).hexdigest()}
@@ -116,7 +116,7 @@ def test_a_graph_that_differs_is_not_written(graph: Graph, tmp_path: Path) -> No
 def test_whole_numbers_may_hardly_ever_be_others(graph: Graph, data: bytes) -> None:
     whole = graph._replace(whole=("bits",))
     with pytest.raises(ModelError, match=r"reader: .*% of bits of real inputs are not PyTorch's"):
-        difference(changed(whole, 0.5), data, "reader")
+        largest_difference(changed(whole, 0.5), data, "reader")
 
 
 def test_a_network_that_makes_no_numbers_is_not_written(graph: Graph, tmp_path: Path) -> None:

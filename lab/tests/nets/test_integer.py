@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from underpaint.errors import ModelError
 from underpaint.models import Session
 from underpaint_lab.export.onnx import Graph, to_onnx
-from underpaint_lab.nets.integer import BOUND, PEAK, SHIFT, FrozenConv, IntegerConv, frozen, reach
+from underpaint_lab.nets.integer import BOUND, PEAK, SHIFT, FrozenConv, IntegerConv, freeze, largest_sum
 
 
 @pytest.fixture(autouse=True)
@@ -78,16 +78,16 @@ def test_no_weights_leave_the_bound(seed: int, scale: float, inputs: int) -> Non
     with torch.no_grad():
         made.bias.mul_(scale)
     weight, bias = (parameter.detach() for parameter in made.integers())
-    assert reach(weight, bias, PEAK) < BOUND
+    assert largest_sum(weight, bias, PEAK) < BOUND
     assert torch.equal(weight, weight.round())
     assert torch.equal(bias, bias.round())
 
 
 def test_the_reach_is_reached() -> None:
     weight, bias = torch.tensor([3.0, -4.0, 1.0]).reshape(1, 3, 1, 1), torch.tensor([-7.0])
-    assert reach(weight, bias, 10) == 8 * 10 + 7
+    assert largest_sum(weight, bias, 10) == 8 * 10 + 7
     huge = torch.full((1, 2, 1, 1), 2.0**24 + 2)
-    assert reach(huge, torch.ones(1), 255) == 2 * 255 * (2**24 + 2) + 1
+    assert largest_sum(huge, torch.ones(1), 255) == 2 * 255 * (2**24 + 2) + 1
 
 
 def test_what_could_leave_the_bound_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_what_could_leave_the_bound_is_not_frozen(monkeypatch: pytest.MonkeyPatc
     weight, bias = (parameter.detach() for parameter in made.integers())
     monkeypatch.setattr(made, "integers", lambda: (weight * 2000, bias))
     with pytest.raises(ModelError, match="are not exact"):
-        frozen(nn.Sequential(made))
+        freeze(nn.Sequential(made))
 
 
 def test_roundings_have_the_gradient_1() -> None:
@@ -137,7 +137,7 @@ def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(IntegerConv(3, 8, 2, stride=2), nn.Sequential(IntegerConv(8, 4, 3)), nn.PixelShuffle(2))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    still = frozen(network)
+    still = freeze(network)
     assert not any(isinstance(module, IntegerConv) for module in still.modules())
     assert not list(still.parameters())
     assert not still.training
@@ -152,7 +152,7 @@ def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
 
 def test_the_graph_makes_the_same_integers() -> None:
     torch.manual_seed(0)
-    network = frozen(nn.Sequential(IntegerConv(3, 8, 6, stride=2), IntegerConv(8, 12, 3), nn.PixelShuffle(2)))
+    network = freeze(nn.Sequential(IntegerConv(3, 8, 6, stride=2), IntegerConv(8, 12, 3), nn.PixelShuffle(2)))
     x = activations(0, channels=3)[:1]
     data = to_onnx(Graph(network, {"x": x}, {"x": {2: "height", 3: "width"}}))
     for side in (12, 40):

@@ -1,4 +1,4 @@
-"""Inspecting: what each detector of hidden data makes of a picture."""
+"""Steganalysis of pictures: the result of each detector."""
 
 from __future__ import annotations
 
@@ -19,41 +19,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one detector makes of one picture."""
+    """Result of one detector for one picture."""
 
-    #: 0–1; None where the picture is too small, flat, or in a lossy format.
+    #: Score of the detector, 0–1; None if the picture is too small, flat, or in a lossy format.
     score: float | None
-    #: The score exceeds the threshold.
+    #: True if the score exceeds the threshold.
     suspicious: bool
-    #: For a picture of this size, 0 or more.
+    #: Threshold for a picture of this size, 0–1.
     threshold: float
-    #: The share of clean pictures that are suspicious too, 0–1.
+    #: False-positive rate: share of clean pictures that are suspicious, 0–1.
     false_alarms: float
-    #: What the detector looks at.
+    #: Property of the picture that the detector measures.
     meaning: str
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the detectors make of one picture file."""
+    """Results of all detectors for one picture file."""
 
+    #: Path of the file.
     picture: str
-    #: By the detectors' names.
+    #: Result of each detector, by name.
     findings: dict[str, Finding]
     warnings: tuple[str, ...]
 
 
 def inspect(image: Image) -> dict[str, Finding]:
-    """Return what each detector makes of *image*, ``uint8 (H, W, 3)``, by its name.
+    """Run all steganalysis detectors on *image*, ``uint8 (H, W, 3)``.
+
+    Returns:
+        Result of each detector, by name.
 
     Raises:
-        UsageError: *image* is no picture.
+        UsageError: *image* is no image.
     """
     return _findings(detectors.scores(image), image.size // 3)
 
 
 def inspect_file(path: str | Path) -> Inspection:
-    """Return what each detector makes of a picture file; no scores of a lossy format, which keeps no lowest bits.
+    """Run all steganalysis detectors on a picture file; ``-`` is standard input.
+
+    A file in a lossy format gets no scores: it keeps no least significant bits, which all detectors look at.
 
     Raises:
         ImageError: the file cannot be read.
@@ -61,16 +67,21 @@ def inspect_file(path: str | Path) -> Inspection:
     picture = read(path)
     if FORMATS[picture.format].lossless:
         return Inspection(str(path), inspect(picture.pixels), picture.warnings)
-    warning = f"{picture.format} keeps no lowest bits, and no detector here looks at anything else"
-    return Inspection(
-        str(path), _findings(dict.fromkeys(detectors.DETECTORS), picture.pixels.size // 3), (*picture.warnings, warning)
-    )
+    warning = f"{picture.format} keeps no least significant bits, and the detectors look at nothing else"
+    no_scores = _findings(dict.fromkeys(detectors.DETECTORS), picture.pixels.size // 3)
+    return Inspection(str(path), no_scores, (*picture.warnings, warning))
 
 
 def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection | ImageError]]:
-    """Yield the name of each picture file at *paths* and what the detectors make of it, or why it cannot be read.
+    """Run all steganalysis detectors on many picture files.
 
-    A folder stands for all files in it that are named like pictures, sorted; one that has none is not readable either.
+    Args:
+        paths: files and folders. A folder stands for all files in it with the extension of a picture format, sorted;
+            subfolders are left out.
+
+    Yields:
+        Name of each file, and its result or the error that kept it from being read. A folder without pictures is such
+        an error, too.
     """
     for path in paths:
         try:
@@ -101,8 +112,8 @@ def _files(path: str | Path) -> list[str | Path]:
 def _findings(scores: Mapping[str, float | None], pixels: int) -> dict[str, Finding]:
     found = {}
     for name, score in scores.items():
-        by = detectors.DETECTORS[name]
-        threshold = by.threshold_at(pixels)
+        detector = detectors.DETECTORS[name]
+        threshold = detector.threshold_at(pixels)
         suspicious = score is not None and score > threshold
-        found[name] = Finding(score, suspicious, threshold, by.false_alarms, by.meaning)
+        found[name] = Finding(score, suspicious, threshold, detector.false_alarms, detector.meaning)
     return found

@@ -1,4 +1,4 @@
-"""How far a picture may change for machines: as a map, as a changed picture, and as a file that takes fewer bytes."""
+"""Just noticeable difference (JND) of machine vision: as a map, as a changed picture, and as a smaller file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpaint.api.measure import check_target, target_format
+from underpaint.api.coding_for_machines import Saving, compress_for_machines
 from underpaint.errors import UsageError
-from underpaint.media import FORMATS, Picture, decode, encode, is_exact, read, unwritable, write_bytes
-from underpaint.models import classifiers as machine
-from underpaint.models import jnd as dmvjnd
+from underpaint.media import Picture, check_target, encode, is_exact, read, target_format, unwritable, write_bytes
+from underpaint.models import classifiers as zoo
+from underpaint.models import jnd as model
 from underpaint.models.jnd import DEFAULT_PSNR, Jnd
 
 if TYPE_CHECKING:
@@ -19,63 +19,42 @@ if TYPE_CHECKING:
     from underpaint.models.classifiers import Judge
     from underpaint.types import Image
 
-#: The highest quality of what is compressed for machines, unless another is asked for.
+#: Highest quality of a file for machines, unless another is asked for.
 DEFAULT_QUALITY = 75
-#: Lower ones that are tried.
-_LOWER = tuple(range(5, 100, 5))
 #: Formats whose sizes are compared.
 COMPARED = ("jpeg", "webp", "png")
-#: How much of what is tolerated is made use of, in turn, until no judge changes its mind.
-_SHARES = (1.0, 0.7, 0.5, 0.3, 0.15)
-
-
-@dataclass(frozen=True)
-class Saving:
-    """What a picture takes in one format, as it is and for machines."""
-
-    before: int
-    after: int
-    #: That of the file for machines; None where there is none to choose.
-    quality: int | None
-    #: Judges that take the decoded file for what they took the picture for: the plain one, that for machines, of all.
-    kept_before: int
-    kept_after: int
-    judges: int
-
-    @property
-    def share(self) -> float:
-        """How much of the bytes is saved; 0 where nothing is."""
-        return 1 - self.after / self.before
 
 
 @dataclass(frozen=True)
 class JndReport:
-    """How far a picture may change before machines notice."""
+    """Result of :func:`jnd_file`."""
 
-    #: Of the changed picture, in dB; infinite where nothing may change.
+    #: PSNR in dB of the changed picture; infinite if nothing may change.
     psnr: float
-    #: Levels that a value may change by: at most, and in the mean.
+    #: Levels that a value may change by: maximum and mean.
     largest: int
     mean: float
-    #: Each judge's label of the picture, and of the changed one.
+    #: Label of the picture and of the changed picture, by the name of each classifier.
     labels: dict[str, tuple[int, int]]
-    #: By format, if something was to be compressed.
+    #: Saving by the name of each format; empty unless a file for machines was asked for.
     savings: dict[str, Saving]
     warnings: tuple[str, ...]
 
 
 def jnd(image: Image, psnr: float = DEFAULT_PSNR) -> Jnd:
-    """How far *image* may change before a classifier of the zoo does not take it any more for what it did.
+    """Return the largest change of *image* that no classifier of the zoo answers with another label.
 
     Args:
-        image: ``uint8 (H, W, 3)``, of any size of at least 32×32.
-        psnr: the least in dB that is to be left, 8–60.
+        image: ``uint8 (H, W, 3)``, both sides at least 32 pixels.
+        psnr: lowest PSNR of the changed picture, 8–60 dB.
 
     Raises:
-        UsageError: no image, one that is too small, or *psnr* is out of range.
+        UsageError: *image* is no image or too small, or *psnr* is out of range.
         ModelError: a network is missing or altered.
+
+    Source: J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168.
     """
-    return dmvjnd.jnd(image, psnr)
+    return model.jnd(image, psnr)
 
 
 def jnd_file(
@@ -90,142 +69,77 @@ def jnd_file(
     classifiers: Sequence[str | Path] = (),
     force: bool = False,
 ) -> JndReport:
-    """Say how far a picture file may change before machines notice, and write what is asked for.
+    """Compute the just noticeable difference of a picture file, and write the files that are asked for.
 
     Args:
-        path: the picture.
-        out: picture to write of by how many levels each value may change.
+        path: picture file; ``-`` is standard input.
+        out: picture to write of the number of levels that each value may change by.
         apply: the changed picture.
-        attention: picture of where the panel of classifiers looks, white where it does.
-        compress: the picture in few bytes: in the format of its name, changed within what is tolerated, and at a lower
-            quality if no judge minds.
-        psnr: the least in dB that is to be left, 8–60.
-        quality: of lossy formats at most, 1–100.
-        classifiers: ONNX files of judges beside those of the zoo: :func:`underpaint.models.classifiers.judge`.
+        attention: picture of the classifiers' class activation maps, white where they look.
+        compress: the picture as a small file for machines: changed within the just noticeable difference, and at a
+            lower quality if all labels are kept.
+        psnr: lowest PSNR of the changed picture, 8–60 dB.
+        quality: highest quality of a lossy file for machines, 1–100.
+        classifiers: ONNX files of further classifiers, see :func:`underpaint.models.classifiers.load_classifier`.
         force: replace existing files.
 
     Raises:
-        UsageError: nothing is to be written, a file may not be written over, or a value is out of range.
+        UsageError: no file to write, a file that must not be overwritten, or a value out of range.
         ImageError: a file cannot be read or written.
         ModelError: a network is missing, altered or no classifier.
     """
     targets = [target for target in (out, apply, attention, compress) if target is not None]
+    _check_targets(targets, [path, *classifiers], force=force)
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality must be 1–100, not {quality}")
+    picture = read(path)
+    labelling = zoo.classifiers_for_check() | {Path(file).name: zoo.load_classifier(Path(file)) for file in classifiers}
+    found = model.jnd(picture.pixels, psnr, judges=labelling)
+    changed = found.applied(picture.pixels)
+    files: dict[str | Path, bytes] = {}
+    savings: dict[str, Saving] = {}
+    if out is not None:
+        files[out] = encode(Picture(found.threshold), target_format(out))
+    if attention is not None:
+        files[attention] = encode(Picture(found.attention[:, :, None].repeat(3, axis=2)), target_format(attention))
+    if apply is not None:
+        files[apply] = encode(picture.with_pixels(changed), target_format(apply))
+    if compress is not None:
+        files[compress], savings = _compressed(picture, found, target_format(compress), quality, labelling)
+    for target, data in files.items():
+        write_bytes(data, target)
+    labels = {name: (label(picture.pixels), label(changed)) for name, label in labelling.items()}
+    largest, mean = int(found.threshold.max()), float(found.threshold.mean())
+    return JndReport(found.psnr, largest, mean, labels, savings, _warnings(picture, apply, compress))
+
+
+def _check_targets(targets: Sequence[str | Path], sources: Sequence[str | Path], *, force: bool) -> None:
     if not targets:
         raise UsageError("there is nothing to write", hint="name a picture file after -o")
     if len({str(target) for target in targets}) < len(targets):
         raise UsageError("two outputs are one file", hint="name a file for each")
     for target in targets:
         target_format(target)
-        check_target(target, path, *classifiers, force=force)
-    if not 1 <= quality <= 100:
-        raise UsageError(f"quality must be 1–100, not {quality}")
-    picture = read(path)
-    judges = machine.classifiers_for_check() | {
-        Path(file).name: machine.load_classifier(Path(file)) for file in classifiers
-    }
-    found = dmvjnd.jnd(picture.pixels, psnr, judges=judges)
-    changed = found.applied(picture.pixels)
-    warnings, savings = picture.warnings, {}
-    files: dict[str | Path, bytes] = {}
-    if out is not None:
-        files[out] = encode(Picture(found.threshold), target_format(out))
-    if attention is not None:
-        files[attention] = encode(Picture(found.attention[:, :, None].repeat(3, axis=2)), target_format(attention))
+        check_target(target, *sources, force=force)
+
+
+def _compressed(
+    picture: Picture, found: Jnd, format_name: str, quality: int, classifiers: Mapping[str, Judge]
+) -> tuple[bytes, dict[str, Saving]]:
+    """Return the file for machines in one format, and the savings in all formats that are compared."""
+    files, savings = {}, {}
+    for name in dict.fromkeys((*COMPARED, format_name)):
+        files[name], savings[name] = compress_for_machines(picture, found.threshold, name, quality, classifiers)
+    return files[format_name], savings
+
+
+def _warnings(picture: Picture, apply: str | Path | None, compress: str | Path | None) -> tuple[str, ...]:
+    warnings = picture.warnings
     if apply is not None:
-        kind = target_format(apply)
-        warnings += unwritable(picture, kind)
-        if not is_exact(kind):
-            warnings += (f"{kind} is not exact: writing it changed the picture once more",)
-        files[apply] = encode(picture.with_pixels(changed), kind)
+        format_name = target_format(apply)
+        warnings += unwritable(picture, format_name)
+        if not is_exact(format_name):
+            warnings += (f"{format_name} is not exact: writing it changed the picture once more",)
     if compress is not None:
-        kind = target_format(compress)
-        for name in dict.fromkeys((*COMPARED, kind)):
-            data, savings[name] = compressed(picture, found.threshold, name, quality, judges)
-            if name == kind:
-                files[compress] = data
-        warnings += unwritable(picture, kind)
-    for target, data in files.items():
-        write_bytes(data, target)
-    return JndReport(
-        found.psnr,
-        int(found.threshold.max()),
-        float(found.threshold.mean()),
-        {name: (judge(picture.pixels), judge(changed)) for name, judge in judges.items()},
-        savings,
-        warnings,
-    )
-
-
-def compressed(
-    picture: Picture, threshold: Image, kind: str, quality: int, judges: Mapping[str, Judge]
-) -> tuple[bytes, Saving]:
-    """The file of *picture* for machines, which takes few bytes: its quality is lower, and it is :func:`prepared`.
-
-    No judge takes it for something else that takes the plain file of *quality* for what *picture* is.
-
-    Args:
-        picture: to be written.
-        threshold: levels, ``uint8 (H, W, 3)``, that values may change by.
-        kind: of file.
-        quality: of a lossy format at most, 1–100; a format that is always exact has none.
-        judges: by name.
-    """
-    highest = quality if FORMATS[kind].lossy else None
-    loop = Loop(picture, kind, judges)
-    plain = loop.encoded(picture.pixels, highest)
-    asked = loop.keeping(plain)
-    grade, _ = loop.lower(highest, asked) if highest is not None else (None, plain)
-    data = loop.prepared(threshold, grade, asked)
-    if len(data) >= len(plain):
-        grade, data = highest, plain
-    return data, Saving(len(plain), len(data), grade, len(asked), len(loop.keeping(data)), len(judges))
-
-
-class Loop:
-    """A picture, a format, and those who judge what is decoded.
-
-    Args:
-        picture: to be written.
-        kind: of file.
-        judges: by name.
-    """
-
-    def __init__(self, picture: Picture, kind: str, judges: Mapping[str, Judge]) -> None:
-        self._picture, self._kind, self._judges = picture, kind, judges
-        self._labels = {name: judge(picture.pixels) for name, judge in judges.items()}
-
-    def encoded(self, pixels: Image, quality: int | None) -> bytes:
-        """A file of *pixels* in place of the picture's own."""
-        return encode(self._picture.with_pixels(pixels), self._kind, quality=quality)
-
-    def keeping(self, data: bytes) -> set[str]:
-        """The judges who take a file for what they take the picture for."""
-        pixels = decode(data).pixels
-        return {name for name, judge in self._judges.items() if judge(pixels) == self._labels[name]}
-
-    def lower(self, quality: int, asked: set[str]) -> tuple[int, bytes]:
-        """The lowest quality that none of *asked* minds, as far as a search by halves finds it, and its file."""
-        grades = [each for each in _LOWER if each < quality]
-        low, high, found = 0, len(grades), (quality, self.encoded(self._picture.pixels, quality))
-        while low < high:
-            middle = (low + high) // 2
-            data = self.encoded(self._picture.pixels, grades[middle])
-            if self.keeping(data) >= asked:
-                high, found = middle, (grades[middle], data)
-            else:
-                low = middle + 1
-        return found
-
-    def prepared(self, threshold: Image, quality: int | None, asked: set[str]) -> bytes:
-        """The smallest file of pixels within *threshold* of the picture's own, of those that none of *asked* minds.
-
-        As much of *threshold* is made use of as they let it; if nothing is gained, the picture is as it was.
-        """
-        plain = self.encoded(self._picture.pixels, quality)
-        for share in _SHARES:
-            room = (share * threshold).astype(threshold.dtype)
-            ways = dmvjnd.smoothed(self._picture.pixels, room), dmvjnd.snapped(self._picture.pixels, room)
-            data = min((self.encoded(pixels, quality) for pixels in ways), key=len)
-            if len(data) < len(plain) and self.keeping(data) >= asked:
-                return data
-        return plain
+        warnings += unwritable(picture, target_format(compress))
+    return warnings

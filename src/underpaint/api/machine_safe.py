@@ -1,8 +1,8 @@
-"""Hiding from machines: classifiers shall take the container for what they take the cover for.
+"""Machine-safe embedding: classifiers keep their label, the container gets the label of its cover.
 
-Where a method is free to choose, it changes most what machines tolerate (:func:`underpaint.models.jnd.tolerance`).
-Then classifiers are asked. While one has changed its mind, the payload is hidden again: in better quality if the method
-has such a setting, else by other numbers drawn at random.
+Where a method is free to choose, it changes most where classifiers tolerate change
+(:func:`underpaint.models.jnd.tolerance`). Then classifiers label the container. While a label differs, the payload is
+embedded again: at a higher PSNR if the method has that setting, else with other random choices.
 """
 
 from __future__ import annotations
@@ -25,52 +25,54 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: Methods as they hide from machines; the others have no such choice.
+#: All methods by name; those that can choose where they change the cover do so by the tolerance of classifiers.
 TOLERANT_METHODS: dict[str, Method] = METHODS | {each.name: each for each in (Robust(tolerance), BASNSTC(tolerance))}
-#: How often a payload is hidden again, and by how many dB better.
-_AGAIN, _BETTER = 4, 2.0
+#: Further attempts at embedding, and the increase of PSNR from one to the next, in dB.
+_RETRIES, _PSNR_STEP = 4, 2.0
 
 
 class ClassifierGuard:
-    """A cover, and those who shall not notice what is hidden in it.
+    """Accepts only containers that all classifiers label like the cover.
 
     Args:
-        cover: ``uint8 (H, W, 3)``, at least 32×32.
-        judges: by name; those of the zoo by default.
+        cover: ``uint8 (H, W, 3)``, both sides at least 32 pixels.
+        judges: functions from an image to its label, by name; None for the classifiers of the zoo.
 
     Raises:
         ModelError: a classifier is missing or altered.
     """
 
     def __init__(self, cover: Image, judges: Mapping[str, Judge] | None = None) -> None:
-        self._cover, self._judges = cover, classifiers.classifiers_for_check() if judges is None else judges
-        self._labels = {name: judge(cover) for name, judge in self._judges.items()}
+        self._cover = cover
+        self._classifiers = classifiers.classifiers_for_check() if judges is None else judges
+        self._labels = {name: label(cover) for name, label in self._classifiers.items()}
 
-    def unnoticed(
-        self, attempt: Callable[[float | None], tuple[Result, Image]], by: Method, psnr: float | None
+    def accept(
+        self, attempt: Callable[[float | None], tuple[Result, Image]], method: Method, psnr: float | None
     ) -> Result:
-        """The first outcome of an *attempt* whose container nobody takes for something else.
+        """Return the result of the first *attempt* whose container keeps all labels.
 
         Args:
-            attempt: from the quality to aim at to an outcome and the container as it arrives.
-            by: the method.
-            psnr: quality to begin with, in dB.
+            attempt: takes a PSNR in dB; returns any result, and the container as it is delivered.
+            method: method of the attempt.
+            psnr: PSNR of the first attempt, in dB; None leaves it to the method.
 
         Raises:
-            SurvivalError: there is none.
+            SurvivalError: no attempt keeps all labels.
+            CapacityError: the first attempt fails.
         """
-        noticing: list[str] = []
-        for _ in range(1 + _AGAIN):
+        changed: list[str] = []
+        for _ in range(1 + _RETRIES):
             try:
-                outcome, container = attempt(psnr)
+                result, container = attempt(psnr)
             except (CapacityError, SurvivalError):
-                if noticing:  # only now, at a quality that nobody asked for
+                if changed:  # only at a higher PSNR than was asked for
                     break
                 raise
-            noticing = [name for name, judge in self._judges.items() if judge(container) != self._labels[name]]
-            if not noticing:
-                return outcome
-            if not by.needs_lossless:
-                psnr = metrics.psnr(self._cover, container) + _BETTER
+            changed = [name for name, label in self._classifiers.items() if label(container) != self._labels[name]]
+            if not changed:
+                return result
+            if not method.needs_lossless:
+                psnr = metrics.psnr(self._cover, container) + _PSNR_STEP
         hint = "hide less, take another picture, or leave out --machine-safe"
-        raise SurvivalError(f"{', '.join(noticing)} would take the container for something else", hint=hint)
+        raise SurvivalError(f"the container changes the label of classifier {', '.join(changed)}", hint=hint)

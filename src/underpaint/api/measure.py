@@ -1,9 +1,8 @@
-"""What else one does with pictures: what fits, what arrives, how far two lie apart; and what may be written over."""
+"""Measurements on pictures: capacity of a cover, effect of a channel, difference of two pictures."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,55 +10,74 @@ import numpy as np
 from underpaint import metrics
 from underpaint.channels import Chain, parse
 from underpaint.errors import UsageError
-from underpaint.media import Picture, encode, format_of, is_exact, read, unwritable, write_bytes
+from underpaint.media import (
+    Picture,
+    check_target,
+    encode,
+    is_exact,
+    read,
+    target_format,
+    unwritable,
+    write_bytes,
+)
 from underpaint.methods import METHODS
 from underpaint.methods.basn import BASN, PLANES
 from underpaint.models import classifiers
 from underpaint.types import SMALLEST_SIDE, as_cover, as_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from underpaint.types import Capacity, Image
 
 
-#: Quality in dB that a picture of where data hides is made for.
+#: PSNR in dB of the container whose capacity map is written.
 MAP_PSNR = 44.0
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:
-    """Return what fits into *cover*, by each method.
+    """Return the capacity of *cover*, ``uint8 (H, W, 3)``, by the name of each method.
 
     Raises:
-        UsageError: *cover* is too small.
+        UsageError: *cover* is no image, or a side is below 32 pixels.
     """
     return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
 
 
 def capacity_file(path: str | Path, out: str | Path | None = None, *, force: bool = False) -> dict[str, Capacity]:
-    """Return what fits into a picture file, by each method; write *out*, if it is named, of where.
+    """Return the capacity of a picture file by the name of each method, and write a map of it.
 
-    *out* is a picture of the bits that each value carries where ``basn`` hides what leaves :data:`MAP_PSNR`, 0 black to
-    4 white.
+    Args:
+        path: picture file; ``-`` is standard input.
+        out: picture to write of the number of bits that each value carries where ``basn`` hides a payload at
+            :data:`MAP_PSNR`, from black for none to white for all four; None writes nothing.
+        force: replace an existing file.
 
     Raises:
         ImageError: a file cannot be read or written.
-        UsageError: the picture is too small, or *out* may not be written over.
+        UsageError: the picture is too small, or *out* must not be overwritten.
     """
     if out is not None:
-        kind = target_format(out)
+        format_name = target_format(out)
         check_target(out, path, force=force)
     pixels = read(path).pixels
     found = capacity(pixels)
     if out is not None:
         planes = BASN().capacity_map(pixels, BASN().payload_at(pixels, MAP_PSNR))
-        write_bytes(encode(Picture(planes * np.uint8(255 // PLANES)), kind), out)
+        write_bytes(encode(Picture(planes * np.uint8(255 // PLANES)), format_name), out)
     return found
 
 
 def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:
-    """Return what arrives of *image* after *chain*, such as ``"jpeg:50 | resize:0.5"``.
+    """Return a copy of *image* after a chain of channels (distortions).
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        chain: such as ``"jpeg:50 | resize:0.5"``.
+        seed: seed of random channels, 0 or more.
 
     Raises:
-        UsageError: no such channel.
+        UsageError: no such channel, or *image* is no image.
     """
     return (parse(chain) if isinstance(chain, str) else chain)(as_image(image), seed)
 
@@ -67,80 +85,77 @@ def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:
 def attack_file(
     path: str | Path, chain: str | Chain, out: str | Path, *, seed: int = 0, force: bool = False
 ) -> tuple[str, ...]:
-    """Write what arrives of a picture file after *chain*; return warnings. Transparency stays if the size does.
+    """Write a copy of a picture file after a chain of channels. Transparency stays if the size does.
+
+    Args:
+        path: picture file; ``-`` is standard input.
+        chain: as in :func:`attack`.
+        out: file to write, in the format of its extension; ``-`` writes PNG to standard output.
+        seed: seed of random channels, 0 or more.
+        force: replace an existing file.
+
+    Returns:
+        Warnings.
 
     Raises:
-        UsageError: no such channel, or *out* may not be written over.
+        UsageError: no such channel, or *out* must not be overwritten.
         ImageError: a file cannot be read or written.
     """
     chain = parse(chain) if isinstance(chain, str) else chain
-    kind = target_format(out)
+    format_name = target_format(out)
     check_target(out, path, force=force)
     picture = read(path)
     pixels = chain(picture.pixels, seed)
-    warnings = picture.warnings + unwritable(picture, kind)
-    if not is_exact(kind):
-        warnings += (f"{kind} is not exact: writing it changed the picture once more",)
+    warnings = picture.warnings + unwritable(picture, format_name)
+    if not is_exact(format_name):
+        warnings += (f"{format_name} is not exact: writing it changed the picture once more",)
     if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
         warnings += ("transparency was dropped, for the picture's size changed",)
         picture = replace(picture, alpha=None)
-    write_bytes(encode(picture.with_pixels(pixels), kind), out)
+    write_bytes(encode(picture.with_pixels(pixels), format_name), out)
     return warnings
 
 
 def compare(cover: Image, container: Image) -> dict[str, Any]:
-    """Return how far two pictures of one size lie apart, by name.
+    """Return the difference of two pictures of one size, by metric.
 
-    MS-SSIM is None where they are too small for it. ``machine`` has for each classifier, by name, the relative
-    ``change`` of its features and whether its label is ``kept``; none below 32 pixels a side.
+    Args:
+        cover: ``uint8 (H, W, 3)``.
+        container: the same shape.
+
+    Returns:
+        ``psnr`` in dB; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
+        difference in levels; ``changed``, the share of values that differ; ``largest``, the largest difference in
+        levels; ``machine``, for each classifier by name the relative ``change`` of its features and whether its label
+        is ``kept``, empty below 32 pixels a side.
 
     Raises:
-        UsageError: their sizes differ.
-        ModelError: a classifier is altered.
+        UsageError: their sizes differ, or they are no images.
+        ModelError: a classifier is missing or altered.
     """
     a, b = as_image(cover), as_image(container)
     if a.shape != b.shape:
         sizes = " and ".join(f"{width}×{height}" for height, width, _ in (a.shape, b.shape))
         raise UsageError(f"the pictures differ in size: {sizes}", hint="compare pictures of one size")
     change = np.abs(a.astype(np.int16) - b)
+    side = min(a.shape[:2])
+    responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE else {}
     return {
         "psnr": metrics.psnr(a, b),
         "ssim": metrics.ssim(a, b),
-        "ms_ssim": metrics.ms_ssim(a, b) if min(a.shape[:2]) >= metrics.MS_SSIM_SMALLEST_SIDE else None,
+        "ms_ssim": metrics.ms_ssim(a, b) if side >= metrics.MS_SSIM_SMALLEST_SIDE else None,
         "apd": metrics.apd(a, b),
         "changed": float(np.mean(change > 0)),
         "largest": float(change.max()),
-        "machine": {name: seen._asdict() for name, seen in classifiers.responses(a, b).items()}
-        if min(a.shape[:2]) >= SMALLEST_SIDE
-        else {},
+        "machine": {name: response._asdict() for name, response in responses.items()},
     }
 
 
 def compare_files(cover: str | Path, container: str | Path) -> dict[str, Any]:
-    """Return how far two picture files lie apart, as :func:`compare`.
+    """Return the difference of two picture files, as :func:`compare`.
 
     Raises:
         ImageError: a file cannot be read.
-        UsageError, ModelError: as for :func:`compare`.
+        UsageError, ModelError: as in :func:`compare`.
     """
     return compare(read(cover).pixels, read(container).pixels)
-
-
-def check_target(target: str | Path, *sources: str | Path, force: bool = False) -> None:
-    """Refuse to write *target* over one of the *sources*, or without *force* over any file.
-
-    Raises:
-        UsageError: it would be lost.
-    """
-    path = Path(target)
-    if str(target) == "-" or not path.is_file():  # devices and pipes lose nothing
-        return
-    if any(str(source) != "-" and Path(source).exists() and path.samefile(source) for source in sources):
-        raise UsageError(f"the output is the input: {target}", hint="write to another file")
-    if not force:
-        raise UsageError(f"there is a file already: {target}", hint="--force replaces it")
-
-
-def target_format(target: str | Path) -> str:
-    """Return the format that *target* names; standard output takes PNG."""
-    return "png" if str(target) == "-" else format_of(target).name

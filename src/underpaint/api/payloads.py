@@ -1,7 +1,15 @@
-"""A picture inside a picture: compressed until it fits, hidden like a file, revealed in whatever format is named."""
+"""Kinds of payload: bytes and text, a picture that is compressed until it fits, a face as a biometric template.
+
+::
+
+    prepare(cover, method, psnr)   ─► the bytes that the method embeds
+    finish(container)              ─► the container, with whatever else this kind puts into it
+    check(container, revealed, …)  ─► what the report says of the payload as it is revealed
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,139 +20,252 @@ from typing import TYPE_CHECKING, ClassVar
 from PIL import features
 
 from underpaint import metrics
-from underpaint.api.measure import target_format
-from underpaint.coding import frame
-from underpaint.coding.template import COARSE, FINE, pack, template
+from underpaint.coding import compression
+from underpaint.coding.template import COARSE, FINE, pack
 from underpaint.errors import CapacityError, UsageError
-from underpaint.media import Picture, decode, encode, is_exact, read
-from underpaint.methods import METHODS, PredictablePSNR, robust_picture
+from underpaint.media import Picture, decode, encode, is_exact, read, target_format
+from underpaint.methods import METHODS, ImageCarrier, PredictablePSNR, miais, robust_picture
 from underpaint.methods.pixinpix import PixInPix
-from underpaint.types import Payload, PayloadKind
+from underpaint.models.face import template
+from underpaint.types import Payload, PayloadKind, check_psnr
 
 if TYPE_CHECKING:
     from underpaint.methods import Method
     from underpaint.types import Image
 
-#: What a container with a picture in it keeps unless another quality is asked for, in dB.
+#: PSNR in dB of a container with a picture in it, unless another is asked for.
 DEFAULT_PSNR = 44.0
-#: Of some methods, the first of these at which it fits.
+#: The same for methods that have their own: the first one at which the picture fits.
 DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNRS}
-#: How a picture gets beside a template.
-PIXINPIX = PixInPix()
-#: Formats a secret may be compressed in, where Pillow has them; that in which it comes out best is taken.
+#: Formats that a secret picture may be compressed in, where Pillow has them; the one with the highest PSNR is taken.
 CODECS = ("avif", "webp")
+#: The method that hides a restorable picture beside its template.
+_BESIDE_TEMPLATE = PixInPix()
 
 
 @dataclass(frozen=True)
 class PictureCompression:
-    """How a picture was made to fit."""
+    """The loss of a hidden picture."""
 
-    #: A format, or the method that hides pictures as they are.
+    #: Name of a file format, or of the method that hides pictures without one.
     codec: str
-    #: 1–100; None has none.
+    #: Quality setting of the format, 1–100; None if it has none.
     quality: int | None
-    #: How far it is from what it was, in dB; None is not at all.
+    #: PSNR in dB of the revealed picture against the original; None if they are equal.
     psnr: float | None
 
 
 @dataclass(frozen=True)
-class PicturePayload:
-    """A picture to hide, as good as it can be. Size, transparency and ICC profile stay."""
+class Prepared:
+    """A payload as one method embeds it in one cover."""
+
+    method: Method
+    payload: Payload
+    #: PSNR in dB that the method is asked for; None leaves it to the method, or to the size of the payload.
+    psnr: float | None = None
+    #: Loss of a hidden picture; None for other payloads.
+    compression: PictureCompression | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class PayloadSource(ABC):
+    """A payload before it is adapted to a method and a cover."""
+
+    @property
+    def only_method(self) -> str | None:
+        """Name of the one method that can hide it; None if there are several."""
+        return None
+
+    @property
+    @abstractmethod
+    def kind(self) -> PayloadKind:
+        """Kind of the bytes that are embedded."""
+
+    @abstractmethod
+    def prepare(self, cover: Image, method: Method, psnr: float | None) -> Prepared:
+        """Return the bytes that *method* embeds in *cover*, at *psnr* dB or at the default quality.
+
+        Raises:
+            CapacityError: they do not fit.
+            UsageError: the method cannot hide this kind of payload.
+        """
+
+    def finish(self, container: Image) -> Image:
+        """Return *container* with whatever this kind of payload adds after the method has embedded its bytes."""
+        return container
+
+    def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
+        """Complete *prepared* by measuring what is revealed.
+
+        Args:
+            container: as it is delivered.
+            revealed: payload that the method reveals from it.
+            prepared: result of :meth:`prepare`.
+
+        Raises:
+            PayloadError: something that :meth:`finish` added cannot be revealed.
+        """
+        return prepared
+
+
+@dataclass(frozen=True)
+class BytesPayload(PayloadSource):
+    """Bytes or text, embedded as they are."""
+
+    payload: Payload
+
+    @property
+    def kind(self) -> PayloadKind:
+        """Kind of the payload."""
+        return self.payload.kind
+
+    def prepare(self, cover: Image, method: Method, psnr: float | None) -> Prepared:  # noqa: ARG002
+        """Return the payload unchanged."""
+        return Prepared(method, self.payload, psnr)
+
+
+@dataclass(frozen=True)
+class PicturePayload(PayloadSource):
+    """A picture to hide, with as little loss as fits. Size, transparency and ICC profile stay."""
 
     kind: ClassVar[PayloadKind] = "picture"
 
     picture: Picture
+    #: File name that is hidden with it.
     name: str | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> PicturePayload:
-        """The picture in a file, less its EXIF data, which may say where and when.
+        """Read a picture file, without its EXIF data, which may tell place and time.
 
         Raises:
             ImageError: the file cannot be read.
         """
         return cls(replace(read(path), exif=None), None if str(path) == "-" else Path(path).name)
 
-    def fitted(self, cover: Image, method: Method, psnr: float | None) -> tuple[Payload, PictureCompression]:
-        """Compress it to what leaves *psnr* dB of *cover*, by default :data:`DEFAULT_PSNR`, or the method's own.
+    def prepare(self, cover: Image, method: Method, psnr: float | None) -> Prepared:
+        """Compress the picture to the size that leaves *psnr* dB of *cover*.
+
+        Args:
+            cover: ``uint8 (H, W, 3)``.
+            method: one that hides pictures as they are, or that can predict the PSNR of a payload's size.
+            psnr: 30–60 dB; None for :data:`DEFAULT_PSNR`, or for the method's own in :data:`DEFAULT_PSNRS`.
 
         Raises:
-            CapacityError: it does not fit, however it is compressed.
-            UsageError: the method cannot tell beforehand what leaves that quality, or the quality makes no sense.
+            CapacityError: the picture does not fit at any quality.
+            UsageError: the method hides no pictures, or *psnr* is out of range.
         """
+        if isinstance(method, ImageCarrier):
+            plain = replace(self.picture, alpha=None, icc=None)
+            return Prepared(method, Payload(encode(plain, "png"), "picture"), psnr)
         if not isinstance(method, PredictablePSNR):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, PredictablePSNR))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
-        if psnr is not None and not 30 <= psnr <= 70:
-            raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint="30–70 dB are possible")
+        check_psnr(psnr)
         *better, last = DEFAULT_PSNRS.get(method.name, (DEFAULT_PSNR,)) if psnr is None else (psnr,)
-        for aim in better:
+        for target in better:
             with suppress(CapacityError):
-                return self._compressed(method.payload_at(cover, aim))
-        return self._compressed(method.payload_at(cover, last))
+                return self._compressed(method, method.payload_at(cover, target))
+        return self._compressed(method, method.payload_at(cover, last))
 
-    def _compressed(self, budget: int) -> tuple[Payload, PictureCompression]:
-        data, compression = compress_to(self.picture, budget)
-        return Payload(data, "picture", self.name), compression
+    def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
+        """Measure the revealed picture, if the method hid it without a file format."""
+        if prepared.compression is not None:
+            return prepared
+        psnr = metrics.psnr(self.picture.pixels, decode(revealed.data).pixels)
+        lost = () if self.picture.alpha is None else ("the hidden picture loses its transparency",)
+        return replace(prepared, compression=PictureCompression(prepared.method.name, None, psnr), warnings=lost)
+
+    def _compressed(self, method: Method, budget: int) -> Prepared:
+        data, loss = compress_to(self.picture, budget)
+        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
 
 @dataclass(frozen=True)
-class FacePayload:
-    """Somebody to hide, in the middle of a picture, who is to be recognised."""
+class FacePayload(PayloadSource):
+    """A face to hide as a biometric template, by which the person is recognised.
+
+    With the passphrase *restorable* the picture itself is hidden, too, for whoever has that passphrase.
+    """
 
     kind: ClassVar[PayloadKind] = "template"
 
+    #: Picture with the face in the middle, upright, from chin to hair.
     picture: Picture
-    #: Passphrase of those who may bring the picture back, too; None leaves the picture out.
+    #: Passphrase that reveals the picture itself; None leaves the picture out.
     restorable: str | None = None
 
     @classmethod
     def read(cls, path: str | Path, restorable: str | None = None) -> FacePayload:
-        """Whom a file shows.
+        """Read a picture file with a face.
 
         Raises:
             ImageError: the file cannot be read.
         """
         return cls(read(path), restorable)
 
-    def template(self, by: Method) -> Payload:
-        """What *by* is to hide of it: finer where there is room.
+    @property
+    def only_method(self) -> str | None:
+        """``miais`` for a restorable picture: no other container leaves room for both."""
+        return None if self.restorable is None else miais.NAME
+
+    def prepare(self, cover: Image, method: Method, psnr: float | None) -> Prepared:  # noqa: ARG002
+        """Return the template: with fine resolution for lossless methods, coarse for the others.
 
         Raises:
             ModelError: the network is missing or altered.
         """
-        return Payload(pack(template(self.picture.pixels), FINE if by.needs_lossless else COARSE), self.kind)
+        packed = pack(template(self.picture.pixels), FINE if method.needs_lossless else COARSE)
+        return Prepared(method, Payload(packed, self.kind), psnr)
 
-    def beside(self, container: Image) -> Image:
-        """*container* with the picture in it, if that may be had back."""
-        return (
-            container
-            if self.restorable is None
-            else PIXINPIX.embed_image(container, self.picture.pixels, self.restorable)
-        )
+    def finish(self, container: Image) -> Image:
+        """Return *container* with the picture in it, if that is to be restorable."""
+        if self.restorable is None:
+            return container
+        return _BESIDE_TEMPLATE.embed_image(container, self.picture.pixels, self.restorable)
 
-    def restored(self, container: Image) -> float:
-        """How far the picture that *container* gives back is from what it was, in dB.
+    def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
+        """Reveal the restorable picture from *container*, and measure it.
 
         Raises:
-            PayloadError: it gives back none.
+            PayloadError: *container* does not give it back.
         """
-        return metrics.psnr(self.picture.pixels, PIXINPIX.extract_image(container, self.restorable))
+        if self.restorable is None:
+            return prepared
+        restored = _BESIDE_TEMPLATE.extract_image(container, self.restorable)
+        psnr = metrics.psnr(self.picture.pixels, restored)
+        return replace(prepared, compression=PictureCompression(_BESIDE_TEMPLATE.name, None, psnr))
+
+
+def as_source(payload: bytes | str | Payload | PayloadSource) -> PayloadSource:
+    """Return *payload* as one of the kinds above; bytes become a file, a string becomes a text message.
+
+    Raises:
+        UsageError: it is none of these, or no valid Unicode text.
+    """
+    if isinstance(payload, PayloadSource):
+        return payload
+    if not isinstance(payload, str):
+        return BytesPayload(payload if isinstance(payload, Payload) else Payload(payload))
+    try:
+        return BytesPayload(Payload.from_text(payload))
+    except UnicodeEncodeError:
+        raise UsageError("the message is not valid Unicode text", hint="hide it as a file") from None
 
 
 def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression]:
-    """Return the file of *picture* that takes at most *budget* bytes once packed: exact if that fits, else nearest.
+    """Compress *picture* to a file that takes at most *budget* bytes in a frame: lossless if that fits.
 
     Raises:
-        CapacityError: at the lowest quality it still takes more.
+        CapacityError: even at the lowest quality it takes more.
     """
     exact = encode(picture, "webp")
     if len(exact) <= budget:
         return exact, PictureCompression("webp", None, None)
     found = []
     for codec in filter(features.check, CODECS):
-        sized = partial(_size, picture, codec)
-        quality = bisect_right(range(1, 101), budget, key=sized)
+        size = partial(_size_at, picture, codec)
+        quality = bisect_right(range(1, 101), budget, key=size)
         if quality:
             data = encode(picture, codec, quality=quality)
             found.append((data, PictureCompression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
@@ -157,24 +278,27 @@ def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompressio
 
 
 def revealed_name(payload: Payload) -> str:
-    """A file name for a revealed picture, after that of the secret."""
+    """Return a file name for a revealed picture, made from the name of the secret file."""
     return f"{Path(payload.name).stem}-revealed.png" if payload.name else "revealed.png"
 
 
 def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...]]:
-    """Return the file of a revealed picture in the format that *out* names, and warnings; untouched if it is in that.
+    """Convert a revealed picture to the format that the file name *out* asks for.
+
+    Returns:
+        Bytes of the file, unchanged if they are in that format already, and warnings.
 
     Raises:
         UsageError: *out* names no format.
         ImageError: the format cannot hold the picture.
     """
-    kind = target_format(out)
+    format_name = target_format(out)
     picture = decode(payload.data)
-    if picture.format == kind:
+    if picture.format == format_name:
         return payload.data, ()
-    inexact = () if is_exact(kind) else (f"{kind} is not exact: writing it changed the picture once more",)
-    return encode(picture, kind), inexact
+    lossy = () if is_exact(format_name) else (f"{format_name} is not exact: writing it changed the picture once more",)
+    return encode(picture, format_name), lossy
 
 
-def _size(picture: Picture, codec: str, quality: int) -> int:
-    return frame.packed_size(encode(picture, codec, quality=quality))
+def _size_at(picture: Picture, codec: str, quality: int) -> int:
+    return compression.stored_picture_size(encode(picture, codec, quality=quality))

@@ -1,27 +1,28 @@
-"""Recognising: who is hidden in a container, of those that are enrolled; nothing is restored.
+"""Recognising a person by the biometric template in a container; no picture is restored.
 
 ::
 
     pictures of people ─► templates ─► gallery ─┐
-    container ─► the template hidden there ─────┴► who is most alike, and enough so?
+    container ─► the template hidden there ─────┴► most similar person, if the similarity reaches the threshold
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.api.measure import check_target
-from underpaint.api.reveal import found_in, named, possible
-from underpaint.coding.template import THRESHOLD, Template, cosine_similarity, pack, template, unpack
+from underpaint.api.choice import method_named
+from underpaint.api.reveal import find_payload, methods_for
+from underpaint.coding.template import Template, cosine_similarity, pack, unpack
 from underpaint.errors import DamagedError, UnderpaintError, UsageError
-from underpaint.media import EXTENSIONS, read, write_bytes
+from underpaint.media import EXTENSIONS, check_target, read, write_bytes
 from underpaint.methods import METHODS
+from underpaint.models.face import MIN_SIMILARITY, template
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
@@ -30,23 +31,23 @@ if TYPE_CHECKING:
     from underpaint.methods import Method
     from underpaint.types import Image
 
-#: What a gallery's file says that it is.
-_FORMAT = "underpaint gallery 1"
+#: Value of ``format`` in a gallery file.
+_GALLERY_FORMAT = "underpaint gallery 1"
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """Who is in a container."""
+    """The person whose template is in a container."""
 
-    #: The name of whom it is, or None if nobody in the gallery is enough alike.
+    #: Name of the most similar person in the gallery; None if the similarity is below the threshold.
     name: str | None
-    #: How like everybody in the gallery is, most alike first, -1–1.
+    #: Cosine similarity of every person in the gallery, highest first, -1–1.
     scores: dict[str, float]
-    #: The likeness from which on it is the same person.
+    #: Lowest similarity that counts as the same person.
     threshold: float
-    #: The method that it was hidden by.
+    #: Method that the template was hidden by.
     method: str
-    #: What the reader of the file warned of.
+    #: Warnings about the container's file.
     warnings: tuple[str, ...] = ()
 
 
@@ -58,23 +59,22 @@ def recognise(
     method: str | None = None,
     threshold: float | None = None,
 ) -> Recognition:
-    """Say who is hidden in *container*, ``uint8 (H, W, 3)``, without restoring anything.
+    """Compare the template in *container* with those of a gallery.
 
     Args:
-        container: what ``hide`` made of a template.
-        gallery: whom there is to recognise, by name, as of :func:`enrolled`.
-        passphrase: what it was hidden with.
-        method: the one that it was hidden by; None asks all.
-        threshold: the least likeness that counts, -1–1; None for that of
-            :data:`~underpaint.coding.template.THRESHOLD`.
+        container: ``uint8 (H, W, 3)``, with a template in it.
+        gallery: templates by name, as of :func:`enrolled` or :func:`read_gallery`.
+        passphrase: the one that the template was hidden with.
+        method: key of :data:`underpaint.methods.METHODS`; None tries all.
+        threshold: lowest similarity that counts, -1–1; None for :data:`underpaint.models.face.MIN_SIMILARITY`.
 
     Raises:
-        NotFoundError: nobody is hidden here, or it takes another passphrase.
-        DamagedError, AmbiguousError: as in :func:`~underpaint.api.reveal`.
-        UnderpaintError: something else is hidden here, which is revealed.
-        UsageError: nobody is in the gallery, or the threshold makes no sense.
+        NotFoundError: no template, or a wrong passphrase.
+        DamagedError, AmbiguousError: as in :func:`reveal`.
+        UnderpaintError: another payload is hidden here, which :func:`reveal` takes.
+        UsageError: the gallery is empty, or *threshold* is out of range.
     """
-    methods = METHODS.values() if method is None else [named(method)]
+    methods = METHODS.values() if method is None else [method_named(method)]
     return _recognised(as_image(container), gallery, passphrase, methods, threshold)
 
 
@@ -86,21 +86,31 @@ def recognise_file(
     method: str | None = None,
     threshold: float | None = None,
 ) -> Recognition:
-    """As :func:`recognise`, of a file, and a *gallery* that :func:`enrolled` or :func:`read_gallery` can read.
+    """Compare the template in a picture file with those of a gallery, as :func:`recognise`.
+
+    Args:
+        container: picture file; ``-`` is standard input.
+        gallery: a folder as for :func:`enrolled`, or a file as for :func:`read_gallery`.
+        passphrase: as in :func:`recognise`.
+        method: as in :func:`recognise`.
+        threshold: as in :func:`recognise`.
 
     Raises:
         ImageError: a picture cannot be read.
-        NotFoundError, DamagedError, AmbiguousError, UnderpaintError, UsageError: as there.
+        NotFoundError, DamagedError, AmbiguousError, UnderpaintError, UsageError: as in :func:`recognise`.
     """
     people = enrolled(gallery) if Path(gallery).is_dir() else read_gallery(gallery)
     picture = read(container)
-    methods = possible(picture) if method is None else [named(method)]
+    methods = methods_for(picture) if method is None else [method_named(method)]
     found = _recognised(picture.pixels, people, passphrase, methods, threshold)
-    return Recognition(found.name, found.scores, found.threshold, found.method, picture.warnings)
+    return replace(found, warnings=picture.warnings)
 
 
 def enrolled(folder: str | Path) -> dict[str, Template]:
-    """Return the template of everybody in *folder*: ``NAME.jpg`` is one person, and so are all pictures in ``NAME/``.
+    """Return the template of every person in *folder*, by name.
+
+    Args:
+        folder: ``NAME.jpg``, in any picture format, is one person; so are all pictures in the subfolder ``NAME``.
 
     Raises:
         UsageError: there is no such folder, or no picture in it.
@@ -110,25 +120,33 @@ def enrolled(folder: str | Path) -> dict[str, Template]:
 
 
 def enrol_files(folder: str | Path, gallery: str | Path, *, force: bool = False) -> tuple[str, ...]:
-    """Write the templates of everybody in *folder* to the file *gallery*, and return their names.
+    """Write the templates of every person in *folder* to a gallery file.
+
+    Args:
+        folder: as in :func:`enrolled`.
+        gallery: JSON file to write.
+        force: replace an existing file.
+
+    Returns:
+        Names of the people.
 
     Raises:
-        UsageError, ImageError: as of :func:`enrolled`, or *gallery* may not be written over.
+        UsageError, ImageError: as in :func:`enrolled`, or *gallery* must not be overwritten.
     """
     pictures = _pictures(folder)
     check_target(gallery, *(file for files in pictures.values() for file in files), force=force)
     people = _templates(pictures)
-    told = {name: base64.b64encode(pack(each)).decode() for name, each in people.items()}
-    text = json.dumps({"format": _FORMAT, "people": told}, indent=1)
+    encoded = {name: base64.b64encode(pack(each)).decode() for name, each in people.items()}
+    text = json.dumps({"format": _GALLERY_FORMAT, "people": encoded}, indent=1)
     write_bytes(f"{text}\n".encode(), gallery)
     return tuple(people)
 
 
 def read_gallery(file: str | Path) -> dict[str, Template]:
-    """Return who is in a *file* that :func:`enrol_files` wrote.
+    """Return the templates in a gallery file, by name.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is no file that :func:`enrol_files` wrote.
     """
     hint = "name a folder of pictures, or a file that 'underpaint enrol' wrote"
     try:
@@ -138,18 +156,18 @@ def read_gallery(file: str | Path) -> dict[str, Template]:
     except ValueError as error:
         raise UsageError(f"{file} is no gallery", hint=hint) from error
     try:
-        told = json.loads(text)
-        if told["format"] != _FORMAT or not told["people"]:
+        content = json.loads(text)
+        if content["format"] != _GALLERY_FORMAT or not content["people"]:
             raise UsageError(f"{file} is not a gallery of this version", hint=hint)
-        if not all(map(str.isprintable, told["people"])):
+        if not all(map(str.isprintable, content["people"])):
             raise UsageError(f"{file} has names that cannot be shown", hint=hint)
-        return {name: unpack(base64.b64decode(each, validate=True)) for name, each in told["people"].items()}
+        return {name: unpack(base64.b64decode(each, validate=True)) for name, each in content["people"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DamagedError) as error:
         raise UsageError(f"{file} is no gallery", hint=hint) from error
 
 
 def _pictures(folder: str | Path) -> dict[str, list[Path]]:
-    """The pictures of everybody in *folder*, by name; what is hidden is left out."""
+    """Return the picture files of every person in *folder*, by name; hidden files are left out."""
     hint = "it takes a picture NAME.jpg of each person, or a folder NAME of several"
     found: dict[str, list[Path]] = {}
     for file in sorted(Path(folder).rglob("*")) if str(folder) else []:
@@ -157,7 +175,7 @@ def _pictures(folder: str | Path) -> dict[str, list[Path]]:
         if file.suffix.lower() in EXTENSIONS and file.is_file() and not any(part.startswith(".") for part in parts):
             found.setdefault(parts[0] if len(parts) > 1 else file.stem, []).append(file)
     if not found:
-        raise UsageError(f"there is nobody in {folder or 'a folder without a name'}", hint=hint)
+        raise UsageError(f"there are no pictures in {folder or 'a folder without a name'}", hint=hint)
     for name in found:
         if not name.isprintable():
             raise UsageError(f"a name in {folder} cannot be shown: {name!r}", hint="give the file another one")
@@ -165,7 +183,7 @@ def _pictures(folder: str | Path) -> dict[str, list[Path]]:
 
 
 def _templates(pictures: Mapping[str, list[Path]]) -> dict[str, Template]:
-    return {name: _together([template(read(file).pixels) for file in files]) for name, files in pictures.items()}
+    return {name: _mean([template(read(file).pixels) for file in files]) for name, files in pictures.items()}
 
 
 def _recognised(
@@ -176,22 +194,22 @@ def _recognised(
     threshold: float | None,
 ) -> Recognition:
     if not gallery:
-        raise UsageError("there is nobody in the gallery", hint="enrol somebody")
-    threshold = THRESHOLD if threshold is None else threshold
+        raise UsageError("the gallery is empty", hint="enrol somebody")
+    threshold = MIN_SIMILARITY if threshold is None else threshold
     if not -1 <= threshold <= 1:
         raise UsageError(f"the threshold must be -1–1, not {threshold:g}")
-    payload, method = found_in(container, passphrase, methods, template=True)
+    payload, method = find_payload(container, passphrase, methods, template=True)
     if payload.kind != "template":
         raise UnderpaintError(f"a {payload.kind} is hidden here by {method}", hint="'underpaint reveal' brings it back")
-    asked = unpack(payload.data)
-    scores = {name: cosine_similarity(asked, each) for name, each in gallery.items()}
+    hidden = unpack(payload.data)
+    scores = {name: cosine_similarity(hidden, each) for name, each in gallery.items()}
     scores = dict(sorted(scores.items(), key=lambda each: -each[1]))
     nearest = next(iter(scores))
     return Recognition(nearest if scores[nearest] >= threshold else None, scores, threshold, method)
 
 
-def _together(found: list[Template]) -> Template:
-    """One template of several of one person."""
-    mean: Template = np.mean(found, axis=0)
-    together: Template = mean / np.sqrt(np.mean(mean**2))
-    return together
+def _mean(templates: list[Template]) -> Template:
+    """Return the normalised mean of several templates of one person."""
+    mean: Template = np.mean(templates, axis=0)
+    normalised: Template = mean / np.sqrt(np.mean(mean**2))
+    return normalised

@@ -1,35 +1,44 @@
-"""Revealing: every method is asked, and exactly one may answer."""
+"""Revealing: every method is tried, and exactly one may find a payload."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError, UsageError
+from underpaint.api.choice import method_named
+from underpaint.api.video import METHOD as VIDEO_METHOD
+from underpaint.api.video import refuse_settings, reveal_video
+from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
 from underpaint.media import FORMATS, read
 from underpaint.media.video import is_video
-from underpaint.methods import METHODS, Method
-from underpaint.types import SMALLEST_SIDE, Payload, as_image
+from underpaint.methods import METHODS
+from underpaint.types import SMALLEST_SIDE, as_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from underpaint.media import Picture
-    from underpaint.types import Image
+    from underpaint.methods import Method
+    from underpaint.types import Image, Payload
 
 
 def reveal(container: Image, *, passphrase: str | None = None, method: str | None = None) -> Payload:
-    """Return exactly what was hidden in *container*, by whatever method or by the one named.
+    """Return exactly what was hidden in *container*.
+
+    Args:
+        container: ``uint8 (H, W, 3)``.
+        passphrase: the one that the payload was hidden with; None if there was none.
+        method: key of :data:`underpaint.methods.METHODS`; None tries all.
 
     Raises:
-        NotFoundError: nothing was found, which a wrong passphrase cannot be told from.
-        DamagedError: a payload is there, but beyond repair.
-        AmbiguousError: there is more than one payload.
-        TemplateError: somebody can be recognised, and nothing restored.
-        UsageError: no such method.
+        NotFoundError: no payload, or a wrong passphrase.
+        DamagedError: a payload was detected, but cannot be restored.
+        AmbiguousError: more than one payload.
+        TemplateError: a biometric template, which :func:`recognise` takes.
+        UsageError: no such method, or *container* is no image.
     """
-    methods = METHODS.values() if method is None else [named(method)]
-    return _restorable(*found_in(as_image(container), passphrase, methods))[0]
+    methods = METHODS.values() if method is None else [method_named(method)]
+    return _restorable(*find_payload(as_image(container), passphrase, methods))[0]
 
 
 def reveal_file(
@@ -39,67 +48,66 @@ def reveal_file(
     method: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Payload, str, tuple[str, ...]]:
-    """Return what was hidden in a picture file, the method that found it, and what the reader warned of.
+    """Return exactly what was hidden in a picture or video file.
 
-    A video goes to :func:`underpaint.api.video.reveal_video`; *progress* is told how far that is.
+    Args:
+        path: picture or video file; ``-`` is standard input.
+        passphrase: the one that the payload was hidden with; None if there was none.
+        method: key of :data:`underpaint.methods.METHODS`; None tries all.
+        progress: called with the current step and its completed share, 0–1, for a video.
+
+    Returns:
+        The payload, the name of the method that found it, and warnings about the file.
 
     Raises:
         ImageError: the file cannot be read.
         NotFoundError, DamagedError, AmbiguousError, TemplateError, UsageError: as in :func:`reveal`.
+        MissingExtraError: a video, and PyAV is not installed.
     """
-    chosen = None if method is None else [named(method)]
+    methods = None if method is None else [method_named(method)]
     if is_video(path):
-        from underpaint.api import video
-
-        video.refuse(method=method not in (None, video.METHOD))
-        return video.reveal_video(path, passphrase=passphrase, progress=progress), video.METHOD, ()
+        refuse_settings(method=method not in (None, VIDEO_METHOD))
+        return reveal_video(path, passphrase=passphrase, progress=progress), VIDEO_METHOD, ()
     picture = read(path)
-    return *_restorable(*found_in(picture.pixels, passphrase, chosen or possible(picture))), picture.warnings
+    return *_restorable(*find_payload(picture.pixels, passphrase, methods or methods_for(picture))), picture.warnings
 
 
-def possible(picture: Picture) -> list[Method]:
-    """The methods by which a payload may be in *picture*.
+def methods_for(picture: Picture) -> list[Method]:
+    """Return the methods by which *picture* may hold a payload.
 
-    What needs every bit has no chance in a JPEG file; asking it costs time, and a key derivation.
+    Methods for lossless containers are left out for a lossy file format, which saves the time of deriving their keys.
     """
-    return [each for each in METHODS.values() if FORMATS[picture.format].lossless or not each.needs_lossless]
+    return [method for method in METHODS.values() if FORMATS[picture.format].lossless or not method.needs_lossless]
 
 
-def named(name: str) -> Method:
-    """Return the method called *name*.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name not in METHODS:
-        raise UsageError(f"no method is called '{name}'", hint=f"the methods are {', '.join(METHODS)}")
-    return METHODS[name]
-
-
-def found_in(
+def find_payload(
     container: Image, passphrase: str | None, methods: Iterable[Method], *, template: bool = False
 ) -> tuple[Payload, str]:
-    """Return what is hidden in *container*, and the method that found it.
+    """Return the payload of *container*, and the name of the method that found it.
 
-    A picture and the template of whom it shows may be in one container: then *template* says which is meant.
+    Args:
+        container: ``uint8 (H, W, 3)``.
+        passphrase: the one that the payload was hidden with.
+        methods: methods to try.
+        template: the payload to prefer where one container holds a template and a picture.
 
     Raises:
         NotFoundError, DamagedError, AmbiguousError: as in :func:`reveal`.
     """
     if min(container.shape[:2]) < SMALLEST_SIDE:
         raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
-    answers, damages = ask(container, passphrase, methods)
-    answers = [answer for answer in answers if (answer[0].kind == "template") == template] or answers
-    if len(answers) > 1:
-        found = " and ".join(name for _, name in answers)
-        raise AmbiguousError(f"there is more than one payload, by {found}", hint="name one with --method")
-    if answers:
-        return answers[0]
+    found, damages = _try_methods(container, passphrase, methods)
+    found = [each for each in found if (each[0].kind == "template") == template] or found
+    if len(found) > 1:
+        names = " and ".join(name for _, name in found)
+        raise AmbiguousError(f"there is more than one payload, by {names}", hint="name one with --method")
+    if found:
+        return found[0]
     if damages:
         raise damages[0]
     if passphrase is None:
         hint = "if it was hidden with a passphrase, give that; else it is unmarked or has changed too much"
-    elif any(ask(container, None, methods)):
+    elif any(_try_methods(container, None, methods)):
         hint = "a payload without a passphrase is here: run reveal without a passphrase"
     else:
         hint = "another passphrase, an unmarked picture, or one that has changed too much: they look the same"
@@ -107,23 +115,23 @@ def found_in(
 
 
 def _restorable(payload: Payload, method: str) -> tuple[Payload, str]:
-    """Both, unless *payload* is a template."""
+    """Return both, or refuse a template."""
     if payload.kind == "template":
-        hint = "'underpaint recognise' says who it is, of those whose pictures you have"
-        raise TemplateError(f"somebody is hidden here by {method}, to be recognised and not restored", hint=hint)
+        hint = "'underpaint recognise' compares it with the faces that you have"
+        raise TemplateError(f"a face template is hidden here by {method}: it is recognised, not revealed", hint=hint)
     return payload, method
 
 
-def ask(
+def _try_methods(
     container: Image, passphrase: str | None, methods: Iterable[Method]
 ) -> tuple[list[tuple[Payload, str]], list[DamagedError]]:
-    """Return every method's answer with its name, and the errors of those that found something damaged."""
-    answers, damages = [], []
+    """Return all payloads, each with the name of its method, and the errors of the damaged ones."""
+    found, damages = [], []
     for method in methods:
         try:
-            answers.append((method.reveal(container, passphrase), method.name))
+            found.append((method.reveal(container, passphrase), method.name))
         except NotFoundError:
             continue
         except DamagedError as error:
             damages.append(error)
-    return answers, damages
+    return found, damages

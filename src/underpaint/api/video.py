@@ -1,12 +1,12 @@
-"""Hiding in videos: every frame is marked and encoded again, and the new file is read back before it takes its place.
+"""Hiding in videos: every frame is marked and encoded again, and the new file is revealed before it takes its name.
 
 ::
 
-    decode ─► aim ─► paint (two threads) ─► encode ─► file beside ─► read back ─► renamed
-       └─► sound and subtitles, as they are ─┘
+    decode ─► plan the change ─► embed (two threads) ─► encode ─► temporary file ─► reveal ─► rename
+       └─► sound and subtitles, copied ─┘
 
-Memory holds a few frames, however long the video is. What frames say is :mod:`underpaint.methods.video_message`'s, and
-:mod:`underpaint.methods.video_picture`' if that is a picture.
+Memory holds a few frames, however long the video is. A message goes into every frame by
+:mod:`underpaint.methods.video_message`, a picture into packets by :mod:`underpaint.methods.video_picture`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.api.hide import HideReport
-from underpaint.api.measure import check_target
-from underpaint.api.payloads import PicturePayload, compress_to
+from underpaint.api.payloads import BytesPayload, PicturePayload, as_source, compress_to
+from underpaint.api.reports import HideReport
 from underpaint.errors import (
     CapacityError,
     DamagedError,
@@ -33,7 +34,7 @@ from underpaint.errors import (
     SurvivalError,
     UsageError,
 )
-from underpaint.media import replacing
+from underpaint.media import check_target, replacing
 from underpaint.media.video import (
     FRAMES_PER_SECOND,
     VIDEOS,
@@ -54,39 +55,51 @@ from underpaint.methods.video_picture import PacketDecoder, PacketEmbedder
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Future
 
     from av import VideoFrame
     from av.container import InputContainer
 
-    from underpaint.api.payloads import PictureCompression
+    from underpaint.api.payloads import PayloadSource, PictureCompression
     from underpaint.embedding.lapped import Array
     from underpaint.types import Image
 
-    #: Is told what is being done, and which share of it is done.
-    Progress = Callable[[str, float], None]
+#: Is called with the current step and its completed share, 0–1.
+Progress = Callable[[str, float], None]
 
-#: What frames are marked by, and the only method there is for them.
+
+@dataclass(frozen=True)
+class RecompressionTrial:
+    """Recompression that a container goes through before its report says that the payload survives it."""
+
+    #: Name in the report.
+    name: str
+    #: Length in seconds of the part that is recompressed, from the middle of the video.
+    length: float
+    #: Bit rate per pixel and frame; None for the encoder's own, which is low.
+    bits_per_pixel: int | None = None
+    #: Options of the encoder, MPEG-4 Part 2 of FFmpeg.
+    options: dict[str, str] = field(default_factory=dict)
+
+
+#: Name of the only method for videos.
 METHOD = "robust"
-#: A clip from the middle, of so many seconds, is sent through FFmpeg's MPEG-4 as that is unless it is told otherwise.
-CLIP = 2.0
-HARSH = "mpeg4 at 200 kbit/s, 2 seconds of it"
-DEFAULT: tuple[str, dict[str, str]] = "mpeg4", {}
-#: All of a video with a picture is sent through what OpenCV asks of it: a bit per pixel, quantisers from 3.
-USUAL = "mpeg4 at a bit per pixel"
-OPENCV: tuple[str, dict[str, str]] = "mpeg4", {"qmin": "3"}
+#: Trial of a message: FFmpeg's MPEG-4 with its default settings.
+MESSAGE_TRIAL = RecompressionTrial("mpeg4 at 200 kbit/s, 2 seconds of it", 2.0)
+#: Trial of a picture, which needs all frames: MPEG-4 with the settings of OpenCV, quantisers from 3.
+PICTURE_TRIAL = RecompressionTrial("mpeg4 at a bit per pixel", math.inf, 1, {"qmin": "3"})
 
-#: Larger frames are not sent: MPEG-4 does not hold them.
-_LARGEST = 4096
-#: Threads that paint, and frames that may wait for them.
-_PAINTERS, _WAITING = 2, 4
+#: Largest side of a frame in the trial, in pixels: MPEG-4 holds no larger ones.
+_LARGEST_SIDE = 4096
+#: Threads that embed, and frames that may wait for them.
+_THREADS, _QUEUE = 2, 4
 
 
 def hide_video(
     cover: str | Path,
     container: str | Path,
-    payload: Payload | PicturePayload,
+    payload: bytes | str | Payload | PayloadSource,
     *,
     passphrase: str | None = None,
     psnr: float | None = None,
@@ -94,26 +107,27 @@ def hide_video(
     force: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
-    """Hide *payload* in the frames of the video file *cover*, and write *container*, as its extension says.
+    """Hide *payload* in the frames of the video file *cover*, and write *container*, in the format of its extension.
 
-    Sound, subtitles and the times of frames stay. The new file is read back before it takes its name; on any failure
+    Sound, subtitles and the times of frames stay. The new file is revealed before it takes its name; on any failure
     there is none, and an old one is as it was.
 
     Args:
         cover: video file.
         container: file to write.
-        payload: a message or a few bytes, in every frame; or a picture, in packets one after the other.
-        passphrase: what it takes to reveal.
-        psnr: of luma, in dB, to aim at before frames are encoded.
+        payload: a message or a few bytes, embedded in every frame; or a picture, in packets over all frames.
+        passphrase: None hides the payload without encryption.
+        psnr: PSNR of luma to aim at before frames are encoded, 30–60 dB.
         metadata: keep the cover's title and the like.
         force: replace an existing file.
-        progress: is called now and then.
+        progress: called with the current step and its completed share, 0–1.
 
     Raises:
-        UsageError: *container* is no video or may not be written over, or the PSNR makes no sense.
+        UsageError: *container* is no video or must not be overwritten, *psnr* is out of range, or the payload is a
+            template.
         CapacityError: the payload does not fit.
-        SurvivalError: it could not be read back.
-        ImageError: *cover* cannot be read or *container* not be written.
+        SurvivalError: the payload is not revealed from the new file.
+        ImageError: *cover* cannot be read or *container* cannot be written.
         MissingExtraError: PyAV is not installed.
     """
     started = time.perf_counter()
@@ -121,60 +135,58 @@ def hide_video(
         if not is_video(path):
             raise UsageError(f"{path} is no video", hint=f"cover and container are both one of {', '.join(VIDEOS)}")
     check_target(container, cover, force=force)
-    tell = progress or _silent
+    progress = progress or _no_progress
     with writing(container), replacing(Path(container)) as part:
-        first = _first(cover)
-        writer: VideoEmbedder | PacketEmbedder
-        reader: type[VideoDecoder | PacketDecoder]
-        if isinstance(payload, PicturePayload):
-            payload, compression = fitted(payload, cover, first)
-            writer, reader = PacketEmbedder(first.height, first.width, payload, passphrase, psnr), PacketDecoder
-        else:
-            compression = None
-            writer, reader = VideoEmbedder(first.height, first.width, payload, passphrase, psnr), VideoDecoder
-        with open_video(cover) as source, ThreadPoolExecutor(_PAINTERS) as pool:
+        first = _first_frame(cover)
+        data, compression = _prepare(as_source(payload), cover, first)
+        pictured = compression is not None
+        embedder = (PacketEmbedder if pictured else VideoEmbedder)(first.height, first.width, data, passphrase, psnr)
+        with open_video(cover) as source, ThreadPoolExecutor(_THREADS) as pool:
             copy = Remuxer(source, first, container, part, metadata=metadata)
             try:
-                _mark(source, copy, writer, pool, tell)
+                _embed(source, copy, embedder, pool, progress)
             finally:
                 copy.close()
-        reached, survives = _read_back(cover, part, payload, (reader(passphrase), reader(passphrase)), tell)
-    missed: tuple[str, ...] = ()
-    if psnr is not None and reached < psnr:
-        missed = (f"encoding brought {psnr:g} dB down to {reached:.1f}",)
+        reached, survives = _verify(cover, part, data, passphrase, pictured=pictured, progress=progress)
+    missed = psnr is not None and reached < psnr
     return HideReport(
         container=str(container),
         method=METHOD,
-        payload_bytes=len(payload.data),
+        payload_bytes=len(data.data),
         psnr=reached,
         survives=survives,
         seconds=time.perf_counter() - started,
-        warnings=(*copy.warnings, *missed),
+        warnings=(*copy.warnings, *([f"encoding brought {psnr:g} dB down to {reached:.1f}"] if missed else ())),
         compression=compression,
         findings=None,
     )
 
 
 def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: Progress | None = None) -> Payload:
-    """Return exactly what was hidden in a video file, from as few of its frames as it takes.
+    """Return exactly what was hidden in a video file, from as few of its frames as are needed.
+
+    Args:
+        path: video file.
+        passphrase: the one that the payload was hidden with.
+        progress: called with the current step and its completed share, 0–1.
 
     Raises:
-        NotFoundError: nothing was found, which a wrong passphrase cannot be told from.
-        DamagedError: a payload is there, but beyond repair.
+        NotFoundError: no payload, or a wrong passphrase.
+        DamagedError: a payload was detected, but cannot be restored.
         ImageError: the file cannot be read.
         MissingExtraError: PyAV is not installed.
     """
-    readers = VideoDecoder(passphrase), PacketDecoder(passphrase)
+    decoders = VideoDecoder(passphrase), PacketDecoder(passphrase)
     with open_video(path) as container:
-        for frame in _told(container, "reading", progress or _silent):
+        for frame in _with_progress(container, "reading", progress or _no_progress):
             plane = luma(frame)
-            for reader in readers:
-                if (payload := reader.add(plane)) is not None:
+            for decoder in decoders:
+                if (payload := decoder.add(plane)) is not None:
                     return payload
     damage: DamagedError | None = None
-    for reader in readers:
+    for decoder in decoders:
         try:
-            return reader.end()
+            return decoder.end()
         except NotFoundError:
             continue
         except DamagedError as error:
@@ -183,18 +195,32 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
     raise damage or NotFoundError("no payload found", hint=hint)
 
 
-def fitted(secret: PicturePayload, cover: str | Path, first: VideoFrame) -> tuple[Payload, PictureCompression]:
-    """A picture compressed to what a video with such a *first* frame carries.
+def refuse_settings(**settings: object) -> None:
+    """Refuse settings that pictures have and videos do not.
+
+    Args:
+        settings: values by name; whatever is false was not asked for.
 
     Raises:
-        CapacityError: it does not fit, however it is compressed.
-        ImageError: *cover* cannot be read.
+        UsageError: one of them was asked for.
     """
+    for name, value in settings.items():
+        if value:
+            option = name.replace("_", "-")
+            raise UsageError(f"a video takes no --{option}", hint="leave it out; a message is hidden in every frame")
+
+
+def _prepare(payload: PayloadSource, cover: str | Path, first: VideoFrame) -> tuple[Payload, PictureCompression | None]:
+    """Return the bytes to embed, and the loss of a picture that is compressed to what the frames carry."""
+    if isinstance(payload, BytesPayload):
+        return payload.payload, None
+    if not isinstance(payload, PicturePayload):
+        raise UsageError("a video takes no template", hint="take a picture for a cover")
     with open_video(cover) as source:
         count = sum(packet.size > 0 for packet in source.demux(source.streams.video[0]))
     room = video_picture.room(first.height, first.width, count)
     try:
-        data, compression = compress_to(secret.picture, room)
+        data, compression = compress_to(payload.picture, room)
     except CapacityError:
         raise CapacityError(
             f"the picture does not fit at any quality: {count} frames have room for {max(room, 0)} bytes",
@@ -203,38 +229,26 @@ def fitted(secret: PicturePayload, cover: str | Path, first: VideoFrame) -> tupl
     return Payload(data, "picture"), compression
 
 
-def refuse(**settings: object) -> None:
-    """Refuse *settings* of pictures that were made and that videos do not have.
-
-    Raises:
-        UsageError: there is one.
-    """
-    for name, value in settings.items():
-        if value:
-            word = name.replace("_", "-")
-            raise UsageError(f"a video takes no --{word}", hint="leave it out; a message is hidden in every frame")
-
-
-def _silent(_what: str, _share: float) -> None:
+def _no_progress(_step: str, _share: float) -> None:
     pass
 
 
-def _first(cover: str | Path) -> VideoFrame:
-    """The first frame, which tells more than the file's head does."""
+def _first_frame(cover: str | Path) -> VideoFrame:
+    """Return the first frame: its size and colours are right where the file's header is not."""
     with open_video(cover) as source:
         for frame in frames(source):
             return frame
     raise ImageError(f"cannot read {cover}: no frame of it can be decoded")
 
 
-def _mark(
+def _embed(
     source: InputContainer,
     copy: Remuxer,
-    writer: VideoEmbedder | PacketEmbedder,
+    embedder: VideoEmbedder | PacketEmbedder,
     pool: ThreadPoolExecutor,
-    tell: Progress,
+    progress: Progress,
 ) -> None:
-    """Copy *source*, every frame marked."""
+    """Write *source* to *copy*, every frame marked, every packet of another stream as it is."""
     video = source.streams.video[0]
     waiting: deque[Future[VideoFrame]] = deque()
     try:
@@ -244,83 +258,84 @@ def _mark(
                 continue
             for frame in map(planar, packet.decode()):
                 plane = luma(frame)
-                waiting.append(pool.submit(_painted, writer, frame, plane, writer.change(plane)))
-                if len(waiting) > _WAITING:
+                waiting.append(pool.submit(_marked, embedder, frame, plane, embedder.change(plane)))
+                if len(waiting) > _QUEUE:
                     copy.add(waiting.popleft().result())
-                tell("hiding", _share(frame, source))
+                progress("hiding", _share(frame, source))
         while waiting:
             copy.add(waiting.popleft().result())
         copy.end()
     finally:
-        tell("hiding", 1.0)
+        progress("hiding", 1.0)
 
 
-def _painted(
-    writer: VideoEmbedder | PacketEmbedder, frame: VideoFrame, plane: Image, change: Array | None
+def _marked(
+    embedder: VideoEmbedder | PacketEmbedder, frame: VideoFrame, plane: Image, change: Array | None
 ) -> VideoFrame:
-    return with_luma(frame, writer.paint(plane, change))
+    return with_luma(frame, embedder.paint(plane, change))
 
 
-def _read_back(
-    cover: str | Path,
-    part: Path,
-    payload: Payload,
-    readers: tuple[VideoDecoder | PacketDecoder, VideoDecoder | PacketDecoder],
-    tell: Progress,
+def _verify(
+    cover: str | Path, part: Path, payload: Payload, passphrase: str | None, *, pictured: bool, progress: Progress
 ) -> tuple[float, str | None]:
-    """See that the payload is read from *part*; return its PSNR in dB, of luma, and what a clip of it survives.
+    """Reveal *payload* from the file *part*, and from a recompressed clip of it.
 
-    One of *readers* reads the whole, the other the clip.
+    Returns:
+        PSNR of luma in dB, and the name of the recompression if the payload survives it.
 
     Raises:
-        SurvivalError: it is not.
+        SurvivalError: it is not revealed from *part*.
         ImageError: frames were lost.
     """
-    (whole, clip), squares, pixels = readers, 0.0, 0
-    pictured = isinstance(clip, PacketDecoder)
-    length, encoder = (math.inf, OPENCV) if pictured else (CLIP, DEFAULT)
+    decoder, trial = (PacketDecoder, PICTURE_TRIAL) if pictured else (VideoDecoder, MESSAGE_TRIAL)
+    whole, clip = decoder(passphrase), decoder(passphrase)
+    squares, pixels = 0.0, 0
     with open_video(cover) as source, open_video(part) as written:
-        start = max(seconds(written) - length, 0) / 2
-        rate = max(round(written.streams.video[0].average_rate or FRAMES_PER_SECOND), 1)
-        resent: Transcoder | None = None
-        for before, after in zip_longest(frames(source), _told(written, "reading back", tell)):
+        start = max(seconds(written) - trial.length, 0) / 2
+        transcoder: Transcoder | None = None
+        for before, after in zip_longest(frames(source), _with_progress(written, "reading back", progress)):
             if before is None or after is None:
                 raise ImageError(f"cannot write a copy of {cover}: not every frame came back")
-            was, plane = luma(before), luma(after)
-            difference = np.subtract(plane, was, dtype=np.float32).ravel()
+            original, plane = luma(before), luma(after)
+            difference = np.subtract(plane, original, dtype=np.float32).ravel()
             squares += float(difference @ difference)
             pixels += difference.size
             whole.add(plane)
-            if start <= (after.time or 0) < start + length and max(plane.shape) <= _LARGEST:
-                bit_rate = after.width * after.height * rate if pictured else None
-                resent = resent or Transcoder(after.width, after.height, rate, *encoder, bit_rate)
-                for each in resent.send(after):
-                    clip.add(luma(each))
-        for each in resent.send(None) if resent else ():
-            clip.add(luma(each))
-    if not _says(whole, payload):
+            if start <= (after.time or 0) < start + trial.length and max(plane.shape) <= _LARGEST_SIDE:
+                transcoder = transcoder or _transcoder(written, after, trial)
+                for frame in transcoder.send(after):
+                    clip.add(luma(frame))
+        for frame in transcoder.send(None) if transcoder else ():
+            clip.add(luma(frame))
+    if not _reveals(whole, payload):
         hint = "hide less, take a larger or longer video, or a lower --psnr"
         raise SurvivalError("the payload cannot be read from the video as it was encoded", hint=hint)
     reached = 10 * math.log10(255.0**2 * pixels / squares) if squares else math.inf
-    return reached, (USUAL if pictured else HARSH) if _says(clip, payload) else None
+    return reached, trial.name if _reveals(clip, payload) else None
 
 
-def _says(reader: VideoDecoder | PacketDecoder, payload: Payload) -> bool:
+def _transcoder(video: InputContainer, frame: VideoFrame, trial: RecompressionTrial) -> Transcoder:
+    rate = max(round(video.streams.video[0].average_rate or FRAMES_PER_SECOND), 1)
+    bit_rate = None if trial.bits_per_pixel is None else frame.width * frame.height * rate * trial.bits_per_pixel
+    return Transcoder(frame.width, frame.height, rate, "mpeg4", dict(trial.options), bit_rate)
+
+
+def _reveals(decoder: VideoDecoder | PacketDecoder, payload: Payload) -> bool:
     try:
-        found = reader.end()
+        found = decoder.end()
     except PayloadError:
         return False
     return (found.data, found.kind) == (payload.data, payload.kind)
 
 
-def _told(container: InputContainer, what: str, tell: Progress) -> Iterator[VideoFrame]:
-    """Its frames; *tell* hears how far they are, and that no more are wanted."""
+def _with_progress(container: InputContainer, step: str, progress: Progress) -> Iterator[VideoFrame]:
+    """Yield the frames of *container*, and report the share that is done; all of it once no more are wanted."""
     try:
         for frame in frames(container):
-            tell(what, _share(frame, container))
+            progress(step, _share(frame, container))
             yield frame
     finally:
-        tell(what, 1.0)
+        progress(step, 1.0)
 
 
 def _share(frame: VideoFrame, container: InputContainer) -> float:

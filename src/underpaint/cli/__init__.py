@@ -1,4 +1,4 @@
-"""The command line: arguments in, one call of :mod:`underpaint.api`, plain lines out."""
+"""Command line ``underpaint``: arguments for :mod:`underpaint.api`, and its reports as text or JSON."""
 
 from underpaint.cli.main import main
 

@@ -1,4 +1,4 @@
-"""``underpaint demo``: hide a message in a photograph, send copies, read it back from each, and show what it cost."""
+"""Command ``underpaint demo``: hide a message in a photograph, distort copies, and reveal it from each."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 MESSAGE = "Meet me at dawn."
-PASSPHRASE = "a passphrase only the two of us know"  # noqa: S105 - the demo's, and printed
+PASSPHRASE = "a passphrase only the two of us know"  # noqa: S105 - no secret
 COVER = "chelsea"
-#: What the container is made for: the hardest of what happens to the copies.
+#: Channel that the container survives: the strongest of those below.
 SURVIVE = "crop:0.7 | jpeg:75"
-#: The copies by name: what happens to the picture before it is saved as a JPEG, and the quality of that.
+#: Channel of each copy before it is saved as JPEG, and the quality of that file.
 COPIES = {"compressed": ("none", 50), "resized": ("rescale:0.5", 75), "cropped": ("crop:0.7", 75)}
-#: How much the difference is amplified to be visible at all.
+#: Amplification of the difference, to make it visible.
 GAIN = 10
 
 
 def demo(
-    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="For its pictures.")] = "underpaint-demo",
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures.")
+    ] = "underpaint-demo",
 ) -> None:
-    """Hide a message in a photograph, send copies of it, read it back from each, and show what it cost."""
+    """Hide a message in a photograph, distort copies of it, and reveal the message from each."""
     run(Path(output))
 
 
 def run(out: Path) -> None:
-    """Do it, and leave container, copies and a picture of the difference in the folder *out*.
+    """Run the demonstration, and write container, copies and a picture of the difference to the folder *out*.
 
     Raises:
-        UnderpaintError: a step failed; the message came back exactly from every copy otherwise.
+        UnderpaintError: the message could not be hidden, or not be revealed from every copy.
     """
     from rich.console import Console
     from rich.table import Table
@@ -52,7 +54,7 @@ def run(out: Path) -> None:
     seconds = time.perf_counter() - started
 
     pixels = media.read(cover).pixels, media.read(container).pixels
-    media.write(media.Picture(_side_by_side(*pixels)), picture)
+    media.write(media.Picture(side_by_side(*pixels)), picture)
     quality = api.compare(*pixels)
     table = Table.grid(padding=(0, 2))
     for name, value in (
@@ -68,7 +70,7 @@ def run(out: Path) -> None:
 
 
 def _copy(container: Path, copy: Path, chain: str, quality: int) -> str:
-    """Do *chain* to the container, save it as the JPEG *copy*, and say what that is and what is read from it."""
+    """Write the container, distorted by *chain*, as the JPEG *copy*; return a line with the message in it."""
     from underpaint import api, media
 
     picture = media.read(container)
@@ -80,12 +82,13 @@ def _copy(container: Path, copy: Path, chain: str, quality: int) -> str:
 
 
 def _size(pixels: Image) -> str:
+    """Return width × height."""
     height, width, _ = pixels.shape
     return f"{width}×{height}"
 
 
-def _side_by_side(cover: Image, container: Image) -> Image:
-    """Cover, container and the amplified difference around middle grey, side by side with their names above."""
+def side_by_side(cover: Image, container: Image) -> Image:
+    """Return cover, container and their amplified difference around middle grey, side by side with titles."""
     import numpy as np
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont

@@ -1,4 +1,4 @@
-"""``underpaint hide | reveal``."""
+"""Commands ``underpaint hide | reveal``."""
 
 from __future__ import annotations
 
@@ -8,56 +8,63 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from underpaint.cli.messages import content, counted, hidden, print_json, verdict, warn
-from underpaint.cli.options import Ask, ContainerIn, CoverIn, Force, Json, Method, PassphraseFile  # noqa: TC001  # typer reads annotations
+from underpaint.cli.messages import (
+    describe_findings,
+    describe_hiding,
+    format_bytes,
+    payload_as_json,
+    print_json,
+    warn,
+)
+from underpaint.cli.options import Ask, ContainerIn, CoverIn, Force, Json, Method, PassphraseFile  # noqa: TC001
 from underpaint.cli.terminal import check_streams, fit_for_terminal, passphrase, show_progress
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
-    from underpaint.api import FacePayload, PicturePayload
+    from underpaint.api import FacePayload, HideReport, PicturePayload
     from underpaint.types import Payload
 
 
 def hide(
     cover: CoverIn,
     container: Annotated[
-        str, typer.Option("-o", "--output", metavar="CONTAINER", help="File to write; '-' writes PNG.")
+        str,
+        typer.Option("-o", "--output", metavar="CONTAINER", help="File to write; '-' writes PNG to standard output."),
     ],
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="Message to hide.")] = None,
     file: Annotated[str | None, typer.Option("-f", "--file", metavar="FILE", help="File to hide, or '-'.")] = None,
-    image: Annotated[
-        str | None, typer.Option("-i", "--image", metavar="IMAGE", help="Picture to hide, or '-'.")
-    ] = None,
-    template: Annotated[
-        bool, typer.Option("--template", help="Hide only what the face in IMAGE is recognised by.")
-    ] = False,
+    image: Annotated[str | None, typer.Option("-i", "--image", metavar="IMAGE", help="Image to hide, or '-'.")] = None,
+    template: Annotated[bool, typer.Option("--template", help="Hide only the template of the face in IMAGE.")] = False,
     restorable: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Passphrase of those who may bring the face back as well.")
+        Path | None, typer.Option(metavar="FILE", help="File with a second passphrase, which restores the face.")
     ] = None,
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
-    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Quality to keep, in dB, 30–60.")] = None,
+    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Lowest PSNR of the container in dB, 30–60.")] = None,
     survive: Annotated[
-        str | None, typer.Option(metavar="CHAIN", help="What it must survive: 'jpeg:50 | resize:0.5'.")
+        str | None, typer.Option(metavar="CHAIN", help="Channel to survive, such as 'jpeg:50 | resize:0.5'.")
     ] = None,
-    quality: Annotated[int | None, typer.Option(metavar="Q", help="Of a lossy container, 1–100.")] = None,
-    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Leave out EXIF and ICC profile.")] = False,
-    machine_safe: Annotated[bool, typer.Option("--machine-safe", help="No classifier shall change its mind.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Say what detectors make of it.")] = False,
+    quality: Annotated[int | None, typer.Option(metavar="Q", help="Quality of a lossy container, 1–100.")] = None,
+    strip_metadata: Annotated[
+        bool, typer.Option("--strip-metadata", help="Do not copy EXIF and ICC profile from the cover.")
+    ] = False,
+    machine_safe: Annotated[bool, typer.Option("--machine-safe", help="Keep the labels of the classifiers.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Run steganalysis on the container.")] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Hide a message, a file or a picture in a picture, and read it back before anything is written."""
+    """Hide a message, a file or an image in a cover, and verify it before the container is written."""
     from dataclasses import asdict
 
     from underpaint import api
+    from underpaint.media import check_target
 
     check_streams(container, cover, file, image, str(passphrase_file), str(restorable))
     if json and container == "-":
         raise UsageError("--json and '-o -' both want standard output", hint="name a file after -o")
-    # Before a passphrase is asked for; that the payload is not written over only this side can see.
-    api.check_target(container, *(name for name in (cover, file, image) if name), force=force)
+    # Refused before a passphrase is asked for. Only here the file of the payload is known too.
+    check_target(container, *(name for name in (cover, file, image) if name), force=force)
     report = api.hide_file(
         cover,
         container,
@@ -76,17 +83,24 @@ def hide(
     warn(report.warnings)
     if json:
         print_json(asdict(report))
-        return
-    where = "standard output" if container == "-" else container
-    print(*hidden(report, where), sep="\n", file=sys.stderr)
+    else:
+        _print_report(report)
+
+
+def _print_report(report: HideReport) -> None:
+    """Print the report of ``hide``, with the results of steganalysis where they were asked for."""
+    from underpaint.steganalysis.detectors import BLIND
+
+    target = "standard output" if report.container == "-" else report.container
+    print(*describe_hiding(report, target), sep="\n", file=sys.stderr)
     if report.findings:
-        print(*verdict(where, report.findings), api.BLIND, sep="\n", file=sys.stderr)
+        print(*describe_findings(target, report.findings), BLIND, sep="\n", file=sys.stderr)
 
 
 def reveal(
     container: ContainerIn,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="OUT", help="File to write to; '-' by default.")
+        str | None, typer.Option("-o", "--output", metavar="OUT", help="File to write; standard output by default.")
     ] = None,
     method: Method = None,
     ask: Ask = False,
@@ -94,20 +108,20 @@ def reveal(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Bring a payload back: exactly, or not at all."""
+    """Extract the payload of a container: exactly, or not at all."""
     from underpaint import api
-    from underpaint.media import write_bytes
+    from underpaint.media import check_target, write_bytes
 
     check_streams("", container, str(passphrase_file))
     if output is not None:
-        api.check_target(output, container, force=force)
+        check_target(output, container, force=force)
     secret = passphrase(passphrase_file, ask)
     payload, found_by, warnings = api.reveal_file(container, passphrase=secret, method=method, progress=show_progress)
     data = payload.data
     if payload.kind == "picture":
         output = api.revealed_name(payload) if output is None else output
         check_streams(output)
-        api.check_target(output, container, force=force)
+        check_target(output, container, force=force)
         data, more = api.picture_as(payload, output)
         warnings += more
     warn(warnings)
@@ -116,9 +130,9 @@ def reveal(
         write_bytes(data, output)
     if json:
         shown = {"method": found_by, "kind": payload.kind, "name": payload.name, "bytes": len(payload.data)}
-        print_json(shown | ({"output": output} if output != "-" else content(payload)))
+        print_json(shown | ({"output": output} if output != "-" else payload_as_json(payload)))
     elif output != "-":
-        print(f"revealed {counted(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
+        print(f"revealed {format_bytes(len(payload.data))} by {found_by} in {output}", file=sys.stderr)
     else:
         write_bytes(fit_for_terminal(payload) if sys.stdout.isatty() else data, "-")
 
@@ -126,6 +140,7 @@ def reveal(
 def _payload(
     message: str | None, file: str | None, image: str | None, template: bool, restorable: Path | None
 ) -> str | Payload | PicturePayload | FacePayload:
+    """Return the payload that exactly one of -m, -f and -i names."""
     from underpaint.api import FacePayload, PicturePayload
     from underpaint.types import Payload
 
@@ -133,7 +148,7 @@ def _payload(
         raise UsageError("hide takes one payload", hint="give one of -m TEXT, -f FILE and -i IMAGE")
     if template:
         if image is None:
-            raise UsageError("there is nobody to be recognised", hint="name a picture of a face after -i")
+            raise UsageError("a template needs a picture of a face", hint="name one after -i")
         return FacePayload.read(image, None if restorable is None else passphrase(restorable, ask=False))
     if message is not None:
         return message

@@ -1,4 +1,4 @@
-"""What the command line has to say of machines: ``underpaint jnd | recognise | enrol``."""
+"""Commands ``underpaint jnd | recognise | enrol``: images for classifiers and face recognisers."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from typing import Annotated
 
 import typer
 
-from underpaint.cli.messages import print_json, recognised, saved, tolerated, warn
+from underpaint.cli.messages import describe_jnd, describe_recognition, describe_savings, print_json, warn
+from underpaint.cli.options import Ask, ContainerIn, Force, ImageIn, Json, Method, PassphraseFile  # noqa: TC001
 from underpaint.cli.terminal import check_streams, passphrase
 
 
 def jnd(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Picture file, or '-'.")],
+    image: ImageIn,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="MAP", help="Picture to write of by how much each value may change."),
+        typer.Option("-o", "--output", metavar="MAP", help="Write the tolerance of each value as an image."),
     ] = None,
-    apply: Annotated[str | None, typer.Option(metavar="OUT", help="Write the changed picture.")] = None,
+    apply: Annotated[
+        str | None, typer.Option(metavar="OUT", help="Write the image changed as far as is tolerated.")
+    ] = None,
     attention: Annotated[
-        str | None, typer.Option(metavar="OUT", help="Write a picture of where classifiers look.")
+        str | None, typer.Option(metavar="OUT", help="Write the attention map of the classifiers.")
     ] = None,
     compress: Annotated[
-        str | None, typer.Option(metavar="OUT", help="Write the picture for machines, in few bytes.")
+        str | None, typer.Option(metavar="OUT", help="Write the image in fewer bytes, for classifiers.")
     ] = None,
-    psnr: Annotated[float, typer.Option(metavar="DB", help="The least to keep, in dB, 8–60.")] = 20.0,
-    quality: Annotated[int, typer.Option(metavar="Q", help="Of what is compressed at most, 1–100.")] = 75,
+    psnr: Annotated[float, typer.Option(metavar="DB", help="Lowest PSNR of the changed image in dB, 8–60.")] = 20.0,
+    quality: Annotated[int, typer.Option(metavar="Q", help="Highest quality of --compress, 1–100.")] = 75,
     classifier: Annotated[
-        list[str] | None, typer.Option(metavar="ONNX", help="A classifier of yours that shall not notice either.")
+        list[str] | None, typer.Option(metavar="ONNX", help="Your own classifier, whose label has to stay too.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    force: Force = False,
+    json: Json = False,
 ) -> None:
-    """Say how far a picture may change before machines notice."""
+    """Show how far an image may change before classifiers change its label."""
     from dataclasses import asdict
 
     from underpaint import api
@@ -58,27 +61,24 @@ def jnd(
     if json:
         print_json(asdict(report))
         return
-    print(*tolerated(report), sep="\n", file=sys.stderr)
-    print(*saved(report.savings), sep="\n", end="\n" if report.savings else "", file=sys.stderr)
+    print(*describe_jnd(report), *describe_savings(report.savings), sep="\n", file=sys.stderr)
 
 
 def recognise(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", help="Picture file, or '-'.")],
+    container: ContainerIn,
     gallery: Annotated[
-        Path, typer.Option("-g", "--gallery", metavar="DIR", help="Pictures of people, or what 'enrol' wrote.")
+        Path, typer.Option("-g", "--gallery", metavar="DIR", help="Folder of faces, or a file that 'enrol' wrote.")
     ],
     threshold: Annotated[
-        float | None, typer.Option(metavar="X", help="The likeness that counts, -1–1.", show_default=False)
+        float | None,
+        typer.Option(metavar="X", help="Cosine similarity that counts as a match, -1–1.", show_default=False),
     ] = None,
-    method: Annotated[str | None, typer.Option("--method", metavar="NAME", help="It was hidden by.")] = None,
-    ask: Annotated[bool, typer.Option("-p", "--passphrase", help="Ask for a passphrase at the terminal.")] = False,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file's first line."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    method: Method = None,
+    ask: Ask = False,
+    passphrase_file: PassphraseFile = None,
+    json: Json = False,
 ) -> None:
-    """Say who is hidden in a picture, of those in a gallery, without restoring anything."""
+    """Compare the face template hidden in an image with a gallery, without restoring a face."""
     from dataclasses import asdict
 
     from underpaint import api
@@ -91,19 +91,19 @@ def recognise(
     if json:
         print_json(asdict(found))
     else:
-        print(*recognised(found), sep="\n")
+        print(*describe_recognition(found), sep="\n")
     if found.name is None:
         raise typer.Exit(3)
 
 
 def enrol(
     pictures: Annotated[
-        Path, typer.Argument(metavar="DIR", help="NAME.jpg of each person, or a folder NAME of several.")
+        Path, typer.Argument(metavar="DIR", help="Folder with NAME.jpg, or a folder NAME of several, per person.")
     ],
     gallery: Annotated[str, typer.Option("-o", "--output", metavar="GALLERY", help="File to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
 ) -> None:
-    """Write down what people are recognised by, so that their pictures need not be at hand."""
+    """Save the templates of faces to a gallery file, so that the pictures are no longer needed."""
     from underpaint import api
 
     names = api.enrol_files(pictures, gallery, force=force)

@@ -1,4 +1,4 @@
-"""The root command ``underpaint``, and how errors become exit codes.
+"""Root command ``underpaint``: list of commands, errors as messages and exit codes.
 
 Nothing heavy is imported before a command runs, so that help opens at once. Results go to standard output, messages to
 standard error.
@@ -20,9 +20,9 @@ from underpaint.cli.help import HELP
 from underpaint.cli.hide import hide, reveal
 from underpaint.cli.machine import enrol, jnd, recognise
 from underpaint.cli.measure import attack, capacity, compare, inspect
-from underpaint.cli.messages import complain, lowered, print_json
+from underpaint.cli.messages import lower_first, print_error, print_json
 from underpaint.cli.models import bench, train, zoo
-from underpaint.cli.terminal import mend_streams
+from underpaint.cli.terminal import repair_streams
 from underpaint.errors import UnderpaintError
 
 if TYPE_CHECKING:
@@ -37,21 +37,21 @@ commands = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``underpaint`` on *arguments* (those of the process by default) and return the exit status."""
+    """Run ``underpaint`` with *arguments* (those of the process by default) and return the exit status."""
     return run(commands, "underpaint", arguments)
 
 
 def run(commands: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run the program *name*, whose *commands* these are, and return the exit status.
+    """Run the *commands* of a program and return the exit status.
 
     Args:
-        commands: its commands; an :class:`UnderpaintError` becomes a line on standard error and an exit code.
-        name: as in help and hints.
-        arguments: those of the process by default.
+        commands: the program; an :class:`UnderpaintError` becomes a line on standard error and an exit code.
+        name: name of the program in help and hints.
+        arguments: command-line arguments; those of the process by default.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    mend_streams()
-    simplefilter("ignore")  # Pillow warns of odd metadata, which is no concern of the user's
+    repair_streams()
+    simplefilter("ignore")  # Pillow warns of odd metadata, which the user can ignore
     try:
         status = commands(words, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -60,26 +60,26 @@ def run(commands: typer.Typer, name: str, arguments: Sequence[str] | None = None
         return 130
     except UnderpaintError as error:
         if isinstance(error.__cause__, BrokenPipeError):
-            return _reader_left()
+            return _end_quietly()
         return _fail(str(error), error.hint, error.exit_code, words)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         message, _, advice = " ".join(error.format_message().split()).partition(". ")
         hint = advice or f"see {context.command_path if context else name} --help"
-        return _fail(lowered(message.rstrip(".")), lowered(hint), error.exit_code, words)
+        return _fail(lower_first(message.rstrip(".")), lower_first(hint), error.exit_code, words)
     except BrokenPipeError:
-        return _reader_left()
+        return _end_quietly()
     except OSError as error:
-        reason = lowered(error.strerror or str(error))
+        reason = lower_first(error.strerror or str(error))
         return _fail(f"cannot open {error.filename}: {reason}" if error.filename else reason, None, 1, words)
     except MemoryError:
-        return _fail("not enough memory", "take a smaller picture", 1, words)
+        return _fail("not enough memory", "use a smaller picture", 1, words)
 
 
 @commands.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    help_: Annotated[bool, typer.Option("-h", "--help", help="Show this help.")] = False,
+    help_: Annotated[bool, typer.Option("-h", "--help", help="Show this help page.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     if version:
@@ -102,15 +102,19 @@ for pointer in (bench, train):
 
 
 def _fail(message: str, hint: str | None, status: int, arguments: Sequence[str]) -> int:
-    complain(message, hint)
+    """Print an error, as JSON too where that was asked for, and return *status*."""
+    print_error(message, hint)
     if "--json" in arguments:
-        with suppress(OSError):  # standard output may be what failed
+        with suppress(OSError):  # standard output itself may have failed
             print_json({"error": message, "hint": hint})
             sys.stdout.flush()
     return status
 
 
-def _reader_left() -> int:
-    """Whoever read our output has enough, as in ``| head``. Python's own last flush shall not complain either."""
+def _end_quietly() -> int:
+    """Return exit status 1 after a broken pipe, as in ``| head``; standard output becomes ``/dev/null``.
+
+    Otherwise Python would report the broken pipe again when it flushes standard output at exit.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

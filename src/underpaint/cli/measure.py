@@ -1,4 +1,4 @@
-"""``underpaint capacity | attack | compare | inspect``."""
+"""Commands ``underpaint capacity | attack | compare | inspect``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from typing import Annotated
 
 import typer
 
-from underpaint.cli.messages import complain, counted, noticed, print_json, verdict, warn
-from underpaint.cli.options import ContainerIn, CoverIn, Force, Json  # noqa: TC001  # typer reads annotations
+from underpaint.cli.messages import (
+    describe_classifiers,
+    describe_findings,
+    format_bytes,
+    print_error,
+    print_json,
+    warn,
+)
+from underpaint.cli.options import ContainerIn, CoverIn, Force, ImageIn, Json  # noqa: TC001  # typer reads annotations
 from underpaint.cli.terminal import check_streams
 from underpaint.errors import UnderpaintError
 
@@ -15,12 +22,12 @@ from underpaint.errors import UnderpaintError
 def capacity(
     cover: CoverIn,
     map_: Annotated[
-        str | None, typer.Option("--map", metavar="MAP", help="Picture to write of where basn hides what leaves 44 dB.")
+        str | None, typer.Option("--map", metavar="MAP", help="Write the capacity map of basn at 44 dB as an image.")
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Say what fits into a picture, by each method."""
+    """List the capacity of a cover for each method."""
     from dataclasses import asdict
 
     from underpaint import api
@@ -31,17 +38,19 @@ def capacity(
         print_json({name: asdict(each) for name, each in found.items()})
         return
     for name, each in found.items():
-        print(f"{name:14}{counted(each.payload_bytes):>17} at {each.psnr:.0f} dB   {METHODS[name].summary}")
+        print(f"{name:14}{format_bytes(each.payload_bytes):>17} at {each.psnr:.0f} dB   {METHODS[name].summary}")
 
 
 def attack(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Picture file, or '-'.")],
-    chain: Annotated[str, typer.Argument(metavar="CHAIN", help="Such as 'jpeg:50 | resize:0.5'.")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File to write; '-' writes PNG.")],
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is random in the chain.")] = 0,
+    image: ImageIn,
+    chain: Annotated[str, typer.Argument(metavar="CHAIN", help="Channels, such as 'jpeg:50 | resize:0.5'.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help="File to write; '-' writes PNG to standard output.")
+    ],
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random channels.")] = 0,
     force: Force = False,
 ) -> None:
-    """Do to a picture what may happen to it on its way."""
+    """Distort an image as a chain of channels would."""
     from underpaint import api
 
     check_streams(output, image)
@@ -49,7 +58,7 @@ def attack(
 
 
 def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
-    """Say how far two pictures lie apart."""
+    """Measure the difference of two images, as metrics and as labels of classifiers."""
     from underpaint import api
 
     check_streams("", cover, container)
@@ -63,32 +72,33 @@ def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
     print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
     print(f"APD      {found['apd']:.3f}")
     print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
-    print(f"machine  {noticed(found['machine'])}")
+    print(f"machine  {describe_classifiers(found['machine'])}")
 
 
 def inspect(
-    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE…", help="Picture files, folders, or '-'.")],
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE…", help="Image files, folders, or '-'.")],
     json: Json = False,
 ) -> None:
-    """Say what detectors of hidden data make of pictures."""
+    """Search images for hidden data with steganalysis detectors."""
     from dataclasses import asdict
 
     from underpaint import api
+    from underpaint.steganalysis.detectors import BLIND
 
     check_streams("", *pictures)
     inspected, failed = [], []
     for picture, found in api.inspect_files(pictures):
         if isinstance(found, UnderpaintError):
-            complain(str(found), found.hint)
+            print_error(str(found), found.hint)
             failed.append({"picture": picture, "error": str(found), "hint": found.hint})
             continue
         warn([f"{picture}: {warning}" for warning in found.warnings])
         inspected.append(asdict(found))
         if not json:
-            print(*verdict(picture, found.findings), sep="\n")
+            print(*describe_findings(picture, found.findings), sep="\n")
     if json:
-        print_json({"pictures": inspected, "failed": failed, "blind": api.BLIND})
+        print_json({"pictures": inspected, "failed": failed, "blind": BLIND})
     elif inspected:
-        print(api.BLIND)
+        print(BLIND)
     if failed:
         raise typer.Exit(1)

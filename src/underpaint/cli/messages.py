@@ -1,4 +1,4 @@
-"""What the command line says, and how."""
+"""Text of the command line: reports in plain lines, JSON, warnings and errors."""
 
 from __future__ import annotations
 
@@ -11,101 +11,104 @@ if TYPE_CHECKING:
     from underpaint.api import Finding, HideReport, JndReport, PictureCompression, Recognition, Saving
     from underpaint.types import Payload
 
-#: People of a gallery that are shown at most.
-_SHOWN = 5
+#: Number of people of a gallery that ``recognise`` lists.
+MAX_SCORES = 5
 
 
-def content(payload: Payload) -> dict[str, str]:
-    """What JSON can hold of a *payload*."""
+def payload_as_json(payload: Payload) -> dict[str, str]:
+    """Return the content of a *payload* as JSON values: ``text``, or ``base64`` of anything else."""
     from base64 import b64encode
 
     return {"text": payload.text} if payload.kind == "text" else {"base64": b64encode(payload.data).decode()}
 
 
-def hidden(report: HideReport, where: str) -> Iterator[str]:
-    """What ``hide`` did, and *where* to."""
-    fate = f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
+def describe_hiding(report: HideReport, target: str) -> Iterator[str]:
+    """Yield the lines of ``hide`` about the container *target*."""
     if report.compression:
-        yield fitted(report.compression)
-    yield f"hid {counted(report.payload_bytes)} by {report.method} in {where}"
-    yield f"{report.psnr:.1f} dB from the cover, {fate}"
+        yield describe_compression(report.compression)
+    yield f"hid {format_bytes(report.payload_bytes)} by {report.method} in {target}"
+    survival = (
+        f"survives {report.survives}" if report.survives else "survives no change: keep this file exactly as it is"
+    )
+    yield f"{report.psnr:.1f} dB from the cover, {survival}"
 
 
-def noticed(machine: dict[str, dict[str, float]]) -> str:
-    """What the classifiers of ``compare`` noticed."""
-    if not machine:
-        return "needs a larger picture"
-    changes = [seen["change"] for seen in machine.values()]
-    kept = sum(seen["kept"] for seen in machine.values())
-    return f"features changed by {sum(changes) / len(changes):.1%}, label kept by {kept:.0f} of {len(machine)}"
-
-
-def tolerated(report: JndReport) -> Iterator[str]:
-    """What ``jnd`` found out."""
-    kept = [name for name, (before, after) in report.labels.items() if before == after]
-    if report.psnr == float("inf"):
-        yield "nothing may change: a classifier notices the least"
-    else:
-        room = f"by {report.mean:.1f} levels in the mean, {report.largest} at most"
-        yield f"values may change {room}: {report.psnr:.1f} dB"
-    yield f"label kept by {len(kept)} of {len(report.labels)} classifiers: {', '.join(kept)}"
-
-
-def saved(savings: Mapping[str, Saving]) -> Iterator[str]:
-    """What ``jnd --compress`` saved, a line for each format."""
-    for kind, each in savings.items():
-        kept = f"label kept by {each.kept_after} of {each.judges}, before by {each.kept_before}"
-        name = kind if each.quality is None else f"{kind} {each.quality}"
-        yield f"{name:8} {each.before:>11,} to {counted(each.after)}, {each.share:.0%} less; {kept}"
-
-
-def fitted(compression: PictureCompression) -> str:
-    """How a hidden picture comes back."""
+def describe_compression(compression: PictureCompression) -> str:
+    """Return the line of ``hide`` about the loss of a hidden picture."""
     if compression.psnr is None:
-        return f"compressed the picture to {compression.codec} exactly"
+        return f"compressed the picture to {compression.codec} without loss"
     distance = f"{compression.psnr:.1f} dB from the original"
     if compression.quality is None:
-        return f"the picture comes back {distance}"
+        return f"the picture is restored at {distance}"
     return f"compressed the picture to {compression.codec} at quality {compression.quality}, {distance}"
 
 
-def verdict(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
-    """A line on what the detectors make of a *picture*, and one on each, unless none has a score."""
-    if all(finding.score is None for finding in findings.values()):
-        yield f"{picture}: no detector can judge it"
+def describe_classifiers(responses: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the line of ``compare`` about the responses of the classifiers."""
+    if not responses:
+        return "needs a larger picture"
+    change = sum(response["change"] for response in responses.values()) / len(responses)
+    kept = sum(response["kept"] for response in responses.values())
+    return f"features changed by {change:.1%}, label kept by {kept:.0f} of {len(responses)}"
+
+
+def describe_jnd(report: JndReport) -> Iterator[str]:
+    """Yield the lines of ``jnd`` about the tolerance of the classifiers."""
+    kept = [name for name, (before, after) in report.labels.items() if before == after]
+    if report.psnr == float("inf"):
+        yield "values may not change: a classifier changes its label at once"
+    else:
+        change = f"{report.mean:.1f} levels on average, {report.largest} at most"
+        yield f"values may change by {change}: {report.psnr:.1f} dB"
+    yield f"label kept by {len(kept)} of {len(report.labels)} classifiers: {', '.join(kept)}"
+
+
+def describe_savings(savings: Mapping[str, Saving]) -> Iterator[str]:
+    """Yield a line of ``jnd --compress`` for each file format."""
+    for kind, saving in savings.items():
+        kept = f"label kept by {saving.kept_after} of {saving.judges}, before by {saving.kept_before}"
+        name = kind if saving.quality is None else f"{kind} {saving.quality}"
+        yield f"{name:8} {saving.before:>11,} to {format_bytes(saving.after)}, {saving.share:.0%} less; {kept}"
+
+
+def describe_findings(picture: str, findings: Mapping[str, Finding]) -> Iterator[str]:
+    """Yield the verdict of steganalysis on *picture*, and a line for each detector unless none has a score."""
+    scored = sum(finding.score is not None for finding in findings.values())
+    if not scored:
+        yield f"{picture}: no detector can score it"
         return
-    judging = sum(finding.score is not None for finding in findings.values())
-    alarmed = sum(finding.suspicious for finding in findings.values())
-    yield f"{picture}: " + (f"suspicious to {alarmed} of {judging} detectors" if alarmed else "nothing suspicious")
+    suspicious = sum(finding.suspicious for finding in findings.values())
+    yield f"{picture}: " + (f"suspicious to {suspicious} of {scored} detectors" if suspicious else "nothing suspicious")
     for name, finding in findings.items():
         score = "none" if finding.score is None else f"{finding.score:.3f}"
         mark = "suspicious" if finding.suspicious else ""
-        clean = f"above {finding.threshold:.3f} are {finding.false_alarms:.1%} of clean pictures"
-        yield f"  {name:14} {score:5}  {mark:10}  {clean}; {finding.meaning}"
+        rate = f"threshold {finding.threshold:.3f} (false positives: {finding.false_alarms:.1%})"
+        yield f"  {name:14} {score:5}  {mark:10}  {rate}; {finding.meaning}"
 
 
-def recognised(found: Recognition) -> Iterator[str]:
-    """Who ``recognise`` says it is, and a line on each of those that are most alike."""
+def describe_recognition(found: Recognition) -> Iterator[str]:
+    """Yield the result of ``recognise``, and a line for each of the most similar people."""
     if found.name is None:
-        yield f"nobody in the gallery is as like as {found.threshold:.2f}"
+        best = max(found.scores.values())
+        yield f"no one in the gallery reaches the similarity threshold {found.threshold:.2f} (best: {best:.2f})"
     else:
         yield f"it is {found.name}"
-    for name, score in list(found.scores.items())[:_SHOWN]:
+    for name, score in list(found.scores.items())[:MAX_SCORES]:
         yield f"  {score:5.2f}  {name}"
 
 
-def lowered(sentence: str) -> str:
-    """The *sentence* as it goes on after a colon."""
+def lower_first(sentence: str) -> str:
+    """Return *sentence* with a lower-case first letter, to follow ``error:`` or ``hint:``."""
     return sentence[:1].lower() + sentence[1:]
 
 
-def counted(count: int) -> str:
-    """So many bytes."""
+def format_bytes(count: int) -> str:
+    """Return *count* with its unit, such as ``1,024 bytes``."""
     return "1 byte" if count == 1 else f"{count:,} bytes"
 
 
 def print_json(values: dict[str, Any]) -> None:
-    """Print one object; what is infinite becomes null."""
+    """Print one JSON object on standard output; infinite numbers become null."""
     from json import dumps
     from math import isfinite
 
@@ -119,8 +122,8 @@ def warn(warnings: Sequence[str]) -> None:
         print(f"underpaint: warning: {warning}", file=sys.stderr)
 
 
-def complain(message: str, hint: str | None) -> None:
-    """Print an error on standard error, and what may help."""
+def print_error(message: str, hint: str | None) -> None:
+    """Print an error and its hint on standard error."""
     print(f"underpaint: error: {message}", file=sys.stderr)
     if hint:
         print(f"underpaint: hint: {hint}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``underpaint zoo``, and pointers to the commands of ``underpaint-lab``."""
+"""Command ``underpaint zoo``, and pointers to the commands of ``underpaint-lab``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 from underpaint.errors import UsageError
 
 
-def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this model's card.")] = None) -> None:
-    """List the models that are installed, or show the card of one."""
+def zoo(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show the card of this model.")] = None,
+) -> None:
+    """List the installed models, or show the card of one."""
     from dataclasses import asdict
 
     from underpaint import models
@@ -29,18 +31,19 @@ def zoo(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show th
 
 def bench() -> None:
     """Point to ``underpaint-lab bench``."""
-    _point("bench")
+    _refer_to_lab("bench")
 
 
 def train() -> None:
     """Point to ``underpaint-lab train``."""
-    _point("train")
+    _refer_to_lab("train")
 
 
-def _point(name: str) -> NoReturn:
+def _refer_to_lab(name: str) -> NoReturn:
+    """Refuse a command of the lab, with the line that runs it or that installs the lab."""
     from importlib.metadata import entry_points
 
     if entry_points(group="underpaint.commands", name=name):
-        raise UsageError(f"{name} is a command of underpaint-lab", hint=f"underpaint-lab {name}")
-    hint = "install it from a checkout of the project: pip install . ./lab"
-    raise UsageError(f"{name} is part of underpaint-lab, which is not installed", hint=hint)
+        raise UsageError(f"{name} is a command of underpaint-lab", hint=f"run: underpaint-lab {name}")
+    hint = "in a checkout of the project, run: pip install . ./lab"
+    raise UsageError(f"{name} is a command of underpaint-lab, which is not installed", hint=hint)

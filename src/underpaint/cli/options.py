@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
-Method = Annotated[str | None, typer.Option("--method", metavar="NAME", help="See 'underpaint capacity'.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+Method = Annotated[
+    str | None, typer.Option("--method", metavar="NAME", help="Method; 'underpaint capacity' lists all.")
+]
 Ask = Annotated[bool, typer.Option("-p", "--passphrase", help="Ask for a passphrase at the terminal.")]
 PassphraseFile = Annotated[
-    Path | None, typer.Option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file's first line.")
+    Path | None,
+    typer.Option("--passphrase-file", metavar="FILE", help="Read the passphrase from the first line of a file."),
 ]
-CoverIn = Annotated[str, typer.Argument(metavar="COVER", help="Picture file, or '-'.")]
-ContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Picture file, or '-'.")]
+CoverIn = Annotated[str, typer.Argument(metavar="COVER", help="Image or video file, or '-'.")]
+ContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Image or video file, or '-'.")]
+ImageIn = Annotated[str, typer.Argument(metavar="IMAGE", help="Image file, or '-'.")]

@@ -10,6 +10,7 @@ Reading turns the picture upright (EXIF orientation), keeps transparency, ICC pr
 Writing is exact unless a quality is asked for or the format has no other way; no half-written file is ever left.
 """
 
+from underpaint.media.files import check_target, target_format
 from underpaint.media.formats import EXTENSIONS, FORMATS, Format, Picture, format_of, is_exact, unwritable
 from underpaint.media.reader import MAX_PIXELS, decode, read
 from underpaint.media.writer import encode, replacing, write, write_bytes
@@ -20,12 +21,14 @@ __all__ = [
     "MAX_PIXELS",
     "Format",
     "Picture",
+    "check_target",
     "decode",
     "encode",
     "format_of",
     "is_exact",
     "read",
     "replacing",
+    "target_format",
     "unwritable",
     "write",
     "write_bytes",

@@ -17,7 +17,8 @@ import numpy as np
 import PIL.Image
 
 from underpaint.errors import ImageError
-from underpaint.media.formats import FORMATS, format_of, is_exact, reason
+from underpaint.media.files import target_format
+from underpaint.media.formats import FORMATS, is_exact, reason
 from underpaint.types import as_image
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def write(
         UsageError: unknown format or extension, or a quality the format does not take.
         ImageError: the format cannot hold this picture, or the file cannot be written.
     """
-    name = format or ("png" if str(target) == "-" else format_of(target).name)
-    write_bytes(encode(picture, name, quality=quality, metadata=metadata), target)
+    write_bytes(encode(picture, format or target_format(target), quality=quality, metadata=metadata), target)
 
 
 def write_bytes(data: bytes, target: str | Path) -> None:

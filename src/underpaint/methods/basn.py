@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.coding import frame
+from underpaint.coding import refusals
 from underpaint.coding.frame import Header
 from underpaint.embedding import bit_planes
 from underpaint.methods import lossless
@@ -137,10 +137,10 @@ class BASN(lossless.LosslessMethod):
     def read(self, container: Image, header: Header, key: Key) -> bytes:
         """Return the body; as :class:`sealed.Carrier` says."""
         if header.parameter >= len(_OFFSETS):
-            raise frame.newer()
+            raise refusals.newer()
         capacity = _map(attention(container), header.parameter)
         if header.length > bit_planes.room(capacity):
-            raise frame.newer()
+            raise refusals.newer()
         return bit_planes.extract(container, header.length, capacity, key)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from underpaint.coding import frame
+from underpaint.coding import refusals
 from underpaint.coding.frame import Header
 from underpaint.embedding import stc
 from underpaint.embedding.stc import gibbs
@@ -110,7 +110,7 @@ class _Room:
             return _Best(layers, math.inf, math.inf)
         squares = stc.squares(layers)[:, self.margin].astype(np.float64)
         weights = WEIGHTS[self.attention]
-        chances = gibbs.chances(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
+        chances = gibbs.probabilities(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
         return _Best(layers, float(weights @ changes), float(changes.sum()))
 
@@ -195,10 +195,10 @@ class BASNSTC(lossless.LosslessMethod):
         higher, layers = _HIGHER.unpack(header.details), header.parameter
         lowest = 8 * header.length - sum(higher)
         if layers not in _LAYERS or any(higher[: _MOST - layers]) or lowest < 0:
-            raise frame.newer()
+            raise refusals.newer()
         counts = (*higher[_MOST - layers :], lowest)
         try:
             bits = stc.extract(container.reshape(-1)[_free(container)], counts, key)
         except CapacityError:
-            raise frame.newer() from None
+            raise refusals.newer() from None
         return np.packbits(bits).tobytes()

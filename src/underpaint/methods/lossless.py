@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from underpaint.coding import frame
+from underpaint.coding import frame, refusals
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import bit_planes, stc
 from underpaint.embedding.stc import gibbs
@@ -190,7 +190,7 @@ def too_long(length: int, free: int) -> CapacityError:
 
 def _open_head(carrier: LosslessMethod, image: Image, passphrase: str | None) -> tuple[Header, Key]:
     if min(image.shape[:2]) < SMALLEST_SIDE:
-        raise frame.not_found()
+        raise refusals.not_found()
     return frame.open_head(carrier.head.read(image), passphrase, carrier.name)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.coding import frame
+from underpaint.coding import refusals
 from underpaint.coding.frame import Header
 from underpaint.embedding import bit_planes
 from underpaint.methods import lossless
@@ -78,5 +78,5 @@ class LSB(lossless.LosslessMethod):
         """Return the body; as :class:`sealed.Carrier` says."""
         capacity = self.capacity_map(container)
         if header.parameter or header.length > bit_planes.room(capacity):
-            raise frame.newer()
+            raise refusals.newer()
         return bit_planes.extract(container, header.length, capacity, key)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import models
-from underpaint.coding import frame
+from underpaint.coding import refusals
 from underpaint.coding import template as templates
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.errors import SurvivalError, UsageError
@@ -108,7 +108,7 @@ class MIAIS:
         """
         found = read(as_image(container), Key.derive(passphrase, SALT, COMPACT_COST))
         if found is None:
-            raise frame.not_found()
+            raise refusals.not_found()
         return Payload(templates.pack(found), "template")
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from underpaint import models
-from underpaint.coding import frame
+from underpaint.coding import frame, refusals
 from underpaint.coding.frame import Header
 from underpaint.coding.keys import Key
 from underpaint.embedding import bit_planes
@@ -167,7 +167,7 @@ def reveal(container: Image, passphrase: str | None = None, *, model: Model | No
     """
     header, key = _open(as_image(container), passphrase)
     if header.parameter != _NETWORK:
-        raise frame.newer()
+        raise refusals.newer()
     model = model or models.load(NAME)
     height, width, digest = _DETAILS.unpack(header.details)
     if not 0 < height * width <= MAX_PIXELS:
@@ -323,7 +323,7 @@ def _digest(numbers: NDArray[np.int64], kinds: NDArray[np.int64], key: Key) -> b
 
 def _open(image: Image, passphrase: str | None) -> tuple[Header, Key]:
     if min(image.shape[:2]) < SMALLEST_SIDE:
-        raise frame.not_found()
+        raise refusals.not_found()
     return frame.open_head(_HEAD.read(image), passphrase, NAME)
 
 

@@ -23,14 +23,14 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import parse, received
-from underpaint.coding import frame
+from underpaint.coding import frame, refusals
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import sync, watermark
 from underpaint.embedding.canvas import Canvas
-from underpaint.embedding.lapped import SpreadTransform
+from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,7 +100,7 @@ class Robust:
             for canvas in _canvases(cover)
             for size in SIZES
             if watermark.fits(canvas, size)
-            and watermark.typical_step(canvas, PILOTS + watermark.coded(size), quality) * _density(cover, canvas)
+            and watermark.typical_step(canvas, PILOTS + watermark.channel_bits(size), quality) * _density(cover, canvas)
             >= _SMALLEST_STEP
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
@@ -112,7 +112,7 @@ class Robust:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         canvases = _canvases(cover)
         size = watermark.frame_size(payload, canvases, self.capacity(cover).payload_bytes)
@@ -125,7 +125,7 @@ class Robust:
         room = self._tolerance and canvas.shared(self._tolerance(cover))
         for quality in QUALITIES if psnr is None else (psnr,):
             patterned = sync.embed(cover, key, _SYNC * 255.0**2 / 10 ** (quality / 10))
-            plan = watermark.sealed(canvas, patterned, payload, own_key(key, canvas), size)
+            plan = watermark.prepare(canvas, patterned, payload, own_key(key, canvas), size)
             if room is not None:
                 plan.weights *= np.repeat(room, plan.count)
             container = _at_quality(plan, cover, quality, (channel,))
@@ -144,11 +144,11 @@ class Robust:
         """What the pilots say, without reading the message."""
         key = _key(passphrase)
         mark, _ = min((each for side in SIDES for each in _marks(image, Canvas(side), key)), key=_doubt)
-        return replace(mark, false_alarm=mark.false_alarm * len(SIDES))
+        return replace(mark, p_value=mark.p_value * len(SIDES))
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
-        return self.find(image, passphrase).false_alarm < MAX_FALSE_POSITIVE_RATE
+        return self.find(image, passphrase).p_value < MAX_FALSE_POSITIVE_RATE
 
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction, no sync pattern.
@@ -164,7 +164,7 @@ class Robust:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         canvas, frequencies, spread, step = bare(key, count, psnr)
         projections = spread.project(canvas.restore(container, frequencies))
-        return watermark.blind_bits(spread, projections, step)
+        return spread.blind_bits(projections, step)
 
 
 # Where everything lies
@@ -213,7 +213,7 @@ def _at_quality(plan: Embedding, cover: Image, psnr: float, channels: Sequence[C
     """A container of at least *psnr* dB, and little more."""
     # What the sync pattern and rounding to 8 bits leave over is for the message.
     share = 1 - 10 ** ((psnr - metrics.psnr(cover, plan.cover)) / 10) - 10 ** ((psnr - _ROUNDING) / 10)
-    step = plan.step(watermark.energy(plan.ground, psnr) * max(share, _LEAST_SHARE))
+    step = plan.step(watermark.energy(plan.domain, psnr) * max(share, _LEAST_SHARE))
     while True:
         container = refined(plan, step, channels)
         missing = psnr - metrics.psnr(cover, container)
@@ -224,7 +224,7 @@ def _at_quality(plan: Embedding, cover: Image, psnr: float, channels: Sequence[C
 
 def refined(plan: Embedding, step: float, channels: Sequence[Channel]) -> Image:
     """A container at this *step*, whose bits keep away from turning, straight and behind each of *channels*."""
-    aims = plan.aims(step)
+    aims = plan.targets(step)
     change = plan.change(aims - plan.projections)
     container = plan.paint(change)
     sent = plan.project(container)
@@ -307,12 +307,12 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
         found.append(_sharpened(seen, key, canvas))
         if payload := _tried(seen, key, found[-1:]):
             return payload
-    if min(mark.false_alarm for mark, _ in found) * len(found) < MAX_FALSE_POSITIVE_RATE:
+    if min(mark.p_value for mark, _ in found) * len(found) < MAX_FALSE_POSITIVE_RATE:
         raise DamagedError(
             "a message is here, but too much of it is lost",
             hint="look for a copy that was recompressed less, and cut and turned less",
         )
-    raise frame.not_found()
+    raise refusals.not_found()
 
 
 def _windows(image: Image, key: Key) -> Iterator[tuple[Image, sync.Window]]:
@@ -338,7 +338,7 @@ def _marks(image: Image, canvas: Canvas, key: Key) -> list[tuple[Detection, Canv
 
 
 def _doubt(found: tuple[Detection, Canvas]) -> float:
-    return found[0].false_alarm
+    return found[0].p_value
 
 
 def _tried(image: Image, key: Key, found: list[tuple[Detection, Canvas]]) -> tuple[Payload, float] | None:

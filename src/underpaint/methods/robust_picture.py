@@ -28,11 +28,11 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import parse, received
-from underpaint.coding import frame, ldpc
+from underpaint.coding import frame, ldpc, refusals
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
-from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError, UsageError
-from underpaint.types import Capacity, Payload, as_cover, as_image
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
+from underpaint.types import Capacity, Payload, as_cover, as_image, check_psnr
 
 if TYPE_CHECKING:
     from underpaint.types import Bits, Channel, Image
@@ -136,8 +136,7 @@ class RobustPicture:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        if psnr is not None and not QUALITIES[-1] <= psnr <= 60:
-            raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint=f"{QUALITIES[-1]:g} to 60 make sense")
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         passage = survive or parse(self.default_survive)
         middle = cover[_middle(cover)].copy()
@@ -302,7 +301,7 @@ def _revealed(image: Image, key: Key) -> Payload:
             "a payload is here, but too much of it is lost",
             hint="look for a copy that was recompressed less and neither resized nor cropped",
         )
-    raise frame.not_found()
+    raise refusals.not_found()
 
 
 def _carries(image: Image, key: Key, payload: Payload) -> bool:

@@ -19,10 +19,11 @@ from underpaint.channels import parse, received
 from underpaint.coding import frame
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import lapped, watermark
-from underpaint.embedding.lapped import BLOCK, Array, SpreadTransform, activity
+from underpaint.embedding.lapped import BLOCK, Array, activity
+from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, MAX_RAW_BER, PILOTS, SIZES, Detection, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, SurvivalError
-from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover
+from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits, as_bits, as_cover, check_psnr
 
 #: Coefficients per block: as few, and so as low frequencies, as give each bit two.
 COUNTS = (7, 14, 35)
@@ -97,7 +98,7 @@ class STDM:
             size
             for size in SIZES
             if watermark.fits(ground, size)
-            and watermark.typical_step(ground, PILOTS + watermark.coded(size), quality) >= _SMALLEST_STEP
+            and watermark.typical_step(ground, PILOTS + watermark.channel_bits(size), quality) >= _SMALLEST_STEP
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
 
@@ -108,11 +109,11 @@ class STDM:
 
         Without *psnr* the best of :data:`QUALITIES` is taken that survives; *survive* is ``default_survive`` if None.
         """
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         cover, key = as_cover(cover), _key(passphrase)
         ground = Grid.of(cover)
         size = watermark.frame_size(payload, [ground], self.capacity(cover).payload_bytes)
-        plan = watermark.sealed(ground, cover, payload, key, size)
+        plan = watermark.prepare(ground, cover, payload, key, size)
         channel = survive or parse(self.default_survive)
         for quality in QUALITIES if psnr is None else (psnr,):
             container = _at_quality(plan, quality, channel)
@@ -137,7 +138,7 @@ class STDM:
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return whether *image* has a mark."""
         mark = self.find(image, passphrase)
-        return mark is not None and mark.false_alarm < MAX_FALSE_POSITIVE_RATE
+        return mark is not None and mark.p_value < MAX_FALSE_POSITIVE_RATE
 
     def embed_bits(self, cover: Image, bits: Bits, key: Key, *, psnr: float, survive: Channel | None = None) -> Image:
         """Return a container with *bits* alone: no frame, no pilots, no error correction.
@@ -154,7 +155,7 @@ class STDM:
         """Return *count* log-likelihood ratios, positive for 1, of bits embedded at *psnr*."""
         spread, step = _bare(container, key, count, psnr)
         projections = spread.project(lapped.analyse(container, COUNTS[0]))
-        return watermark.blind_bits(spread, projections, step)
+        return spread.blind_bits(projections, step)
 
 
 def _key(passphrase: str | None) -> Key:
@@ -172,7 +173,7 @@ def _bare(image: Image, key: Key, count: int, psnr: float) -> tuple[SpreadTransf
 
 def _at_quality(plan: Embedding, psnr: float, channel: Channel) -> Image:
     """A container of at least *psnr* dB, and little more."""
-    step = plan.step(watermark.energy(plan.ground, psnr))
+    step = plan.step(watermark.energy(plan.domain, psnr))
     while True:
         container = _mended(plan, step, channel)
         missing = psnr - metrics.psnr(plan.cover, container)
@@ -183,7 +184,7 @@ def _at_quality(plan: Embedding, psnr: float, channel: Channel) -> Image:
 
 def _mended(plan: Embedding, step: float, channel: Channel) -> Image:
     """A container at this *step*, mended where what arrives, straight or through *channel*, is too far from its aim."""
-    aims = plan.aims(step)
+    aims = plan.targets(step)
     change = plan.change(aims - plan.projections)
     container = plan.paint(change)
     for seed in range(_ROUNDS):
@@ -224,7 +225,7 @@ def _read(image: Image, key: Key) -> tuple[Payload, float]:
     try:
         return watermark.decode(ground, image, key, found)
     except NotFoundError:
-        if found and found[0].false_alarm < MAX_FALSE_POSITIVE_RATE:
+        if found and found[0].p_value < MAX_FALSE_POSITIVE_RATE:
             raise DamagedError(
                 "a message is here, but too much of it is lost",
                 hint="look for a copy that was recompressed less and neither resized nor cropped",

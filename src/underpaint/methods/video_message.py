@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.coding import convolutional, frame
+from underpaint.coding import convolutional, frame, refusals
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.embedding import lapped, watermark
 from underpaint.embedding.canvas import Canvas
@@ -30,14 +30,15 @@ from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Embedding
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
 from underpaint.methods.robust import own_key
-from underpaint.types import Payload
+from underpaint.types import MIN_PSNR, Payload, check_psnr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from underpaint.embedding.lapped import Array, SpreadTransform
+    from underpaint.embedding.lapped import Array
+    from underpaint.embedding.spread_transform import SpreadTransform
     from underpaint.embedding.watermark import Projections
     from underpaint.types import Bits, Image
 
@@ -123,19 +124,19 @@ class VideoEmbedder:
             message is strong enough.
 
     Raises:
-        UsageError: a PSNR that makes no sense.
+        UsageError: *psnr* is out of range.
         CapacityError: the message does not fit.
     """
 
     def __init__(
         self, height: int, width: int, payload: Payload, passphrase: str | None, psnr: float | None = None
     ) -> None:
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         self._plane, size, self.psnr = _laid(height, width, payload, psnr)
         key = own_key(video_key(passphrase), self._plane)
         blank = np.zeros((self._plane.side, self._plane.side), np.uint8)
-        sealed = watermark.sealed(self._plane, blank, payload, key, size)
-        step = watermark.typical_step(self._plane, PILOTS + watermark.coded(size), self.psnr)
+        sealed = watermark.prepare(self._plane, blank, payload, key, size)
+        step = watermark.typical_step(self._plane, PILOTS + watermark.channel_bits(size), self.psnr)
         self._parts, self._brush = sealed.parts, FrameEmbedder(self._plane, sealed.count, step)
 
     def change(self, luma: Image) -> Array | None:
@@ -164,7 +165,7 @@ class FrameEmbedder:
         if small.std() < _FLAT:
             return None
         plan = Embedding(self._plane, small, self._count, parts)
-        aims, bits = plan.aims(self._step), np.concatenate([bits for _, bits in parts])
+        aims, bits = plan.targets(self._step), np.concatenate([bits for _, bits in parts])
         if self._aims is not None:
             near = np.abs(self._aims - plan.projections) < _FAITHFUL * self._step
             aims = np.where(near & (bits == self._bits), self._aims, aims)
@@ -211,7 +212,7 @@ class VideoDecoder:
             self._look()
         if self._payload is not None:
             return self._payload
-        raise self._damage or frame.not_found()
+        raise self._damage or refusals.not_found()
 
     def _begin(self) -> None:
         self._frames = 0
@@ -246,7 +247,7 @@ class _FrameDecoder:
     def add(self, luma: Image) -> None:
         coefficients = self._plane.analyse(luma, self._count)
         self._heard.append(coefficients)
-        cells = self._pilots.phases(self._pilots.project(coefficients), self._steps)
+        cells = self._pilots.residues(self._pilots.project(coefficients), self._steps)
         fit = cosines(cells) @ self._patterns  # (steps, sizes)
         self._best = max(self._best, float(fit.max()))
         # The log-likelihood of a mark as tight as it looks. A few frames that arrived well stand out among many that
@@ -306,7 +307,7 @@ def open_payload(said: NDArray[np.float64], agreed: Projections, key: Key) -> Pa
 
 def steps(plane: Plane, size: int) -> Projections:
     """The steps that a reader tries, to that of a frame of *size* bytes at the lowest PSNR."""
-    largest = watermark.typical_step(plane, PILOTS + watermark.coded(size), watermark.LOWEST_PSNR - 3)
+    largest = watermark.typical_step(plane, PILOTS + watermark.channel_bits(size), MIN_PSNR - 3)
     return np.geomspace(_FINEST_STEP, largest, int(np.log(largest / _FINEST_STEP) / _STEP_RATIO) + 2)
 
 
@@ -357,7 +358,7 @@ def _planes(height: int, width: int) -> list[Plane]:
 
 def strength(plane: Plane, size: int, psnr: float, pixels: int) -> float:
     """The step in coefficients of the frame, of which the canvas is a reduced copy."""
-    return watermark.typical_step(plane, PILOTS + watermark.coded(size), psnr) * math.sqrt(pixels) / plane.side
+    return watermark.typical_step(plane, PILOTS + watermark.channel_bits(size), psnr) * math.sqrt(pixels) / plane.side
 
 
 def cosines(cells: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.coding import convolutional, frame, reed_solomon
+from underpaint.coding import convolutional, frame, reed_solomon, refusals
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS
@@ -34,7 +34,7 @@ from underpaint.methods.video_message import (
     strength,
     video_key,
 )
-from underpaint.types import Payload
+from underpaint.types import Payload, check_psnr
 
 if TYPE_CHECKING:
     from underpaint.embedding.lapped import Array
@@ -83,21 +83,21 @@ class PacketEmbedder:
             :data:`underpaint.methods.video_message.QUALITIES` at which packets are strong enough, or the last.
 
     Raises:
-        UsageError: a PSNR that makes no sense.
+        UsageError: *psnr* is out of range.
         CapacityError: there are more packets than places.
     """
 
     def __init__(
         self, height: int, width: int, payload: Payload, passphrase: str | None, psnr: float | None = None
     ) -> None:
-        watermark.check_psnr(psnr)
+        check_psnr(psnr)
         plane, self._key = Plane(_SIDE), _own_key(passphrase)
         pixels = height * width
         strong = (quality for quality in QUALITIES if strength(plane, SIZE, quality, pixels) >= _STRONG)
         self.psnr = next(strong, QUALITIES[-1]) if psnr is None else psnr
         count, self._pilots, self._message = watermark.layout(plane, self._key, SIZE)
         self._brush = FrameEmbedder(
-            plane, count, watermark.typical_step(plane, PILOTS + watermark.coded(SIZE), self.psnr)
+            plane, count, watermark.typical_step(plane, PILOTS + watermark.channel_bits(SIZE), self.psnr)
         )
         self._turns = _turns(self._key)
         self._packets = _packets(payload, self._key)
@@ -140,7 +140,7 @@ class PacketDecoder:
         if self._payload is None:
             coefficients = self._plane.analyse(luma, self._count)
             pilots = self._pilots.project(coefficients)
-            fit = (cosines(self._pilots.phases(pilots, self._steps)) @ self._patterns).max(axis=1)
+            fit = (cosines(self._pilots.residues(pilots, self._steps)) @ self._patterns).max(axis=1)
             self._best, self._frames = max(self._best, float(fit.max())), self._frames + 1
             self._scores += np.square(np.maximum(fit, 0))
             self._announced.append(pilots.astype(np.float32))
@@ -168,7 +168,7 @@ class PacketDecoder:
                 f"a picture is here, but too much of it is lost: {len(packets)} packets{needed} arrived",
                 hint="look for a copy that was recompressed less, or for a longer part of it",
             )
-        raise frame.not_found()
+        raise refusals.not_found()
 
     def _gather(self, *, last: bool) -> None:
         """Read the groups that are waiting, but for the one that goes on unless these frames are the *last*."""

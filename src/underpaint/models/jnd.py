@@ -23,9 +23,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from underpaint import models
-from underpaint.errors import UsageError
 from underpaint.models import classifiers
-from underpaint.types import as_cover
+from underpaint.types import as_cover, check_psnr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,8 +62,6 @@ PEAK = 2.0
 #: Logarithms of the ways along such a direction, in levels: the longest makes the least that is not 0 count. In how
 #: many halvings one is found in between.
 _SHORTEST, _LONGEST, _HALVINGS = -3.0, 16.0, 22
-#: Rounds of smoothing.
-_ROUNDS = 6
 #: Values of a picture up to which ways are compared in full.
 _WHOLE = 3_000_000
 #: Rows that are worked on at once where a picture is large.
@@ -107,10 +104,7 @@ def jnd(
         UsageError: no image, one that is too small, or *psnr* is out of range.
         ModelError: the model or a judge is missing, altered or unusable.
     """
-    if not LOWEST_PSNR <= psnr <= HIGHEST_PSNR:
-        raise UsageError(
-            f"a PSNR of {psnr:g} dB is out of range", hint=f"{LOWEST_PSNR:g}–{HIGHEST_PSNR:g} dB are possible"
-        )
+    check_psnr(psnr, LOWEST_PSNR, HIGHEST_PSNR)
     judges = classifiers.classifiers_for_check() if judges is None else judges
     small = classifiers.reduced(as_cover(image))
     answers, looked = look(small[None], model)
@@ -332,33 +326,3 @@ def _stripes(image: Image) -> Iterator[slice]:
     """Rows of a picture, so many at once that what is made of them stays small."""
     for top in range(0, len(image), _ROWS):
         yield slice(top, top + _ROWS)
-
-
-def smoothed(image: Image, threshold: Image) -> Image:
-    """The smoothest picture whose values are within *threshold* levels of those of *image*, both ``(H, W, 3)``.
-
-    Nearly so: a few rounds, in each of which values move to the mean of their neighbourhood as far as they may.
-    """
-    low = image.astype(np.int16) - threshold
-    high = image.astype(np.int16) + threshold
-    found: NDArray[np.float32] = image.astype(np.float32)
-    for _ in range(_ROUNDS):
-        for axis in (0, 1):
-            ends = [(1, 1) if axis == other else (0, 0) for other in range(3)]
-            padded = np.pad(found, ends, mode="edge")
-            before, after = (padded.take(range(start, start + image.shape[axis]), axis) for start in (0, 2))
-            found = (before + 2 * found + after) / np.float32(4)
-        found = found.clip(low, high).astype(np.float32)
-    smooth: Image = np.rint(found).clip(0, 255).astype(np.uint8)
-    return smooth
-
-
-def snapped(image: Image, threshold: Image) -> Image:
-    """*image*, each value at the nearest multiple of the largest power of two that is at most twice its *threshold*.
-
-    A quantiser whose step is what is tolerated: no value moves by more than its threshold.
-    """
-    step = np.left_shift(1, np.log2(np.maximum(2 * threshold.astype(np.int16), 1)).astype(np.int16))
-    nearest = (image + step // 2) // step * step
-    snapped: Image = np.where(nearest > 255, nearest - step, nearest).astype(np.uint8)
-    return np.where(np.abs(snapped.astype(np.int16) - image) <= threshold, snapped, image)

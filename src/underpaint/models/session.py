@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 Values = TypeVar("Values", np.float32, np.uint8)
 
 
+def load_onnxruntime() -> Any:
+    """Import ONNX Runtime with its telemetry switched off, and return the module.
+
+    Every import of ``onnxruntime`` in this project goes through here. From version 1.29 on the library otherwise writes
+    a device ID and a log of runs to the user's cache folder and looks up a telemetry host. The import takes 0.2 s, so
+    that only code which runs a model does it.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the library is loaded
+    import onnxruntime  # type: ignore[import-untyped]
+
+    return onnxruntime
+
+
 def default_threads() -> int:
     """Return ``UNDERPAINT_THREADS``, or else the number of cores this process may use.
 
@@ -51,11 +64,10 @@ class Session:
     """
 
     def __init__(self, graph: bytes, *, threads: int | None = None) -> None:
-        import onnxruntime  # type: ignore[import-untyped]  # 0.2 s, which commands without a model need not wait for
-
         count = default_threads() if threads is None else threads
         if count < 1:
             raise UsageError(f"threads must be at least 1, not {count}")
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = count
         options.inter_op_num_threads = 1

@@ -1,1 +1,1 @@
-"""Networks as ONNX graphs with their cards, and back."""
+"""Conversion between PyTorch networks and the ONNX graphs of a zoo."""

@@ -1,4 +1,4 @@
-"""Back from the zoo to the lab: a shipped classifier, as a network of PyTorch with the weights of its graph."""
+"""Loading of the zoo's classifiers as PyTorch networks, with the weights of their ONNX graphs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound=nn.Module)
 
-#: What has weights, by the operator that it becomes, and what they are called.
-_NAMES = {
+#: Names of an operator's weights in PyTorch, in the order of its inputs.
+_WEIGHT_NAMES = {
     "Conv": ("weight", "bias"),
     "Gemm": ("weight", "bias"),
     "BatchNormalization": ("weight", "bias", "running_mean", "running_var"),
@@ -34,30 +34,37 @@ _LAYERS = nn.Conv2d, nn.BatchNorm2d, nn.Linear
 
 
 def from_zoo(name: str) -> Classifier:
-    """Return the classifier *name* of the zoo, set to evaluate.
+    """Load a classifier of the zoo in evaluation mode.
+
+    Args:
+        name: a key of :data:`~underpaint_lab.nets.classifiers.CLASSIFIERS`.
 
     Raises:
-        ModelError: the zoo has no such classifier, or its graph is of another network.
+        ModelError: the zoo has no such classifier, or its graph does not match the network.
     """
-    return _filled("classifier", name, CLASSIFIERS)
+    return _load("classifier", name, CLASSIFIERS)
 
 
-def from_zoo_cifar(name: str) -> cifar_classifiers.Mapped:
-    """Return the zoo's classifier *name* of CIFAR-10, set to evaluate.
+def from_zoo_cifar(name: str) -> cifar_classifiers.CamClassifier:
+    """Load a CIFAR-10 classifier of the zoo in evaluation mode.
+
+    Args:
+        name: a key of :data:`~underpaint_lab.nets.cifar_classifiers.NETWORKS`.
 
     Raises:
-        ModelError: the zoo has no such classifier, or its graph is of another network.
+        ModelError: the zoo has no such classifier, or its graph does not match the network.
     """
-    return _filled("cifar", name, cifar_classifiers.NETWORKS)
+    return _load("cifar", name, cifar_classifiers.NETWORKS)
 
 
-def _filled(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]) -> Network:
+def _load(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]) -> Network:
     """Build the network *name* with the weights of its graph.
 
-    Layers and operators are matched in the order in which they run. A normalisation that the export took into the
-    convolution before it is left with nothing to do but add.
+    Operators are matched with layers in the order of execution: the exporter renames some of the tensors, so their
+    names in the graph do not suffice. Where it folded a normalisation into the convolution before it, the convolution
+    gets the folded weights and the normalisation only adds the bias.
     """
-    models.load(f"{kind}-{name}")  # refuses a graph whose bytes are not those of its card
+    models.load(f"{kind}-{name}")  # refuses a graph whose hash is not that of its card
     graph = onnx.load(models.folder(f"{kind}-{name}") / "classifier.onnx").graph
     stored = {each.name: torch.from_numpy(numpy_helper.to_array(each).astype(np.float32)) for each in graph.initializer}
     stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast"}
@@ -66,10 +73,10 @@ def _filled(kind: str, name: str, builders: Mapping[str, Callable[[int], Network
     layers = iter(_in_order(network))
     try:
         for node in graph.node:
-            if node.op_type in _NAMES:
+            if node.op_type in _WEIGHT_NAMES:
                 weights = [stored[each] for each in node.input[1:]]
                 layer = next(layers)
-                layer.load_state_dict(dict(zip(_NAMES[node.op_type], weights, strict=False)), strict=False)
+                layer.load_state_dict(dict(zip(_WEIGHT_NAMES[node.op_type], weights, strict=False)), strict=False)
                 if node.op_type == "Conv" and len(weights) == 2 and layer.bias is None:
                     _only_add(next(layers), weights[1])
     except (StopIteration, RuntimeError) as error:
@@ -78,13 +85,13 @@ def _filled(kind: str, name: str, builders: Mapping[str, Callable[[int], Network
 
 
 def _only_add(layer: nn.Module, bias: Tensor) -> None:
-    """Make a normalisation in its first state add *bias*, and do nothing else."""
-    no_spread = torch.full_like(bias, 1 - cast("float", layer.eps))
-    layer.load_state_dict({"bias": bias, "running_var": no_spread}, strict=False)
+    """Set a newly built batch normalisation to add *bias* and do nothing else."""
+    unit_variance = torch.full_like(bias, 1 - cast("float", layer.eps))
+    layer.load_state_dict({"bias": bias, "running_var": unit_variance}, strict=False)
 
 
 def _in_order(network: nn.Module) -> list[nn.Module]:
-    """The layers of *network* that have weights, as they run."""
+    """Return the layers of *network* that have weights, in the order of execution."""
     ran: list[nn.Module] = []
     hooks = [
         layer.register_forward_hook(lambda layer, *_: ran.append(layer))

@@ -1,4 +1,4 @@
-"""From the lab to the zoo: networks become ONNX graphs that compute the same, and a card says where they come from."""
+"""Export of networks to the zoo: ONNX graphs that compute the same as PyTorch, and a model card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from underpaint.models import Session, read_model
 from underpaint_lab import zoo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from onnx import ModelProto
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from underpaint.models import Card
 
-#: Largest difference between PyTorch and ONNX Runtime, in units of the largest output, or of 1 where that is less.
+#: Largest difference allowed between PyTorch and ONNX Runtime, relative to the largest output, or to 1 if that is less.
 PARITY = 1e-4
-#: Largest share of whole numbers that may be others: what is halfway is rounded up here, down there.
-_ROUNDED_OTHERWISE = 1e-3
-#: The oldest that PyTorch's exporter writes: any ONNX Runtime that underpaint takes can read it.
+#: Share of whole numbers that may differ: PyTorch and ONNX Runtime may round values half-way between two differently.
+_MAX_DIFFERENT_INTEGERS = 1e-3
+#: The oldest opset that PyTorch's exporter writes; every ONNX Runtime that underpaint accepts can read it.
 _OPSET = 18
 
 
@@ -41,51 +41,66 @@ SIDES = {0: "n", 2: "height", 3: "width"}
 class Graph(NamedTuple):
     """A network to be exported."""
 
-    #: Takes its inputs in the order of :attr:`inputs` and returns a tensor, or a tuple of them.
+    #: Takes its inputs in the order of :attr:`inputs` and returns a tensor, or a tuple of tensors.
     module: nn.Module
-    #: Real inputs by name, ``float32``; an axis that is free must be at least 2 long in them.
+    #: Example inputs by name, ``float32``; a free axis must be at least 2 long in them.
     inputs: Mapping[str, Tensor]
-    #: Names of the axes that are free, by input and position: ``{"image": {0: "n", 2: "h", 3: "w"}}``.
+    #: Names of the free axes, by input and position: ``{"image": {0: "n", 2: "h", 3: "w"}}``.
     axes: Mapping[str, Mapping[int, str]]
     outputs: Sequence[str] = ("output",)
-    #: Those of them that are whole numbers, rounded by the network.
+    #: Outputs that the network rounds to whole numbers.
     whole: Sequence[str] = ()
 
 
+class Release(NamedTuple):
+    """A function that builds the graphs and the card of a model from a finished run."""
+
+    #: Called with the run's folder, and measured numbers by name or, if :attr:`needs_data`, a second path.
+    build: Callable[..., tuple[dict[str, Graph], Card]]
+    #: Whether a second path is needed: another run, or labelled pictures to measure the accuracy on.
+    needs_data: bool = False
+
+
 def zoo_folder(name: str) -> Path:
-    """Return the folder of the model *name*: where it is installed, or the lab's zoo for a new one."""
+    """Return the folder of the model *name*: its installed folder, or a new one in the lab's zoo."""
     return models.folder(name) if name in models.names() else zoo() / name
 
 
-def two_photographs() -> Tensor:
-    """Return a piece of a sample and its mirror image, ``float32 (2, 3, 64, 96)`` in [0, 1]: inputs for an export."""
-    photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
-    return torch.cat([photograph, photograph.flip(3)])
+def sample_batch() -> Tensor:
+    """Return a crop of a sample photograph and its mirror image, ``float32 (2, 3, 64, 96)`` in [0, 1]."""
+    crop = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
+    return torch.cat([crop, crop.flip(3)])
+
+
+def sample_squares() -> Tensor:
+    """Return two adjacent squares of a sample photograph, ``float32 (2, 3, 96, 96)`` in levels 0…255."""
+    pixels = media.read(samples.path("coffee")).pixels[100:196, 100:292]
+    return torch.from_numpy(pixels.reshape(96, 2, 96, 3)).permute(1, 3, 0, 2).float()
 
 
 def export(graphs: Mapping[str, Graph], folder: Path, card: Card) -> float:
     """Write *graphs* and their card to *folder*, as :func:`underpaint.models.read_model` reads them.
 
-    Each graph is first run beside its network: on the inputs given, on their values drawn at random, and on as random
-    ones that are twice as long along every free axis.
+    Each graph is first compared with its network, on the inputs given, on random inputs, and on random inputs twice as
+    long along every free axis.
 
     Args:
-        graphs: by the name that the file gets, without ``.onnx``.
-        folder: of the model, made if it is missing.
-        card: all but ``sha256`` and ``bytes``, which follow from the graphs.
+        graphs: by file name without ``.onnx``.
+        folder: the model's folder; made if it is missing.
+        card: the card; ``sha256`` and ``bytes`` are filled in from the graphs.
 
     Returns:
         The largest difference found, in the units of :data:`PARITY`.
 
     Raises:
-        ModelError: a graph does not compute what its network does; nothing was written.
+        ModelError: a graph does not compute the same as its network; nothing was written.
         UsageError: *folder* holds other graphs, or an input is not ``float32``.
     """
     surplus = {file.name for file in folder.glob("*.onnx")} - {f"{name}.onnx" for name in graphs}
     if surplus:
         raise UsageError(f"{folder} holds other graphs: {', '.join(sorted(surplus))}", hint="delete them first")
     files = {f"{name}.onnx": to_onnx(graph) for name, graph in graphs.items()}
-    worst = max(difference(graph, files[f"{name}.onnx"], name) for name, graph in graphs.items())
+    worst = max(largest_difference(graph, files[f"{name}.onnx"], name) for name, graph in graphs.items())
     digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
     card = replace(card, sha256=digests, bytes=sum(map(len, files.values())), text=card.text.strip())
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,17 +113,18 @@ def export(graphs: Mapping[str, Graph], folder: Path, card: Card) -> float:
 
 
 def to_onnx(graph: Graph) -> bytes:
-    """Return the bytes of an ONNX file that holds the network in evaluation, and nothing of the machine it is made on.
+    """Return the network in evaluation mode as an ONNX file, without paths or names of this machine.
 
     Raises:
         UsageError: an input is not ``float32``.
+        ModelError: PyTorch makes no graph of it.
     """
     for name, tensor in graph.inputs.items():
         if tensor.dtype != torch.float32:
             raise UsageError(f"input {name} must be float32, not {tensor.dtype}")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # torchvision, which nothing here needs, is not installed
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's about itself, and axes of one name
+        warnings.simplefilter("ignore")  # the exporter's own deprecations, and equal axis names
         program = torch.onnx.export(
             graph.module.eval(),
             tuple(graph.inputs.values()),
@@ -126,44 +142,62 @@ def to_onnx(graph: Graph) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def difference(graph: Graph, data: bytes, name: str = "it") -> float:
-    """Return how far the ONNX file *data* is from its network at most, in the units of :data:`PARITY`.
+def largest_difference(graph: Graph, data: bytes, name: str = "it") -> float:
+    """Compare an ONNX file with the network it was made from, in ONNX Runtime and PyTorch.
+
+    Args:
+        graph: the network, with example inputs.
+        data: the bytes of the ONNX file.
+        name: for error messages.
+
+    Returns:
+        The largest difference of any output, in the units of :data:`PARITY`.
 
     Raises:
-        ModelError: that is more than :data:`PARITY`, or ONNX Runtime cannot run it.
+        ModelError: the difference is above :data:`PARITY`, or ONNX Runtime cannot run the graph.
     """
     session, generator, worst = Session(data), torch.Generator().manual_seed(0), 0.0
     for case in ("real", "random", "large"):
-        inputs = dict(graph.inputs)
-        if case != "real":
-            for key, tensor in graph.inputs.items():
-                free = graph.axes.get(key, {}) if case == "large" else {}
-                shape = [length * 2 if axis in free else length for axis, length in enumerate(tensor.shape)]
-                # Values of the real input, shuffled: of its range, and whole numbers where those are what it takes.
-                inputs[key] = tensor.flatten()[torch.randint(tensor.numel(), shape, generator=generator)]
+        inputs = _inputs_of(graph, case, generator)
         with torch.inference_mode():
             made = graph.module.eval()(*inputs.values())
         outputs = session.run({key: tensor.numpy() for key, tensor in inputs.items()})
         for key, expected in zip(graph.outputs, (made,) if isinstance(made, torch.Tensor) else made, strict=True):
-            found = torch.from_numpy(outputs[key])
-            if found.shape != expected.shape:
-                raise ModelError(
-                    f"{name} makes {key} of {tuple(found.shape)} where PyTorch makes {tuple(expected.shape)}"
-                )
-            if key in graph.whole:
-                others = float((found != expected).float().mean())
-                if others > _ROUNDED_OTHERWISE:
-                    raise ModelError(f"{name}: {others:.1%} of {key} of {case} inputs are not PyTorch's")
-                continue
-            apart = float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
-            if not apart <= PARITY:
-                raise ModelError(f"{name}: {key} of {case} inputs is {apart:.1e} from PyTorch's, more than {PARITY:g}")
-            worst = max(worst, apart)
+            found, label = torch.from_numpy(outputs[key]), f"{name}: {key} of {case} inputs"
+            worst = max(worst, _difference(found, expected, label, whole=key in graph.whole))
     return worst
 
 
+def _inputs_of(graph: Graph, case: str, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return the inputs of *graph* as given, or random ones, of the same shape or twice as long along free axes."""
+    inputs = dict(graph.inputs)
+    if case == "real":
+        return inputs
+    for key, tensor in graph.inputs.items():
+        free = graph.axes.get(key, {}) if case == "large" else {}
+        shape = [length * 2 if axis in free else length for axis, length in enumerate(tensor.shape)]
+        # Values of the real input in random order: they have its range, and are whole numbers where it has those.
+        inputs[key] = tensor.flatten()[torch.randint(tensor.numel(), shape, generator=generator)]
+    return inputs
+
+
+def _difference(found: Tensor, expected: Tensor, label: str, *, whole: bool) -> float:
+    """Return the difference of an output from PyTorch's. Raises ModelError: it is too large."""
+    if found.shape != expected.shape:
+        raise ModelError(f"{label} has shape {tuple(found.shape)}, PyTorch's {tuple(expected.shape)}")
+    if whole:
+        others = float((found != expected).float().mean())
+        if others > _MAX_DIFFERENT_INTEGERS:
+            raise ModelError(f"{label}: {others:.1%} of the values are not PyTorch's")
+        return 0.0
+    apart = float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
+    if not apart <= PARITY:
+        raise ModelError(f"{label} is {apart:.1e} from PyTorch's, more than {PARITY:g}")
+    return apart
+
+
 def card_text(card: Card) -> str:
-    """Return the text of ``card.md``."""
+    """Return *card* as the text of ``card.md``: TOML between two lines ``+++``, then its description."""
     values = asdict(card)
     text = values.pop("text")
     tables = {key: values.pop(key) for key, value in list(values.items()) if isinstance(value, dict)}
@@ -174,12 +208,12 @@ def card_text(card: Card) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return *value* as TOML, whose strings and numbers are JSON's."""
+    """Return *value* as TOML, which shares the syntax of strings and numbers with JSON."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _forget_the_machine(model: ModelProto) -> None:
-    """Delete what the exporter notes for those who debug it: lines of code, with the paths of their files."""
+    """Delete the debugging notes of the exporter: lines of code, with the paths of their files."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         item.ClearField("doc_string")

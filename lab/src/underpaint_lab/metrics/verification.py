@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from underpaint.errors import UsageError
-from underpaint.metrics import auc, roc, tpr_at
+from underpaint_lab.metrics.detection import auc, roc, tpr_at
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

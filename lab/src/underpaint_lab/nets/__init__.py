@@ -1,1 +1,1 @@
-"""Networks, and parts of them, that more than one paper uses or that mirror the runtime."""
+"""Network architectures that several papers share."""

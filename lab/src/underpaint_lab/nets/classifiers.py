@@ -1,7 +1,7 @@
-"""Small classifiers of unlike kinds: the machines that a container should leave unimpressed.
+"""Four small image classifiers of different architectures, to measure the effect of embedding on classifiers.
 
-A change that one network does not notice is a finding about that network. So there are four, of which two are
-:data:`UNSEEN`: nothing is ever trained against them, they only judge.
+A change that leaves one network's answers as they are may still change another's. So there are four, two of which are
+:data:`HELD_OUT`: nothing is trained against them; they are used for evaluation only.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from underpaint_lab.nets.resnet import ResNet18, normalised
+from underpaint_lab.nets.resnet import ResNet18, normalise_imagenet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Inverted(nn.Module):
-    """MobileNetV2's block: widen, look around in each channel by itself, narrow."""
+class InvertedResidual(nn.Module):
+    """MobileNetV2's inverted residual: expand by a 1×1 convolution, filter each channel (depthwise), project."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, expansion: int = 4) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class Inverted(nn.Module):
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H / stride, W / stride)``."""
         y: Tensor = self.body(x)
         return x + y if self.shortcut else y
 
 
-class Mixing(nn.Module):
-    """ConvMixer's block: look around beside a shortcut, then mix the channels."""
+class MixerBlock(nn.Module):
+    """ConvMixer's block: a depthwise convolution with a shortcut, then a 1×1 convolution."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -45,19 +45,19 @@ class Mixing(nn.Module):
         self.mix = nn.Sequential(nn.Conv2d(width, width, 1), nn.GELU(), nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, width, H, W)`` of the same."""
+        """Map ``(B, width, H, W)`` to the same shape."""
         y: Tensor = self.mix(x + self.look(x))
         return y
 
 
-class Stack(nn.Module):
-    """A network that is one layer after the other.
+class SequentialClassifier(nn.Module):
+    """A classifier without branches: two sequences of layers, a global mean and a linear layer.
 
     Args:
-        early: from a picture, ``(B, 3, H, W)``, to :meth:`features`.
-        late: from there to ``(B, maps, …)``.
-        maps: how many, whose means are classified.
-        classes: to tell apart.
+        early: maps pictures, ``(B, 3, H, W)``, to :meth:`features`.
+        late: maps the features to ``(B, maps, h, w)``.
+        maps: number of the last feature maps, whose means are classified.
+        classes: number of classes.
     """
 
     def __init__(self, early: nn.Sequential, late: nn.Sequential, maps: int, classes: int) -> None:
@@ -66,61 +66,61 @@ class Stack(nn.Module):
         self.classify = nn.Linear(maps, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """The maps between *early* and *late* of *images*, ``(B, 3, H, W)`` in [0, 1]."""
-        found: Tensor = self.early(normalised(images))
+        """Return the output of *early* for *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        found: Tensor = self.early(normalise_imagenet(images))
         return found
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-odds, ``(B, classes)``."""
-        return self.judged(self.features(images))
+        """Return logits, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        return self.classify_features(self.features(images))
 
-    def judged(self, features: Tensor) -> Tensor:
-        """The log-odds of what :meth:`features` returned."""
+    def classify_features(self, features: Tensor) -> Tensor:
+        """Return logits, ``(B, classes)``, of the output of :meth:`features`."""
         odds: Tensor = self.classify(self.maps(features).mean(dim=(2, 3)))
         return odds
 
     def maps(self, features: Tensor) -> Tensor:
-        """The last maps, of what :meth:`features` returned."""
+        """Return the last feature maps, ``(B, maps, h, w)``, computed from the output of :meth:`features`."""
         found: Tensor = self.late(features)
         return found
 
 
-def mobile(classes: int) -> Stack:
+def mobile(classes: int) -> SequentialClassifier:
     """After M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018)."""
-    early = (*_conv(3, 24, 3, 2), Inverted(24, 32, 2), Inverted(32, 32, 1), Inverted(32, 48, 2), Inverted(48, 48, 1))
-    late = (Inverted(48, 80, 1), Inverted(80, 80, 1), Inverted(80, 128, 2), Inverted(128, 128, 1))
-    return Stack(nn.Sequential(*early), nn.Sequential(*late, *_conv(128, 320, 1)), 320, classes)
+    early = (*_conv(3, 24, 3, 2), InvertedResidual(24, 32, 2), InvertedResidual(32, 32, 1), InvertedResidual(32, 48, 2), InvertedResidual(48, 48, 1))
+    late = (InvertedResidual(48, 80, 1), InvertedResidual(80, 80, 1), InvertedResidual(80, 128, 2), InvertedResidual(128, 128, 1))
+    return SequentialClassifier(nn.Sequential(*early), nn.Sequential(*late, *_conv(128, 320, 1)), 320, classes)
 
 
-def vgg(classes: int) -> Stack:
+def vgg(classes: int) -> SequentialClassifier:
     """After K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks" (ICLR 2015), with normalisation."""
     early = (*_conv(3, 24, 3), nn.MaxPool2d(2), *_conv(24, 48, 3), nn.MaxPool2d(2), *_conv(48, 96, 3), nn.MaxPool2d(2))
     late = (*_conv(96, 96, 3), *_conv(96, 192, 3), nn.MaxPool2d(2), *_conv(192, 192, 3), *_conv(192, 192, 3))
-    return Stack(nn.Sequential(*early), nn.Sequential(*late), 192, classes)
+    return SequentialClassifier(nn.Sequential(*early), nn.Sequential(*late), 192, classes)
 
 
-def mixer(classes: int) -> Stack:
+def mixer(classes: int) -> SequentialClassifier:
     """After A. Trockman and J. Z. Kolter, "Patches Are All You Need?" (TMLR 2023)."""
     patches = nn.Conv2d(3, 128, 4, stride=4), nn.GELU(), nn.BatchNorm2d(128)
-    early, late = ([Mixing(128, 5) for _ in range(3)] for _ in range(2))
-    return Stack(nn.Sequential(*patches, *early), nn.Sequential(*late), 128, classes)
+    early, late = ([MixerBlock(128, 5) for _ in range(3)] for _ in range(2))
+    return SequentialClassifier(nn.Sequential(*patches, *early), nn.Sequential(*late), 128, classes)
 
 
 def resnet(classes: int) -> ResNet18:
-    """:class:`~underpaint_lab.nets.resnet.ResNet18` at half the width."""
+    """A :class:`~underpaint_lab.nets.resnet.ResNet18` of half the width."""
     return ResNet18(classes, width=32)
 
 
-#: Each has ``features``, and sorts pictures of any size of at least 32×32.
-Classifier = ResNet18 | Stack
-#: What makes each, of a number of classes.
+#: A classifier with ``features`` for pictures of any size of at least 32×32.
+Classifier = ResNet18 | SequentialClassifier
+#: Builders by name; each takes the number of classes.
 CLASSIFIERS: dict[str, Callable[[int], Classifier]] = {
     "resnet": resnet,
     "mobile": mobile,
     "vgg": vgg,
     "mixer": mixer,
 }
-#: Those that no attention is trained against.
+#: Classifiers that no attention is trained against.
 HELD_OUT = ("vgg", "mixer")
 
 

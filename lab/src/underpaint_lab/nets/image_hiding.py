@@ -1,7 +1,8 @@
-"""Networks of others that hide a picture in a picture, or that hid bits in one and here hide a picture.
+"""Published networks that hide a picture in a picture; those that hide bits are given a picture instead.
 
-Each is a pair. One takes cover and secret, ``(B, 3, H, W)`` in [0, 1] each, and makes the container; the other takes a
-container and makes the secret. Neither clamps what it makes. Sides may be any, but for ``udh``: multiples of 32.
+Each is a pair. The first network takes cover and secret, ``(B, 3, H, W)`` in [0, 1] each, and returns the container;
+the second takes a container and returns the secret. Outputs are not clamped. Sides are arbitrary, except for ``udh``:
+multiples of 32.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from underpaint_lab.nets.unet import UNet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Sides of the convolutions that Baluja puts side by side.
+#: Kernel sizes of Baluja's parallel convolutions.
 _SIZES = (3, 4, 5)
-#: How far UDH changes a value at most.
-_UDH_REACH = 10 / 255
+#: Largest change of a value by UDH, as a share of the full scale.
+_UDH_MAX_CHANGE = 10 / 255
 
 
-class Wide(nn.Module):
-    """Baluja's layer: convolutions of three sizes side by side, ``3 * width`` channels."""
+class ParallelConv(nn.Module):
+    """Baluja's layer: parallel convolutions of three kernel sizes, ``3 * width`` channels."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         self.sizes = nn.ModuleList(nn.Conv2d(inputs, width, size) for size in _SIZES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, 3 * width, H, W)`` of ``(B, inputs, H, W)``."""
+        """Map ``(B, inputs, H, W)`` to ``(B, 3 * width, H, W)``."""
         padded = [functional.pad(x, ((size - 1) // 2, size // 2) * 2) for size in _SIZES]
         found = [layer(each) for layer, each in zip(self.sizes, padded, strict=True)]
         return functional.relu(torch.cat(found, dim=1))
 
 
 def _wide(inputs: int, width: int, layers: int) -> nn.Sequential:
-    return nn.Sequential(*(Wide(3 * width if layer else inputs, width) for layer in range(layers)))
+    return nn.Sequential(*(ParallelConv(3 * width if layer else inputs, width) for layer in range(layers)))
 
 
 class BalujaHide(nn.Module):
-    """Prepares the secret, and hides what that makes."""
+    """Baluja's preparation and hiding networks."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -50,18 +51,18 @@ class BalujaHide(nn.Module):
         self.hide = nn.Sequential(_wide(3 + 3 * width, width, 5), nn.Conv2d(3 * width, 3, 1))
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """The containers."""
+        """Return the containers, ``(B, 3, H, W)``."""
         made: Tensor = self.hide(torch.cat([covers, self.prepare(secrets)], dim=1))
         return made
 
 
 def baluja_reveal(width: int) -> nn.Module:
-    """Baluja's third network."""
+    """Return Baluja's reveal network, of *width* channels per kernel size."""
     return nn.Sequential(_wide(3, width, 5), nn.Conv2d(3 * width, 3, 1))
 
 
 class Separable(nn.Module):
-    """StegNet's residual block: normalised, ELU, a separable convolution; the shortcut is filled up with zeros."""
+    """StegNet's residual block: batch normalisation, ELU, separable convolution; the shortcut is padded with zeros."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Separable(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, outputs, H, W)`` of ``(B, inputs, H, W)``."""
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
         made: Tensor = self.layers(x)
         return made + functional.pad(x, (0, 0, 0, 0, 0, self.surplus))
 
@@ -88,15 +89,15 @@ def _stegnet(inputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class Joined(nn.Module):
-    """A network that takes cover and secret as one picture of six channels."""
+class ConcatenatedInput(nn.Module):
+    """A network that takes cover and secret concatenated to six channels."""
 
     def __init__(self, layers: nn.Module) -> None:
         super().__init__()
         self.layers = layers
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """The containers."""
+        """Return the containers, ``(B, 3, H, W)``."""
         made: Tensor = self.layers(torch.cat([covers, secrets], dim=1))
         return made
 
@@ -105,13 +106,13 @@ def _layer(inputs: int, outputs: int, *, leak: float) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(leak), nn.BatchNorm2d(outputs))
 
 
-class Dense(nn.Module):
-    """SteganoGAN's: every layer sees what all before it have made.
+class DenselyConnected(nn.Module):
+    """SteganoGAN's dense network: each layer takes the outputs of all layers before it.
 
     Args:
-        inputs: channels.
-        given: channels that every layer but the first sees beside.
-        width: channels of each of three layers.
+        inputs: input channels of the first layer.
+        given: channels of further inputs to every layer but the first.
+        width: output channels of each of the first three layers.
     """
 
     def __init__(self, inputs: int, given: int, width: int) -> None:
@@ -122,7 +123,7 @@ class Dense(nn.Module):
         self.last = nn.Conv2d(3 * width + given, 3, 3, padding=1)
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` of ``(B, inputs, H, W)``, and of what is given."""
+        """Map ``(B, inputs, H, W)``, and the further inputs *given*, to ``(B, 3, H, W)``."""
         made: list[Tensor] = [self.first(x)]
         for layer in (self.second, self.third, self.last):
             made.append(layer(torch.cat([*made, *given], dim=1)))
@@ -130,7 +131,7 @@ class Dense(nn.Module):
 
 
 class SteganoGan(nn.Module):
-    """SteganoGAN's encoders; the secret takes the place of the data.
+    """SteganoGAN's encoders, with the secret picture in place of the data.
 
     Args:
         width: channels of a layer.
@@ -141,14 +142,14 @@ class SteganoGan(nn.Module):
         super().__init__()
         self.kind = kind
         if kind == "dense":
-            self.dense = Dense(3, 3, width)
+            self.dense = DenselyConnected(3, 3, width)
             return
         self.first = _layer(3, width, leak=0.01)
         layers = [_layer(width + 3, width, leak=0.01), _layer(width, width, leak=0.01)]
         self.rest = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """The containers."""
+        """Return the containers, ``(B, 3, H, W)``."""
         made: Tensor
         if self.kind == "dense":
             made = self.dense(covers, secrets)
@@ -158,11 +159,11 @@ class SteganoGan(nn.Module):
 
 
 def _steganogan_reveal(width: int) -> nn.Module:
-    return Dense(3, 0, width)
+    return DenselyConnected(3, 0, width)
 
 
 class HiddenHide(nn.Module):
-    """HiDDeN's encoder; the secret takes the place of the message."""
+    """HiDDeN's encoder, with the secret picture in place of the message."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ class HiddenHide(nn.Module):
         self.rest = nn.Sequential(_layer(width + 6, width, leak=0.0), nn.Conv2d(width, 3, 1))
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """The containers."""
+        """Return the containers, ``(B, 3, H, W)``."""
         made: Tensor = self.rest(torch.cat([self.first(covers), covers, secrets], dim=1))
         return made
 
@@ -180,17 +181,17 @@ def _hidden_reveal(width: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
 
 
-class Universal(nn.Module):
-    """UDH: what is added to a cover follows from the secret alone."""
+class UdhHide(nn.Module):
+    """UDH's hiding network: the change that it adds to a cover depends on the secret alone."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = UNet(3, normalised=True)
 
     def forward(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """The containers."""
+        """Return the containers, ``(B, 3, H, W)``."""
         made: Tensor = self.layers(secrets)
-        return covers + _UDH_REACH * torch.tanh(made)
+        return covers + _UDH_MAX_CHANGE * torch.tanh(made)
 
 
 def _udh_reveal(width: int) -> nn.Module:
@@ -199,7 +200,7 @@ def _udh_reveal(width: int) -> nn.Module:
 
 
 class Critic(nn.Module):
-    """Three convolutions and a mean: the log-odds that a picture is a container."""
+    """SteganoGAN's critic: three convolutions and a mean."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -207,25 +208,25 @@ class Critic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """``(B,)`` of ``(B, 3, H, W)``."""
+        """Return the log-odds, ``(B,)``, that each of *pictures*, ``(B, 3, H, W)``, is a container."""
         odds: Tensor = self.layers(pictures)
         return odds.mean(dim=(1, 2, 3))
 
 
-class Pair(NamedTuple):
-    """Who makes a network's two halves, of so many channels."""
+class NetworkPair(NamedTuple):
+    """Builders of a hiding and a revealing network; each takes the number of channels."""
 
     hide: Callable[[int], nn.Module]
     reveal: Callable[[int], nn.Module]
 
 
-#: By name.
-PAIRS = {
-    "baluja": Pair(BalujaHide, baluja_reveal),
-    "stegnet": Pair(lambda width: Joined(_stegnet(6, width)), lambda width: _stegnet(3, width)),
-    "steganogan-basic": Pair(lambda width: SteganoGan(width, "basic"), _steganogan_reveal),
-    "steganogan-residual": Pair(lambda width: SteganoGan(width, "residual"), _steganogan_reveal),
-    "steganogan-dense": Pair(lambda width: SteganoGan(width, "dense"), _steganogan_reveal),
-    "hidden": Pair(HiddenHide, _hidden_reveal),
-    "udh": Pair(lambda _: Universal(), _udh_reveal),
+#: All pairs by name.
+NETWORK_PAIRS = {
+    "baluja": NetworkPair(BalujaHide, baluja_reveal),
+    "stegnet": NetworkPair(lambda width: ConcatenatedInput(_stegnet(6, width)), lambda width: _stegnet(3, width)),
+    "steganogan-basic": NetworkPair(lambda width: SteganoGan(width, "basic"), _steganogan_reveal),
+    "steganogan-residual": NetworkPair(lambda width: SteganoGan(width, "residual"), _steganogan_reveal),
+    "steganogan-dense": NetworkPair(lambda width: SteganoGan(width, "dense"), _steganogan_reveal),
+    "hidden": NetworkPair(HiddenHide, _hidden_reveal),
+    "udh": NetworkPair(lambda _: UdhHide(), _udh_reveal),
 }

@@ -1,14 +1,14 @@
-"""Convolutions in whole numbers, held in floats: the same result on every machine, whatever it adds up first.
+"""Integer convolutions computed in float32, with bit-identical results on every machine.
 
 Activations are the integers 0…255. A layer multiplies them by integers, adds an integer, divides by 2^8, rounds down
-and clips to 0…255 again. Every number on the way is a multiple of 2^-9, and with the signs left out all that is ever
-added together stays below 2^14: float32, which holds 24 bits, makes no error, in any order (Ballé, Johnston and Minnen,
-"Integer Networks for Data Compression with Latent-Variable Models", ICLR 2019, name the failure this prevents). The
-half that each bias has beside its integer rounds as well: an algorithm that multiplies by numbers of its own, such as
-Winograd's, may err by nearly half a unit and still ends at the same integer.
+and clips to 0…255. Every intermediate number is a multiple of 2^-9, and the sum of absolute products stays below 2^14,
+so float32 with its 24 bits makes no rounding error, in any order of addition. J. Ballé, N. Johnston and D. Minnen,
+"Integer Networks for Data Compression with Latent-Variable Models" (ICLR 2019) describe the failure that this prevents.
+Each bias has an extra half: an algorithm with other intermediate numbers, such as Winograd's, may err by nearly half a
+unit and still rounds down to the same integer.
 
-In training the weights are floats that are rounded before use, and roundings have the gradient 1. What is exported is
-:func:`frozen`: rounded once, and proved to stay inside the bound.
+In training, weights are floats that are rounded before use, with a straight-through gradient. :func:`freeze` rounds
+them once for export and proves that sums stay within the bound.
 """
 
 from __future__ import annotations
@@ -23,31 +23,29 @@ from underpaint.errors import ModelError
 
 #: The largest activation.
 PEAK = 255
-#: Weights are multiples of 1 / 2^8.
+#: Weights are multiples of 2^-SHIFT.
 SHIFT = 8
-#: What the products of one sum, signs left out, stay below, in units of 2^-SHIFT.
+#: Upper bound of a sum of absolute products, in units of 2^-SHIFT.
 BOUND = 1 << 22
-#: Of which a bias takes this at most.
-_BIAS = 1 << 21
-#: How fast running means follow.
-_MEMORY = 0.1
-#: Share of the gradient that also reaches what is clipped, or what is clipped everywhere would never change again.
+#: Upper bound of a bias, in the same units.
+_MAX_BIAS = 1 << 21
+#: Update rate of the running means of inputs.
+_MEAN_RATE = 0.1
+#: Share of the gradient that passes clipped activations; without it a unit that is always clipped would never recover.
 _LEAK = 0.01
-#: Levels of an activation that a bias parameter of 1 adds, so that biases learn as fast as weights.
-_LEVELS = 64
+#: Activation levels that a bias parameter of 1 adds, so that biases learn as fast as weights.
+_LEVELS_PER_BIAS = 64
 
 
 class IntegerConv(nn.Module):
-    """A convolution of integers 0…*peak* to integers 0…255, in training.
-
-    Padded with zeros, so that a stride divides the sides: use a kernel of the stride plus an even number.
+    """Trainable convolution from integers 0…*peak* to integers 0…255, padded with zeros.
 
     Args:
-        inputs: channels.
-        outputs: channels.
-        kernel: its side.
-        stride: of both sides.
-        peak: the largest input.
+        inputs: input channels.
+        outputs: output channels.
+        kernel: side of the kernel; the stride plus an even number, so that output sides are input sides / stride.
+        stride: stride in both directions.
+        peak: the largest input value.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, peak: int = PEAK) -> None:
@@ -60,24 +58,24 @@ class IntegerConv(nn.Module):
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def integers(self) -> tuple[Tensor, Tensor]:
-        """The integer weights and biases, in units of 2^-SHIFT, with the gradient of the parameters.
+        """Return the integer weights and biases in units of 2^-SHIFT, with the gradient of the parameters.
 
-        Weights of an output whose sum might leave the bound are scaled down. The bias parameter is what comes out where
-        all inputs are as their running mean (mean-only batch normalisation, Salimans and Kingma 2016): inputs are never
-        negative, and weights that change a little would else shift all outputs.
+        The weights of an output are scaled down if its sum could exceed :data:`BOUND`. The bias parameter is the output
+        for inputs equal to their running mean (mean-only batch normalisation, Salimans and Kingma 2016): inputs are
+        never negative, so without it small changes of weights would shift all outputs.
         """
-        room = (BOUND - _BIAS) / self.peak - self.weight[0].numel()  # rounding adds at most a half for each
+        room = (BOUND - _MAX_BIAS) / self.peak - self.weight[0].numel()  # rounding adds at most a half for each
         weight = self.weight * 2**SHIFT
         total = weight.detach().abs().sum((1, 2, 3), keepdim=True)
         weight = weight * (room / total.clamp(min=room))
         weight = _straight_through(weight, weight.round())
-        bias = self.bias * (_LEVELS << SHIFT) - weight.sum((2, 3)) @ self.middle
-        return weight, _straight_through(bias, bias.round()).clamp(1 - _BIAS, _BIAS - 1)
+        bias = self.bias * (_LEVELS_PER_BIAS << SHIFT) - weight.sum((2, 3)) @ self.middle
+        return weight, _straight_through(bias, bias.round()).clamp(1 - _MAX_BIAS, _MAX_BIAS - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H / stride, W / stride)``."""
         if self.training:
-            self.middle.lerp_(x.detach().mean((0, 2, 3)), _MEMORY)
+            self.middle.lerp_(x.detach().mean((0, 2, 3)), _MEAN_RATE)
         weight, bias = self.integers()
         x = functional.conv2d(x, weight / 2**SHIFT, (bias + 0.5) / 2**SHIFT, self.stride, self.padding)
         clipped, beyond = _straight_through(x, x.floor()).clamp(0, PEAK), x - x.clamp(0, PEAK)
@@ -85,16 +83,16 @@ class IntegerConv(nn.Module):
 
 
 class FrozenConv(nn.Module):
-    """What an :class:`IntegerConv` computes, with its weights rounded once and for all.
+    """An :class:`IntegerConv` for inference, with integer weights.
 
     Raises:
-        ModelError: a sum could leave :data:`BOUND`.
+        ModelError: a sum could exceed :data:`BOUND`.
     """
 
     def __init__(self, layer: IntegerConv) -> None:
         super().__init__()
         weight, bias = (parameter.detach() for parameter in layer.integers())
-        largest = reach(weight, bias, layer.peak)
+        largest = largest_sum(weight, bias, layer.peak)
         if not largest < BOUND:
             raise ModelError(f"sums of up to {largest:.0f} are not exact", hint=f"they must stay below {BOUND}")
         self.weight: Tensor
@@ -104,23 +102,26 @@ class FrozenConv(nn.Module):
         self.stride, self.padding = layer.stride, layer.padding
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the layer's own."""
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H / stride, W / stride)``."""
         return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding).floor().clamp(0, PEAK)
 
 
-def reach(weight: Tensor, bias: Tensor, peak: int) -> float:
-    """The largest sum of absolute products that integer weights ``(O, I, K, K)`` and biases ``(O,)`` can make.
+def largest_sum(weight: Tensor, bias: Tensor, peak: int) -> float:
+    """Return the largest possible sum of absolute products of a layer, computed exactly in float64.
 
-    Inputs are 0…*peak*. The answer is exact: it is computed in float64.
+    Args:
+        weight: integer weights, ``(O, I, K, K)``.
+        bias: integer biases, ``(O,)``.
+        peak: the largest input value.
     """
     return float((weight.double().abs().sum((1, 2, 3)) * peak + bias.double().abs()).max())
 
 
-def frozen(network: nn.Module) -> nn.Module:
-    """Return a copy of *network*, set to evaluate, whose integer convolutions are :class:`FrozenConv`.
+def freeze(network: nn.Module) -> nn.Module:
+    """Return a copy of *network* for inference, with a :class:`FrozenConv` for every :class:`IntegerConv`.
 
     Raises:
-        ModelError: a sum could leave :data:`BOUND`.
+        ModelError: a sum could exceed :data:`BOUND`.
     """
     network = copy.deepcopy(network).eval()
     for module in list(network.modules()):
@@ -131,5 +132,5 @@ def frozen(network: nn.Module) -> nn.Module:
 
 
 def _straight_through(x: Tensor, rounded: Tensor) -> Tensor:
-    """Return *rounded*, with the gradient of *x*."""
+    """Return *rounded* with the gradient of *x*."""
     return rounded.detach() + (x - x.detach())

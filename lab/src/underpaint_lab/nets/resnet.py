@@ -1,7 +1,7 @@
-"""ResNet-18, whose tensors are called what torchvision calls them, so that the weights everyone knows fit.
+"""ResNet-18 with torchvision's tensor names, so that its published weights can be loaded.
 
-K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016). A narrow one, trained
-on small pictures, is what the lab uses where nobody has brought the official file.
+K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016). The lab uses a
+narrow one, trained on small pictures, unless the user brings the official file.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from underpaint.errors import ModelError
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Mean and standard deviation of ImageNet's colour values, in [0, 1].
+#: Mean and standard deviation of ImageNet's red, green and blue values, in [0, 1].
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def normalised(images: Tensor) -> Tensor:
-    """*images*, ``(B, 3, H, W)`` in [0, 1], as networks trained on ImageNet want them."""
+def normalise_imagenet(images: Tensor) -> Tensor:
+    """Normalise *images*, ``(B, 3, H, W)`` in [0, 1], by ImageNet's mean and standard deviation."""
     mean, std = (torch.tensor(values).to(images).view(3, 1, 1) for values in (MEAN, STD))
     return (images - mean) / std
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions beside a shortcut."""
+    """Residual block of two 3×3 convolutions."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -44,16 +44,16 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, outputs, H / stride, W / stride)`` of ``(B, inputs, H, W)``."""
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H / stride, W / stride)``."""
         y = self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))
         return relu(y + self.downsample(x))
 
 
 class Trunk(nn.Module):
-    """As far as the second layer.
+    """ResNet-18 up to its second layer.
 
     Args:
-        width: channels of the first layer, 64 in the official weights.
+        width: channels of the first layer; 64 in the official weights.
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -65,16 +65,16 @@ class Trunk(nn.Module):
         self.layer2 = _layer(width, 2 * width, 2)
 
     def features(self, images: Tensor) -> Tensor:
-        """What it makes of *images*, ``(B, 3, H, W)`` in [0, 1]: ``(B, 2 · width, H / 8, W / 8)``."""
-        found: Tensor = self.layer2(self.layer1(self.maxpool(relu(self.bn1(self.conv1(normalised(images)))))))
+        """Return the feature maps, ``(B, 2 · width, H / 8, W / 8)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        found: Tensor = self.layer2(self.layer1(self.maxpool(relu(self.bn1(self.conv1(normalise_imagenet(images)))))))
         return found
 
 
 class ResNet18(Trunk):
-    """A classifier of pictures of any size.
+    """ResNet-18, a classifier for pictures of any size of at least 32×32.
 
     Args:
-        classes: 1,000 in the official weights.
+        classes: number of classes; 1,000 in the official weights.
         width: as for :class:`Trunk`.
     """
 
@@ -88,22 +88,22 @@ class ResNet18(Trunk):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-odds, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
-        return self.judged(self.features(images))
+        """Return logits, ``(B, classes)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        return self.classify_features(self.features(images))
 
-    def judged(self, features: Tensor) -> Tensor:
-        """The log-odds of what :meth:`features` returned."""
+    def classify_features(self, features: Tensor) -> Tensor:
+        """Return logits, ``(B, classes)``, of the output of :meth:`features`."""
         odds: Tensor = self.fc(self.maps(features).mean(dim=(2, 3)))
         return odds
 
     def maps(self, features: Tensor) -> Tensor:
-        """The last maps, of what :meth:`features` returned."""
+        """Return the last feature maps, computed from the output of :meth:`features`."""
         found: Tensor = self.layer4(self.layer3(features))
         return found
 
     @property
     def classify(self) -> nn.Linear:
-        """What classifies the maps' means."""
+        """The linear layer that classifies the means of the last maps."""
         return self.fc
 
 
@@ -112,7 +112,10 @@ def _layer(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 def resnet18(file: Path) -> ResNet18:
-    """Return the ResNet-18 whose weights are in *file*, as torchvision publishes them; width and classes follow.
+    """Load a ResNet-18 in evaluation mode from a file of torchvision's weights.
+
+    Args:
+        file: the weights; width and number of classes follow from them.
 
     Raises:
         ModelError: the file is missing, damaged, or of another network.

@@ -1,4 +1,4 @@
-"""Every paper's networks, losses and recipes, one module each; they do not know of each other."""
+"""Networks, losses and recipes of each paper, one package each; papers do not import each other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from underpaint_lab.papers.classifiers import models as classifiers
 from underpaint_lab.papers.dmvjnd import models as dmvjnd
 from underpaint_lab.papers.miais import ours as miais_ours
 from underpaint_lab.papers.miais import published as miais
-from underpaint_lab.papers.miais import rivals as miais_rivals
+from underpaint_lab.papers.miais import baselines as miais_baselines
 from underpaint_lab.papers.pixinpix import models as pixinpix
-from underpaint_lab.papers.pixinpix import rivals as pixinpix_rivals
+from underpaint_lab.papers.pixinpix import baselines as pixinpix_baselines
 from underpaint_lab.papers.robust import ours as robust_ours
 from underpaint_lab.papers.robust import published as robust
 from underpaint_lab.papers.steganalysis import models as steganalysis
@@ -26,18 +26,22 @@ if TYPE_CHECKING:
 __all__ = ["RECIPES", "RecipeEntry", "trained"]
 
 _PAPERS = (
-    *(pixinpix_rivals, basn, basn_exact, classifiers, dmvjnd, miais, miais_ours, miais_rivals),
+    *(pixinpix_baselines, basn, basn_exact, classifiers, dmvjnd, miais, miais_ours, miais_baselines),
     *(pixinpix, robust, robust_ours, steganalysis),
 )
-#: Every recipe by name: each paper's, and ours.
+#: Every recipe by name.
 RECIPES: dict[str, RecipeEntry] = {name: entry for paper in _PAPERS for name, entry in paper.RECIPES.items()}
 
 
 def trained(name: str, run: Path) -> Any:
-    """Return the model of a *run* of the recipe *name*, with what it learned, set to evaluate.
+    """Load the model of a finished run, in evaluation mode.
+
+    Args:
+        name: the recipe's name, a key of :data:`RECIPES`.
+        run: the run's folder.
 
     Raises:
-        ModelError: there is no such run, it has no checkpoint, or that is of another recipe.
+        ModelError: there is no such run, it has no checkpoint, or its checkpoint is of another recipe.
     """
     entry, settings = RECIPES[name], folder.read_record(run)["recipe"]
     model: Any = entry.model(with_settings(entry.recipe, as_settings(settings)))

@@ -1,4 +1,4 @@
-"""Release of models: a finished run becomes graphs and a card in a zoo."""
+"""Release of models: export a finished run to a zoo, as ONNX graphs and a model card."""
 
 from __future__ import annotations
 
@@ -15,47 +15,46 @@ from underpaint_lab.papers.robust import release as robust
 from underpaint_lab.papers.steganalysis import release as steganalysis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from underpaint import models
-    from underpaint_lab.export.onnx import Graph
+    from underpaint_lab.export.onnx import Release
 
-#: Models of one run, by their names in the zoo: each takes it and measured numbers and returns graphs and card.
-MODELS: dict[str, Callable[[Path, dict[str, float]], tuple[dict[str, Graph], models.Card]]] = {
+#: Every model that can be released, by its name in the zoo.
+MODELS: dict[str, Release] = {
     **basn.MODELS,
+    **classifiers.MODELS,
     **dmvjnd.MODELS,
     **miais.MODELS,
     **pixinpix.MODELS,
     **robust.MODELS,
     **steganalysis.MODELS,
 }
-#: Models that take a second run, or labelled pictures that accuracy is measured on.
-WITH_DATA: dict[str, Callable[[Path, Path], tuple[dict[str, Graph], models.Card]]] = {
-    **basn.PAIRS,
-    **classifiers.MODELS,
-}
 
 
 def release(
     name: str, run: Path, target: Path, measured: dict[str, float] | None = None, data: Path | None = None
 ) -> float:
-    """Export a *run* to the folder *target*, and return the largest difference between the two runtimes.
+    """Export a run to a model's folder.
 
     Args:
-        name: a key of :data:`MODELS` or :data:`WITH_DATA`.
+        name: a key of :data:`MODELS`.
         run: the run's folder.
-        target: the model's folder; what is there is replaced.
-        measured: numbers for the card, by name.
-        data: the second run, or labelled pictures, of those in :data:`WITH_DATA`.
+        target: the model's folder; its graphs and card are replaced.
+        measured: numbers for the card, by name; classifiers and ``basn-published`` take none.
+        data: for classifiers labelled pictures, for ``basn-published`` the run of the MFD network; else None.
+
+    Returns:
+        The largest difference between PyTorch and ONNX Runtime, in the units of
+        :data:`~underpaint_lab.export.onnx.PARITY`.
 
     Raises:
         UsageError: no such model, or *data* is missing or not wanted.
-        ModelError: *run* has no checkpoint of this network, or a graph does not compute what its network does.
+        ModelError: *run* has no checkpoint of this network, or a graph does not compute the same as its network.
     """
-    if name not in MODELS and name not in WITH_DATA:
-        raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join((*MODELS, *WITH_DATA))}")
-    if (data is None) == (name in WITH_DATA):
-        raise UsageError(f"{name} takes {'--data' if data is None else 'no --data'}")
-    graphs, card = MODELS[name](run, measured or {}) if data is None else WITH_DATA[name](run, data)
+    if name not in MODELS:
+        raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join(MODELS)}")
+    model = MODELS[name]
+    if (data is None) == model.needs_data:
+        raise UsageError(f"{name} takes {'--data' if model.needs_data else 'no --data'}")
+    graphs, card = model.build(run, data if model.needs_data else measured or {})
     return export(graphs, target, card)

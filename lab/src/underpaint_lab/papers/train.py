@@ -1,4 +1,4 @@
-"""``underpaint train``: a recipe by its name, some settings, photographs, and a run folder."""
+"""Training by the name of a recipe: the command ``underpaint-lab train``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from underpaint.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Where runs lie unless another folder is named.
+#: Default folder of runs.
 RUNS = Path("runs")
 
 
 def recipes() -> dict[str, str]:
-    """Return what can be trained: a line on each recipe, by name.
+    """Return a one-line summary of every recipe, by name.
 
     Raises:
         MissingExtraError: PyTorch or Lightning Fabric is not installed.
@@ -30,22 +30,24 @@ def recipes() -> dict[str, str]:
 def train(
     name: str, data: Path, *, run: Path | None = None, settings: Iterable[str] = (), devices: int = 1
 ) -> tuple[Path, int]:
-    """Train a recipe, or go on with the run that was interrupted.
+    """Train a recipe, or resume an interrupted run.
 
     Args:
         name: one of :func:`recipes`.
-        data: folder or zip file of photographs; a tenth of them, by their hash, is held out.
-        run: the run's folder, by default ``runs/<name>``.
-        settings: each ``key=value``, as for :func:`~underpaint_lab.training.recipe.with_settings`.
-        devices: as for :func:`~underpaint_lab.training.loop.fit`.
+        data: folder or zip file of photographs, of which a tenth, chosen by hash, is held out; or the data that the
+            recipe's summary names.
+        run: the run's folder; by default ``runs/<name>``.
+        settings: changes of the recipe, ``key=value`` each, as for
+            :func:`~underpaint_lab.training.recipe.with_settings`.
+        devices: number of GPUs or processes, as for :func:`~underpaint_lab.training.loop.fit`.
 
     Returns:
-        The checkpoint's file, and the steps it has behind it.
+        The checkpoint's file, and the number of steps it was trained for.
 
     Raises:
-        UsageError: no such recipe, a wrong setting, or :func:`~underpaint_lab.training.loop.fit`'s own reasons.
+        UsageError: no such recipe, a wrong setting, or a reason of :func:`~underpaint_lab.training.loop.fit`.
         MissingExtraError: PyTorch or Lightning Fabric is not installed.
-        UnderpaintError: the reasons of reading the photographs and of :func:`~underpaint_lab.training.loop.fit`.
+        UnderpaintError: the data cannot be read, or training fails (see :func:`~underpaint_lab.training.loop.fit`).
     """
     _need_torch()
     from underpaint_lab.data.photographs import Photographs
@@ -56,7 +58,7 @@ def train(
 
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, 1)
-        hint = f"did you mean '{near[0]}'?" if near else "'underpaint train' lists them all"
+        hint = f"did you mean '{near[0]}'?" if near else "'underpaint-lab train' lists them all"
         raise UsageError(f"no recipe is called '{name}'", hint=hint)
     entry, run = RECIPES[name], run or RUNS / name
     recipe = with_settings(entry.recipe, settings)
@@ -69,9 +71,10 @@ def train(
 
 
 def _need_torch() -> None:
+    """Raise MissingExtraError unless PyTorch and Lightning Fabric are installed."""
     try:
         import lightning_fabric  # noqa: F401
         import torch  # noqa: F401
     except ImportError:
-        hint = "pip install 'underpaint[lab]'"
+        hint = "from a checkout of the project: pip install . ./lab"
         raise MissingExtraError("training needs PyTorch and Lightning Fabric", hint=hint) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from underpaint.embedding.stc import gibbs
 from underpaint.errors import UsageError
 from underpaint_lab.steganalysis.costs import hill, hugo, wavelets
 
@@ -44,16 +45,13 @@ def changed(image: Image, costs: NDArray[np.float32], rate: float, seed: int) ->
     legal = np.stack([image < 255, image > 0])
     if not 0 <= rate <= np.log2(1 + legal.sum(0)).mean():
         raise UsageError(f"changes of ±1 cannot carry {rate} bits per value")
-    exponents = np.broadcast_to(costs, legal.shape).astype(np.float64)
-    low, high = -40.0, 40.0
-    while high - low > 1e-6:
-        middle = (low + high) / 2
-        odds = np.exp(-np.minimum(2**middle * exponents, 700)) * legal
-        total = 1 + odds.sum(0)
-        entropy = np.mean(np.log(total) + 2**middle * (exponents * odds).sum(0) / total) / np.log(2)
-        low, high = (middle, high) if entropy > rate else (low, middle)
-    drawn = np.random.default_rng(seed).random(image.shape) * total
-    up = drawn < odds[0]
-    step = up.astype(np.int16) - (~up & (drawn < total - 1))
+    options = np.zeros((3, *image.shape))  # unchanged, +1, -1
+    options[1:] = np.where(legal, costs, np.inf)
+    options = options.reshape(3, -1)
+    multiplier = gibbs.multiplier(options, rate, tolerance=1e-6)
+    _, rise, fall = gibbs.probabilities(options, multiplier).reshape(3, *image.shape)
+    drawn = np.random.default_rng(seed).random(image.shape)
+    up = drawn < rise
+    step = up.astype(np.int16) - (~up & (drawn < rise + fall))
     container: Image = (image + step).astype(np.uint8)
     return container

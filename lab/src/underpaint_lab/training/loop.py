@@ -26,6 +26,7 @@ from torch import nn
 from underpaint.errors import ModelError, UnderpaintError, UsageError
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.run_folder import restore
+from underpaint_lab.training.trainable import guard_narrow_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -82,7 +83,7 @@ def fit(
         UnderpaintError: a loss is no longer a number; the last checkpoint is as it was.
         KeyboardInterrupt: Ctrl-C, after the checkpoint was written.
     """
-    recipe, module = model.recipe, cast("nn.Module", model)
+    recipe, module = model.recipe, guard_narrow_convolutions(cast("nn.Module", model))
     if devices < 1 or recipe.batch % devices:
         raise UsageError(f"a batch of {recipe.batch} cannot be shared by {devices}", hint="make it a multiple")
     strategy = "ddp_spawn" if devices > 1 else "auto"

@@ -71,7 +71,10 @@ def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs,
         write_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n", run / RECIPE)
         return
     before = _flat(read_record(run))
+    former = getattr(model, "former_name", None)  # of a class that was renamed: runs begun before go on
     for name, value in _flat(record).items():
+        if name == "model" and former and before.get(name) == former:
+            continue
         if name != "data.name" and before.get(name) != value:
             reason = f"{run} was begun with {name.removeprefix('recipe.')} {before.get(name)}, not {value}"
             raise UsageError(reason, hint="go on as it was begun, or name another folder for the run")

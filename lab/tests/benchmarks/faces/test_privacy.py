@@ -17,13 +17,13 @@ from underpaint.media import read, samples
 from underpaint_lab.benchmarks.faces import privacy
 from underpaint_lab.benchmarks.faces.privacy import contained, controls, obscured, recovered
 from underpaint_lab.papers import RECIPES, trained
-from underpaint_lab.papers.miais.nets import Drawer
-from underpaint_lab.papers.miais.obfuscated_teacher import Obscured, ObscuredRecipe
-from underpaint_lab.papers.miais.obfuscations import OBSCURED, SHARED
-from underpaint_lab.papers.miais.obfuscations import obscured as hidden
-from underpaint_lab.papers.miais.ours import Ours, OursRecipe
-from underpaint_lab.papers.miais.published import Published, PublishedRecipe
-from underpaint_lab.papers.miais.recovery_attack import Attacker, AttackRecipe, Knowledge, Lost, made, opened
+from underpaint_lab.papers.miais.nets import EmbeddingDecoder
+from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher, ObfuscatedTeacherRecipe
+from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS, SHARED_KEY_OBFUSCATIONS
+from underpaint_lab.papers.miais.obfuscations import obfuscate as hidden
+from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
+from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe
+from underpaint_lab.papers.miais.recovery_attack import RecoveryAttack, AttackRecipe, Knowledge, LeakedPairs, make_containers, recover_codes
 from underpaint_lab.papers.miais.teacher import recogniser
 from underpaint_lab.training.loop import fit
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SMALL: dict[str, Any] = {"steps": 2, "batch": 8, "crop": 32, "classes": 10, "width": 4, "size": 16}
-PUBLISHED = PublishedRecipe(**SMALL, content=False, generator=4, downs=3)
-OURS = OursRecipe(**SMALL, hidden=8)
+PUBLISHED = MiaisPublishedRecipe(**SMALL, content=False, generator=4, downs=3)
+OURS = MiaisOursRecipe(**SMALL, hidden=8)
 ATTACK = AttackRecipe(steps=2, batch=8, crop=32, width=4)
 PHOTO = read(samples.path("chelsea")).pixels[100:164, 200:264]
 
@@ -71,8 +71,8 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = replace(RECIPES["miais-teacher"].recipe, **SMALL)
     begun = [
         ("miais-teacher", "miais-teacher", known),
-        ("miais-obscured", "miais-obscured-plain", ObscuredRecipe(**SMALL)),
-        ("miais-obscured", "miais-obscured-BWS", ObscuredRecipe(**SMALL, way="BWS")),
+        ("miais-obscured", "miais-obscured-plain", ObfuscatedTeacherRecipe(**SMALL)),
+        ("miais-obscured", "miais-obscured-BWS", ObfuscatedTeacherRecipe(**SMALL, way="BWS")),
         ("miais-published", "miais-published", PUBLISHED),
         ("miais", "miais", OURS),
     ]
@@ -89,33 +89,33 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def attacker(knows: Knowledge, victim: Published | Ours | None = None) -> Attacker:
-    return Attacker(replace(ATTACK, knows=knows), victim or Ours(OURS), recogniser(OURS)).train()
+def attacker(knows: Knowledge, victim: MiaisPublished | MiaisOurs | None = None) -> RecoveryAttack:
+    return RecoveryAttack(replace(ATTACK, knows=knows), victim or MiaisOurs(OURS), recogniser(OURS)).train()
 
 
-@pytest.mark.parametrize("way", OBSCURED)
+@pytest.mark.parametrize("way", OBFUSCATIONS)
 def test_a_shared_key_is_the_same_for_all_pictures(way: str) -> None:
     one, other = hidden(way, [PHOTO, PHOTO], np.random.default_rng(1))
     later = hidden(way, [PHOTO], np.random.default_rng(2))[0]
-    alike = way in SHARED or way == "DIO"
+    alike = way in SHARED_KEY_OBFUSCATIONS or way == "DIO"
     assert np.array_equal(one, other) == np.array_equal(one, later) == alike
 
 
 def test_the_network_sees_no_plain_secret() -> None:
     secrets = torch.from_numpy(PHOTO).permute(2, 0, 1)[None] / 255
     rng = np.random.default_rng(0)
-    model = Obscured(ObscuredRecipe(**SMALL, way="DIO"))
+    model = ObfuscatedTeacher(ObfuscatedTeacherRecipe(**SMALL, way="DIO"))
     assert torch.allclose(
-        255 * model.shown(secrets, rng)[0].permute(1, 2, 0), torch.from_numpy(OBSCURED["DIO"](PHOTO, rng)).float()
+        255 * model.shown(secrets, rng)[0].permute(1, 2, 0), torch.from_numpy(OBFUSCATIONS["DIO"](PHOTO, rng)).float()
     )
-    assert torch.allclose(Obscured(ObscuredRecipe(**SMALL)).shown(secrets, rng), secrets)
+    assert torch.allclose(ObfuscatedTeacher(ObfuscatedTeacherRecipe(**SMALL)).shown(secrets, rng), secrets)
     with pytest.raises(UsageError, match="no way 'XYZ'"):
-        ObscuredRecipe(**SMALL, way="XYZ")
+        ObfuscatedTeacherRecipe(**SMALL, way="XYZ")
 
 
 def test_lost_pairs_are_given_as_they_are() -> None:
     pairs = [np.full((32, 32, 6), level, np.uint8) for level in (0, 51, 255)]
-    lost = Lost("pairs", pairs)
+    lost = LeakedPairs("pairs", pairs)
     batch = lost.batch(0, size=20, crop=32, seed=0)
     assert batch.shape == (20, 6, 32, 32)
     assert set(batch[:, 0, 0, 0].tolist()) == {0, np.float32(0.2), 1}
@@ -142,22 +142,22 @@ def test_who_has_the_key_draws_by_what_is_read() -> None:
     # Whatever cover and key: what is read is nearly the embedding.
     assert (one - other).abs().mean() < 0.05
     assert torch.equal(one, (255 * one).round() / 255)
-    containers, codes = made(model.victim, torch.rand(4, 3, 32, 32), secrets, np.random.default_rng(0))
+    containers, codes = make_containers(model.victim, torch.rand(4, 3, 32, 32), secrets, np.random.default_rng(0))
     assert codes is not None
     assert (containers.shape, codes.shape) == ((4, 3, 32, 32), (4, 16))
     with pytest.raises(UsageError, match="no keys"):
-        attacker("key", Published(PUBLISHED))
+        attacker("key", MiaisPublished(PUBLISHED))
 
 
 def test_few_pairs_by_a_key_tell_the_key() -> None:
-    victim, covers = Ours(OURS).eval(), torch.rand(12, 3, 1, 1).expand(-1, -1, 32, 32)
+    victim, covers = MiaisOurs(OURS).eval(), torch.rand(12, 3, 1, 1).expand(-1, -1, 32, 32)
     secrets = torch.rand(12, 3, 32, 32) * torch.rand(12, 3, 1, 1)
-    found = opened(victim, (covers[:8], secrets[:8]), (covers[8:], secrets[8:]), np.random.default_rng(0))
+    found = recover_codes(victim, (covers[:8], secrets[:8]), (covers[8:], secrets[8:]), np.random.default_rng(0))
     assert torch.allclose(found, victim.code(secrets[8:]), atol=0.3)
 
 
 def test_a_drawing_has_the_side_that_was_asked_for() -> None:
-    assert Drawer(16, 4, 48)(torch.rand(2, 16)).shape == (2, 3, 48, 48)
+    assert EmbeddingDecoder(16, 4, 48)(torch.rand(2, 16)).shape == (2, 3, 48, 48)
 
 
 @pytest.mark.parametrize("changes", [{"width": 0}, {"content": -1.0}, {"crop": 40}])
@@ -220,6 +220,6 @@ def test_controls_are_the_best_and_the_least_that_there_is(data: Path, runs: Pat
 
 def test_a_trained_model_comes_to_evaluate(runs: Path) -> None:
     model = trained("miais", runs / "miais")
-    assert isinstance(model, Ours)
+    assert isinstance(model, MiaisOurs)
     assert not model.training
     assert model.recipe == OURS

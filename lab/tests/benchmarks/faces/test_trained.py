@@ -19,9 +19,9 @@ from underpaint_lab.benchmarks.faces.trained import NAMES, judge
 from underpaint_lab.benchmarks.faces.tsne import draw
 from underpaint_lab.benchmarks.robustness.rows import read
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.miais.ours import OursRecipe
-from underpaint_lab.papers.miais.published import PublishedRecipe
-from underpaint_lab.papers.miais.teacher import KnownRecipe
+from underpaint_lab.papers.miais.ours import MiaisOursRecipe
+from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
+from underpaint_lab.papers.miais.teacher import RecognitionRecipe
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(0)
@@ -36,12 +36,12 @@ def run_of(name: str, data: Path, folder: Path, **settings: Any) -> Path:
     """A run of two steps."""
     torch.set_num_threads(1)
     entry = RECIPES[name]
-    assert isinstance(entry.recipe, KnownRecipe)
+    assert isinstance(entry.recipe, RecognitionRecipe)
     assert entry.read is not None
-    recipe: KnownRecipe = replace(entry.recipe, steps=2, batch=8, crop=32, classes=10, width=4, size=16)
-    if isinstance(recipe, PublishedRecipe):
+    recipe: RecognitionRecipe = replace(entry.recipe, steps=2, batch=8, crop=32, classes=10, width=4, size=16)
+    if isinstance(recipe, MiaisPublishedRecipe):
         recipe = replace(recipe, generator=4, downs=3)
-    if isinstance(recipe, OursRecipe):
+    if isinstance(recipe, MiaisOursRecipe):
         recipe = replace(recipe, hidden=8)
     fit(entry.model(replace(recipe, **settings)), entry.read(data), folder / name, progress=False)
     return folder / name

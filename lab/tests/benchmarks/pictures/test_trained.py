@@ -20,7 +20,7 @@ from underpaint_lab.benchmarks.robustness.rows import read
 from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix.rivals import RivalRecipe
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaselineRecipe
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def run_of(name: str, folder: Path) -> Path:
     torch.set_num_threads(1)
     entry = RECIPES[name]
     recipe = replace(entry.recipe, steps=2, batch=2, crop=32)
-    if isinstance(recipe, RivalRecipe):
+    if isinstance(recipe, PixInPixBaselineRecipe):
         recipe = replace(recipe, width=4, noise=0.0)
     noise = [Photographs("noise", [RNG.integers(256, size=(32, 32, 3), dtype=np.uint8)]) for _ in range(2)]
     fit(entry.model(recipe), CoverSecretPairs(*noise), folder / "run", progress=False)  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 import pytest
 import torch
 from torch import Tensor
@@ -20,12 +19,13 @@ from underpaint import media, models
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Session
+from underpaint.models.session import load_onnxruntime
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.export.onnx import Graph, to_onnx
-from underpaint_lab.nets.integer import PEAK, frozen
+from underpaint_lab.nets.integer import PEAK, freeze
 from underpaint_lab.papers import release
 from underpaint_lab.papers.basn import exact
-from underpaint_lab.papers.basn.exact import OCTAVE, Attention, Exact, ExactRecipe, Teacher, noise, plainness
+from underpaint_lab.papers.basn.exact import STEPS_PER_OCTAVE, IntegerAttention, ExactBasn, ExactRecipe, TaskNetwork, noise_variance, smoothness_cost
 from underpaint_lab.steganalysis.costs import hill
 from underpaint_lab.training.loop import fit, restore
 
@@ -50,16 +50,16 @@ def images(count: int = 3, side: int = 56) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def attention() -> Attention:
+def attention() -> IntegerAttention:
     torch.manual_seed(0)
-    return Attention().eval()
+    return IntegerAttention().eval()
 
 
 @pytest.fixture(scope="module")
-def shaken() -> Attention:
+def shaken() -> IntegerAttention:
     """A network whose every layer matters."""
     torch.manual_seed(1)
-    made = Attention().eval()
+    made = IntegerAttention().eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
@@ -67,20 +67,20 @@ def shaken() -> Attention:
 
 
 @pytest.fixture(scope="module")
-def graph(shaken: Attention) -> bytes:
-    return to_onnx(Graph(frozen(shaken), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
+def graph(shaken: IntegerAttention) -> bytes:
+    return to_onnx(Graph(freeze(shaken), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
 
 
 # ── the network ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_before_training_it_is_even(attention: Attention) -> None:
+def test_before_training_it_is_even(attention: IntegerAttention) -> None:
     with torch.no_grad():
         found = attention(view())[..., 4:-4, 4:-4]
     assert float(found.min()) == float(found.max()) == (PEAK + 1) / 2
 
 
-def test_attention_is_whole_numbers(shaken: Attention) -> None:
+def test_attention_is_whole_numbers(shaken: IntegerAttention) -> None:
     with torch.no_grad():
         found = shaken(view())
     assert found.shape == (1, 3, 64, 64)
@@ -88,7 +88,7 @@ def test_attention_is_whole_numbers(shaken: Attention) -> None:
     assert 0 <= float(found.min()) < float(found.max()) <= PEAK
 
 
-def test_no_output_sees_beyond_its_reach(shaken: Attention) -> None:
+def test_no_output_sees_beyond_its_reach(shaken: IntegerAttention) -> None:
     seen = torch.full((1, 3, 144, 144), 112.0).requires_grad_()
     for phase in range(8):
         (gradient,) = torch.autograd.grad(shaken(seen)[0, :, 64 + phase, 72 - phase].sum(), seen)
@@ -96,18 +96,19 @@ def test_no_output_sees_beyond_its_reach(shaken: Attention) -> None:
         assert max(int((rows - 64 - phase).abs().max()), int((columns - 72 + phase).abs().max())) <= REACH
 
 
-def test_every_machine_makes_the_same(shaken: Attention, graph: bytes) -> None:
+def test_every_machine_makes_the_same(shaken: IntegerAttention, graph: bytes) -> None:
     """Whole and in tiles, optimised and not, one thread and two, PyTorch and ONNX Runtime, 32 bits and 64."""
     seen = view(200)
     with torch.no_grad():
-        wanted = frozen(shaken)(seen).numpy()
+        wanted = freeze(shaken)(seen).numpy()
         assert np.array_equal(shaken(seen).numpy(), wanted)
-        assert np.array_equal(frozen(shaken).double()(seen.double()).numpy(), wanted)
+        assert np.array_equal(freeze(shaken).double()(seen.double()).numpy(), wanted)
     for threads in (1, 2):
         session = Session(graph, threads=threads)
         assert np.array_equal(session.run({"view": seen.numpy()})["attention"], wanted)
         for tile in (64, 104):
             assert np.array_equal(session.tiled(seen.numpy(), overlap=REACH, tile=tile, multiple=8), wanted)
+        onnxruntime = load_onnxruntime()
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED"):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
@@ -121,7 +122,7 @@ def test_every_machine_makes_the_same(shaken: Attention, graph: bytes) -> None:
 
 @pytest.mark.parametrize(("payload", "psnr"), [(3.9, 52.4), (8.0, 43.5)])
 def test_even_noise_is_as_strong_as_theory_says(payload: float, psnr: float) -> None:
-    change = noise(torch.full((2, 3, 8, 8), 100.0), torch.full((2,), payload))
+    change = noise_variance(torch.full((2, 3, 8, 8), 100.0), torch.full((2,), payload))
     assert float(change.std()) == pytest.approx(0, abs=1e-6)
     assert 10 * math.log10(255**2 / float(change.mean())) == pytest.approx(psnr, abs=0.1)
 
@@ -129,7 +130,7 @@ def test_even_noise_is_as_strong_as_theory_says(payload: float, psnr: float) -> 
 def test_noise_carries_its_payload_and_prefers_attention() -> None:
     attention = torch.randint(40, 200, (2, 3, 16, 16)).float()
     payload = torch.tensor([1.0, 6.0])
-    change = noise(attention, payload)
+    change = noise_variance(attention, payload)
     entropies, variances = exact._gibbs()
     order = torch.argsort(variances)
     for one in range(2):  # variance tells entropy
@@ -137,10 +138,10 @@ def test_noise_carries_its_payload_and_prefers_attention() -> None:
         assert carried.mean() * 3 == pytest.approx(float(payload[one]), rel=0.02)
         assert np.corrcoef(attention[one].flatten(), change[one].flatten())[0, 1] > 0.5
     # Only differences allocate.
-    assert torch.allclose(noise(attention + 30, payload), change, rtol=1e-2, atol=1e-4)
+    assert torch.allclose(noise_variance(attention + 30, payload), change, rtol=1e-2, atol=1e-4)
     # An octave is twice the amplitude, where the bin does not bound it.
-    halves = torch.cat([torch.full((1, 3, 8, 8), 100.0), torch.full((1, 3, 8, 8), 100.0 + OCTAVE)], 3)
-    low, high = noise(halves, torch.tensor([5.5]))[0, 0, 0, [0, -1]].tolist()
+    halves = torch.cat([torch.full((1, 3, 8, 8), 100.0), torch.full((1, 3, 8, 8), 100.0 + STEPS_PER_OCTAVE)], 3)
+    low, high = noise_variance(halves, torch.tensor([5.5]))[0, 0, 0, [0, -1]].tolist()
     assert high / low == pytest.approx(4, rel=0.15)
 
 
@@ -148,13 +149,13 @@ def test_the_gradient_of_noise_keeps_the_payload() -> None:
     torch.manual_seed(0)
     attention = (torch.rand(1, 3, 8, 8) * 100 + 60).requires_grad_()
     weights, payload = torch.rand(1, 3, 8, 8), torch.tensor([4.0])
-    (gradient,) = torch.autograd.grad((noise(attention, payload) * weights).sum(), attention)
+    (gradient,) = torch.autograd.grad((noise_variance(attention, payload) * weights).sum(), attention)
     assert float(gradient.sum()) == pytest.approx(0, abs=float(gradient.abs().sum()) * 0.02)
     for place in ((0, 0, 1, 1), (0, 1, 5, 5), (0, 2, 3, 7)):
         moved = [attention.detach().clone() for _ in range(2)]
         moved[0][place] += 3
         moved[1][place] -= 3
-        up, down = ((noise(one, payload) * weights).sum() for one in moved)
+        up, down = ((noise_variance(one, payload) * weights).sum() for one in moved)
         assert float(up - down) / 6 == pytest.approx(float(gradient[place]), rel=0.1, abs=1e-3)
 
 
@@ -162,7 +163,7 @@ def test_the_gradient_of_noise_keeps_the_payload() -> None:
 
 
 def test_sensitivity_forecasts_how_far_features_follow() -> None:
-    teacher, batch = Teacher("resnet"), images(2)
+    teacher, batch = TaskNetwork("resnet"), images(2)
     torch.manual_seed(0)
     forecast = torch.stack([teacher.sensitivity(batch) for _ in range(80)]).mean(0).flatten(1).sum(1)
     step, found = 1e-4, []
@@ -185,14 +186,14 @@ def test_a_crop_has_to_leave_something_to_count(crop: int) -> None:
 
 def test_a_teacher_is_in_the_zoo() -> None:
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):
-        Teacher("nobody")
+        TaskNetwork("nobody")
 
 
 def test_plainness_is_hills_cost_with_a_bound() -> None:
     """On textures, HILL's own; on a wall, 1."""
     rough = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     for pixels in (rough, np.full((48, 48, 3), 200, np.uint8)):
-        found = plainness(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
+        found = smoothness_cost(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
         wanted = np.minimum(hill.costs(pixels), 1)
         assert found[8:-8, 8:-8] == pytest.approx(wanted[8:-8, 8:-8], rel=0.05)
 
@@ -201,7 +202,7 @@ def test_the_losses() -> None:
     torch.manual_seed(0)
     always = {"texture", "error"}
     for teachers, names in (((), always), (("resnet",), always | {"features"})):
-        model = Exact(ExactRecipe(**(asdict(TOY) | {"teachers": teachers})))
+        model = ExactBasn(ExactRecipe(**(asdict(TOY) | {"teachers": teachers})))
         assert {name.split(".")[0] for name in model.state_dict()} == {"attention"}
         ((part, losses),) = model.losses(images(), 0, np.random.default_rng(0))
         assert (part, set(losses)) == ("attention", names)
@@ -215,7 +216,7 @@ def test_the_losses() -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_flat_pictures_do_not_break_training(level: int) -> None:
-    model = Exact(ExactRecipe(**(asdict(TOY) | {"teachers": ("resnet",)})))
+    model = ExactBasn(ExactRecipe(**(asdict(TOY) | {"teachers": ("resnet",)})))
     for _, losses in model.losses(torch.full((2, 3, 56, 56), level / 255), 0, np.random.default_rng(0)):
         total = torch.stack(list(losses.values())).sum()
         assert bool(total.isfinite())
@@ -230,7 +231,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     asked = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
     recipe = ExactRecipe(**(asdict(TOY) | asked))
-    fit(Exact(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+    fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
     return folder
 
 
@@ -238,12 +239,12 @@ def test_it_learns_what_it_is_asked(run: Path) -> None:
     lines = [json.loads(line)["losses"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert set(lines[-1]) == {"attention.texture", "attention.error"}
     torch.manual_seed(0)
-    trained, first = Exact(TOY).eval(), Exact(TOY).eval()
+    trained, first = ExactBasn(TOY).eval(), ExactBasn(TOY).eval()
     restore(trained, run)
     seen = 255 * images(8)
     with torch.no_grad():
-        payload, costs = torch.full((8,), 1.5), plainness(seen)
-        before, after = (float((noise(model.attention(seen), payload) * costs).mean()) for model in (first, trained))
+        payload, costs = torch.full((8,), 1.5), smoothness_cost(seen)
+        before, after = (float((noise_variance(model.attention(seen), payload) * costs).mean()) for model in (first, trained))
     assert after < 0.95 * before
 
 

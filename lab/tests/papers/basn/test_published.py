@@ -23,7 +23,7 @@ from underpaint_lab.benchmarks.lossless.published_basn import STRATEGIES
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.resnet import ResNet18
 from underpaint_lab.papers.basn import published
-from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, smoothed, variance_pooled
+from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, median_filter, variance_pool
 from underpaint_lab.papers.basn.published import FUSIONS, RECIPES, BasnRecipe, Itc, Mfd, TuneItc
 from underpaint_lab.training.loop import fit
 
@@ -65,8 +65,8 @@ def by_window(images: Tensor, operator: Callable[[Any], Any]) -> Any:
 def test_variance_pooling_is_the_variance_of_windows() -> None:
     images = torch.rand(2, 3, 12, 9)
     wanted = by_window(images, lambda window: window.var(axis=(-2, -1)))
-    np.testing.assert_allclose(variance_pooled(images).numpy(), wanted, atol=1e-6)
-    assert variance_pooled(torch.full((1, 3, 8, 8), 0.25)).abs().max() < 1e-6
+    np.testing.assert_allclose(variance_pool(images).numpy(), wanted, atol=1e-6)
+    assert variance_pool(torch.full((1, 3, 8, 8), 0.25)).abs().max() < 1e-6
 
 
 def test_variance_pooling_is_not_as_printed() -> None:
@@ -74,13 +74,13 @@ def test_variance_pooling_is_not_as_printed() -> None:
     stripes = (torch.arange(12) % 2).float().view(1, 1, 12, 1).expand(1, 1, 12, 12)
     printed = by_window(stripes, lambda window: (window**2).mean((-2, -1)) - (window.mean(-1) ** 2).mean(-1))
     assert np.abs(printed).max() == 0
-    np.testing.assert_allclose(variance_pooled(stripes).numpy(), 12 / 49, atol=1e-6)
+    np.testing.assert_allclose(variance_pool(stripes).numpy(), 12 / 49, atol=1e-6)
 
 
 def test_the_smoother_is_the_median_of_windows() -> None:
     images = 3 * torch.rand(2, 3, 11, 8) - 1
     wanted = by_window(images, lambda window: np.median(window, axis=(-2, -1)))
-    np.testing.assert_allclose(smoothed(images).numpy(), wanted.clip(0, 1), atol=1e-7)
+    np.testing.assert_allclose(median_filter(images).numpy(), wanted.clip(0, 1), atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_embedding_is_noise_in_the_bits_given_away() -> None:
     values = torch.arange(256).view(1, 1, 16, 16).expand(1, 3, -1, -1)
     for planes in range(9):
         attention = torch.full(values.shape, planes / 8)
-        stego = 255 * published.embedded(values / 255, attention)
+        stego = 255 * published.simulate_embedding(values / 255, attention)
         torch.testing.assert_close(stego, stego.round(), atol=1e-3, rtol=0)
         stego = stego.round().long()
         assert torch.equal(stego >> planes, values >> planes)
@@ -173,7 +173,7 @@ def test_embedding_is_noise_in_the_bits_given_away() -> None:
 def test_gradients_pass_through_embedding_as_if_nothing_were_rounded() -> None:
     """S = (floor(x / p) p + noise) / 255 with p = 2^k: by p it grows by floor(x / p) - x / p, and p by ln 2 · p."""
     image, attention = torch.tensor([[[[200 / 255]]]]), torch.tensor([[[[0.4]]]], requires_grad=True)
-    (gradient,) = torch.autograd.grad(published.embedded(image, attention).sum(), attention)
+    (gradient,) = torch.autograd.grad(published.simulate_embedding(image, attention).sum(), attention)
     power = 2 ** round(8 * 0.4)
     wanted = (200 // power - 200 / power) * np.log(2) * power * 8 / 255
     assert gradient.item() == pytest.approx(wanted, rel=1e-4)
@@ -189,9 +189,9 @@ def test_losses_are_those_of_the_equations(photographs: Photographs) -> None:
     images = photographs.batch(0, size=2, crop=32, seed=0)
     model = cast("Itc", made("itc"))
     attention = model.itc(images)
-    mixed = attention * smoothed(images) + (1 - attention) * images
+    mixed = attention * median_filter(images) + (1 - attention) * images
     _, found = parts(model, images)
-    assert found["variance"].item() == pytest.approx(0.99 * variance_pooled(mixed).mean().item(), rel=1e-4)
+    assert found["variance"].item() == pytest.approx(0.99 * variance_pool(mixed).mean().item(), rel=1e-4)
     assert found["area"].item() == pytest.approx(0.01 * published.itc_penalty(attention).item(), rel=1e-4)
     _, found = parts(made("mfd-auto"), images)
     auto = cast("Any", made("mfd-auto"))
@@ -211,7 +211,7 @@ def test_fine_tuning_differs_between_paper_and_code(version: Version, power: int
     _, found = parts(model, images)
     torch.manual_seed(4)
     attention = model.itc(images)
-    stego = published.embedded(images, (attention + model.mfd(images)) / 2)
+    stego = published.simulate_embedding(images, (attention + model.mfd(images)) / 2)
     wanted = (model.itc(stego) - attention).abs().pow(power).mean() / 2
     assert found["reconstruction"].item() == pytest.approx(wanted.item(), rel=1e-3)
 

@@ -21,9 +21,9 @@ from underpaint_lab.data.augment import toned
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.nets.classifiers import CLASSIFIERS, HELD_OUT
-from underpaint_lab.nets.resnet import MEAN, STD, ResNet18, normalised, resnet18
+from underpaint_lab.nets.resnet import MEAN, STD, ResNet18, normalise_imagenet, resnet18
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.classifiers.models import ClassifierRecipe, Trained, accuracy, pasted
+from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier, accuracy, cutmix
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.run_folder import learned
 
@@ -98,7 +98,7 @@ def test_what_is_no_resnet_is_refused(tmp_path: Path, content: object) -> None:
 def test_colours_are_normalised_as_on_imagenet() -> None:
     images = torch.rand(2, 3, 4, 5)
     wanted = (images.permute(0, 2, 3, 1) - torch.tensor(MEAN)) / torch.tensor(STD)
-    torch.testing.assert_close(normalised(images), wanted.permute(0, 3, 1, 2))
+    torch.testing.assert_close(normalise_imagenet(images), wanted.permute(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -190,7 +190,7 @@ def test_what_is_pasted_says_how_much_there_is_of_it() -> None:
     images = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 4, 20, 30)
     shares = []
     for seed in range(200):
-        mixed = pasted(images, np.random.default_rng(seed))
+        mixed = cutmix(images, np.random.default_rng(seed))
         foreign = mixed != images
         assert torch.equal(mixed[foreign], images.roll(1, dims=0)[foreign])
         assert torch.equal(foreign[0, 0], foreign[2, 3])
@@ -215,9 +215,9 @@ def test_teachers_are_half_of_the_answer() -> None:
     batch = torch.rand(4, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     batch[:, 3] = 3
     recipe = ClassifierRecipe(
-        steps=1, batch=4, crop=32, network="cifar-alexnet", classes=10, pasted=0, smoothing=0, teachers=("alexnet",)
+        steps=1, batch=4, crop=32, network="cifar-alexnet", classes=10, cutmix=0, smoothing=0, teachers=("alexnet",)
     )
-    model = Trained(recipe).eval()
+    model = TrainableClassifier(recipe).eval()
     assert not any("teacher" in name for name in model.state_dict()), "they are no part of it"
     ((part, losses),) = model.losses(batch, 0, np.random.default_rng(0))
     odds = model.network(batch[:, :3]).log_softmax(dim=1)
@@ -234,7 +234,7 @@ def test_recipes_say_what_is_wrong(wrong: dict[str, object]) -> None:
 
 
 def test_more_classes_than_expected_are_refused() -> None:
-    model = Trained(ClassifierRecipe(steps=1, batch=4, crop=32, network="classifier-mobile", classes=2))
+    model = TrainableClassifier(ClassifierRecipe(steps=1, batch=4, crop=32, network="classifier-mobile", classes=2))
     batch = Labelled("three", stripes(3).pictures, [0, 1, 2]).batch(0, size=12, crop=32, seed=0)
     with pytest.raises(UsageError, match="more than 2 classes") as raised:
         next(model.losses(batch, 0, np.random.default_rng(0)))
@@ -243,10 +243,10 @@ def test_more_classes_than_expected_are_refused() -> None:
 
 def test_a_classifier_learns(tmp_path: Path) -> None:
     recipe = ClassifierRecipe(
-        steps=25, batch=16, crop=32, learning_rate=3e-3, network="classifier-resnet", classes=2, pasted=0.3
+        steps=25, batch=16, crop=32, learning_rate=3e-3, network="classifier-resnet", classes=2, cutmix=0.3
     )
     torch.manual_seed(0)
-    model = Trained(recipe)
+    model = TrainableClassifier(recipe)
     fit(model, stripes(40), tmp_path, accelerator="cpu", progress=False)
     assert accuracy(model.network, stripes(30, side=32)) > 0.9
     weights = learned(tmp_path, "network")

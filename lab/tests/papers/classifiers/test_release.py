@@ -16,12 +16,12 @@ from underpaint.errors import ModelError, UsageError
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.export.half_precision import Halved
+from underpaint_lab.export.half_precision import HalfPrecision
 from underpaint_lab.export.onnx import Graph
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.basn.published import BasnRecipe
 from underpaint_lab.papers.basn.release import published
-from underpaint_lab.papers.classifiers.models import ClassifierRecipe, Trained
+from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(3)
@@ -39,7 +39,7 @@ def test_large_weights_are_rounded_and_others_are_not() -> None:
     last = nn.Conv2d(160, 2, 1)
     network = nn.Sequential(nn.Conv2d(3, 160, 3, padding=1), nn.BatchNorm2d(160), last).eval()
     small = last.weight.detach().clone()
-    halved, images = Halved(network), torch.rand(2, 3, 8, 8)
+    halved, images = HalfPrecision(network), torch.rand(2, 3, 8, 8)
     assert [(name, tensor.dtype) for name, tensor in halved.named_buffers(recurse=False)] == [
         ("0_weight", torch.float16)
     ]
@@ -67,7 +67,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Shipped:
 def test_a_classifier_says_what_it_went_by(tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="classifier-mobile", classes=2)
     pictures = Labelled("noise", PICTURES, [0, 1] * 3)
-    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
+    fit(TrainableClassifier(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
     monkeypatch.setattr(Labelled, "of", lambda folder, split: pictures)
     assert release.release("classifier-mobile", tmp_path, tmp_path / "classifier-mobile", data=tmp_path) == 0
     graphs, card = shipped["classifier-mobile"]
@@ -86,7 +86,7 @@ def test_a_classifier_says_what_it_went_by(tmp_path: Path, shipped: Shipped, mon
 def test_one_of_cifar_shows_where(tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="cifar-mobile", classes=2)
     pictures = Cifar("noise", [picture[:32, :32] for picture in PICTURES], [0, 1] * 3)
-    fit(Trained(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
+    fit(TrainableClassifier(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
     read: list[str] = []
 
     def of(folder: Path, split: str) -> Cifar:

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.jnd.refinement import refined
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, Mapped, cam
+from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier, cam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.dmvjnd.models import Ours, OursRecipe, Published, PublishedRecipe, magnitude, place
-from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
-from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
+from underpaint_lab.papers.dmvjnd.models import JndOurs, JndOursRecipe, JndPublished, JndPublishedRecipe, magnitude_loss, place_loss
+from underpaint_lab.papers.dmvjnd.moving import missing_headroom, move_to_psnr, jitter
+from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
 from underpaint_lab.training.loop import fit
 
-PUBLISHED = PublishedRecipe(steps=2, batch=2, crop=32, width=4)
-OURS = OursRecipe(steps=2, batch=2, crop=32)
+PUBLISHED = JndPublishedRecipe(steps=2, batch=2, crop=32, width=4)
+OURS = JndOursRecipe(steps=2, batch=2, crop=32)
 RNG = np.random.default_rng(3)
 
 
@@ -35,10 +35,10 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def sides() -> Mapped:
+def sides() -> CamClassifier:
     """A classifier that says whether the left or the right is brighter, by how much."""
     halves = nn.Conv2d(3, 2, 8, stride=8)
-    network = Mapped(nn.Sequential(halves, nn.ReLU()), 2, 2)
+    network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
     with torch.no_grad():
         halves.weight.zero_()
         halves.weight[0, :, :, :4] = 0.1
@@ -81,7 +81,7 @@ def test_the_published_network_has_the_published_shape() -> None:
 
 def test_ours_takes_any_size_and_listens() -> None:
     torch.manual_seed(0)
-    network = Generator(8, 2).eval()
+    network = JndGenerator(8, 2).eval()
     images, attention, answers = torch.rand(2, 3, 36, 48), torch.rand(2, 1, 36, 48), torch.randn(2, 8)
     levels, first, second = torch.full((2, 1), 10.0), *torch.eye(8)[:2, None].expand(2, 2, 8)
     with torch.inference_mode():
@@ -101,7 +101,7 @@ def test_ours_takes_any_size_and_listens() -> None:
 
 
 def test_patterns_speak_for_the_answers_that_are_likely() -> None:
-    network = Generator(4, 2).eval()
+    network = JndGenerator(4, 2).eval()
     with torch.no_grad():
         network.patterns.copy_(torch.arange(4.0)[:, None, None, None].expand_as(network.patterns))
         network.patterns[:, :, 0] = 9
@@ -114,7 +114,7 @@ def test_patterns_speak_for_the_answers_that_are_likely() -> None:
 
 
 def test_directions_keep_their_length() -> None:
-    model = Ours(replace(OURS, length=1.0), panel())
+    model = JndOurs(replace(OURS, length=1.0), panel())
     ((_, losses),) = model.losses(pictures(), 0, RNG)
     with torch.no_grad():
         for name, weight in model.generator.named_parameters():
@@ -125,7 +125,7 @@ def test_directions_keep_their_length() -> None:
 
 
 def test_ways_that_promise_more_are_taken_more_often() -> None:
-    model = Ours(OURS, panel())
+    model = JndOurs(OURS, panel())
     torch.manual_seed(0)
     promises = torch.zeros(4000, 8)
     promises[:, 3] = 1
@@ -164,7 +164,7 @@ def test_classifiers_of_photographs_show_where_they_look(name: str) -> None:
 
 def test_magnitude_is_least_where_it_is_what_attention_leaves() -> None:
     attention = torch.full((1, 1, 8, 8), 0.4)
-    losses = {size: magnitude(torch.full((1, 3, 8, 8), size), attention, 1e-10) for size in (0.3, 0.6, -0.6, 0.9)}
+    losses = {size: magnitude_loss(torch.full((1, 3, 8, 8), size), attention, 1e-10) for size in (0.3, 0.6, -0.6, 0.9)}
     assert losses[0.6] == pytest.approx(0, abs=1e-6)
     assert losses[-0.6] == losses[0.6]
     assert losses[0.3] == pytest.approx(math.log((0.36 + 0.09) / 0.36), abs=1e-6)
@@ -173,8 +173,8 @@ def test_magnitude_is_least_where_it_is_what_attention_leaves() -> None:
 
 def test_as_printed_magnitude_hardly_counts() -> None:
     attention, nothing = torch.full((1, 1, 8, 8), 0.4), torch.full((1, 3, 8, 8), 1e-6)
-    assert magnitude(nothing, attention, 1.0) < math.log(1.36) + 1e-6
-    assert magnitude(nothing, attention, 1e-10) > 10
+    assert magnitude_loss(nothing, attention, 1.0) < math.log(1.36) + 1e-6
+    assert magnitude_loss(nothing, attention, 1e-10) > 10
 
 
 def test_place_weighs_by_attention() -> None:
@@ -182,16 +182,16 @@ def test_place_weighs_by_attention() -> None:
     attention[..., :4] = 1
     inside, outside = (torch.zeros(1, 3, 8, 8) for _ in range(2))
     inside[..., :4], outside[..., 4:] = -0.5, 0.5
-    assert place(inside, attention, 1.0, absolute=True) == pytest.approx(0.5 * math.e / (1 + math.e), abs=1e-6)
-    assert place(outside, attention, 1.0, absolute=True) == pytest.approx(0.5 / (1 + math.e), abs=1e-6)
-    assert place(inside, attention, 1.0, absolute=False) < 0, "as printed it has no lower end"
-    sharp = [place(each, attention, 0.1, absolute=True) for each in (inside, outside)]
+    assert place_loss(inside, attention, 1.0, absolute=True) == pytest.approx(0.5 * math.e / (1 + math.e), abs=1e-6)
+    assert place_loss(outside, attention, 1.0, absolute=True) == pytest.approx(0.5 / (1 + math.e), abs=1e-6)
+    assert place_loss(inside, attention, 1.0, absolute=False) < 0, "as printed it has no lower end"
+    sharp = [place_loss(each, attention, 0.1, absolute=True) for each in (inside, outside)]
     assert sharp[0] > 0.499
     assert sharp[1] < 1e-3
 
 
 def test_published_losses_are_four() -> None:
-    model = Published(PUBLISHED, panel())
+    model = JndPublished(PUBLISHED, panel())
     for changes in ({}, {"q": 1.0}, {"absolute": False}, {"temperature": 0.1}):
         model.recipe = replace(PUBLISHED, **changes)
         ((part, losses),) = model.losses(pictures(2), 0, RNG)
@@ -206,39 +206,39 @@ def test_published_losses_are_four() -> None:
 @pytest.mark.parametrize("psnr", [9.56, 14.0, 20.0, 40.0])
 def test_pictures_move_as_far_as_asked(psnr: float) -> None:
     images, direction = pictures(), torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    changed = moved(images, direction, torch.full((4, 1), psnr))
+    changed = move_to_psnr(images, direction, torch.full((4, 1), psnr))
     levels = 255 * changed
     assert torch.equal(levels, levels.round().clamp(0, 255)), "what is judged can be stored"
     found = decibels(images, changed)
     assert (found <= psnr + 1e-3).all()
     assert (found > psnr - 0.1).all()
-    twice = moved(images, 2 * direction, torch.full((4, 1), psnr))
+    twice = move_to_psnr(images, 2 * direction, torch.full((4, 1), psnr))
     assert torch.equal(changed, twice), "its length is of no account"
 
 
 def test_small_parts_of_a_direction_count_where_large_ones_are_spent() -> None:
     images, direction = torch.full((1, 3, 8, 8), 0.2), torch.full((1, 3, 8, 8), 0.003)
     direction[:, :, :4] = -1
-    changed = moved(images, direction, torch.full((1, 1), 6.0))
+    changed = move_to_psnr(images, direction, torch.full((1, 1), 6.0))
     assert decibels(images, changed) <= 6.001
 
 
 def test_a_direction_that_leads_nowhere_does_no_harm() -> None:
     white = torch.ones(2, 3, 8, 8)
-    assert torch.equal(moved(white, white, torch.full((2, 1), 10.0)), white)
-    assert torch.equal(moved(white, torch.zeros_like(white), torch.full((2, 1), 10.0)), white)
+    assert torch.equal(move_to_psnr(white, white, torch.full((2, 1), 10.0)), white)
+    assert torch.equal(move_to_psnr(white, torch.zeros_like(white), torch.full((2, 1), 10.0)), white)
 
 
 def test_a_direction_that_leads_nowhere_is_no_solution() -> None:
     images, levels = 0.9 * torch.ones(2, 3, 8, 8), torch.full((2, 1), 10.0)
-    assert lacking(images, -torch.ones_like(images), levels) == 0
+    assert missing_headroom(images, -torch.ones_like(images), levels) == 0
     up = torch.ones_like(images, requires_grad=True)
-    lack = lacking(images, up, levels)
+    lack = missing_headroom(images, up, levels)
     assert lack.detach() == pytest.approx(0.12 - 0.01, abs=0.02)
     mixed = torch.ones_like(images)
     mixed[:, 0] = 0.2
     mixed.requires_grad_()
-    (gradient,) = torch.autograd.grad(lacking(images, mixed, levels), mixed)
+    (gradient,) = torch.autograd.grad(missing_headroom(images, mixed, levels), mixed)
     assert (gradient[:, 0] > 0).all(), "down is where there is room"
 
 
@@ -251,7 +251,7 @@ def test_gradients_pass_rounding_but_not_the_border() -> None:
 def test_a_direction_does_not_shrink() -> None:
     images = pictures()
     direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    changed = moved(images, direction, torch.full((4, 1), 20.0))
+    changed = move_to_psnr(images, direction, torch.full((4, 1), 20.0))
     (gradient,) = torch.autograd.grad(changed.square().sum(), direction)
     along = (direction * gradient).sum(dim=(1, 2, 3)) / gradient.norm() / direction.norm()
     assert along.abs().max() < 1e-5
@@ -260,7 +260,7 @@ def test_a_direction_does_not_shrink() -> None:
 def test_shaken_pictures_move_as_a_whole_and_keep_their_size() -> None:
     images = torch.zeros(2, 3, 16, 16)
     images[:, :, 8, 8] = 1
-    seen = shaken(images, np.random.default_rng(3))
+    seen = jitter(images, np.random.default_rng(3))
     assert seen.shape == images.shape
     assert not torch.equal(seen, images)
     places = seen.mean(dim=1).flatten(1).argmax(dim=1)
@@ -270,7 +270,7 @@ def test_shaken_pictures_move_as_a_whole_and_keep_their_size() -> None:
 
 
 def test_factors_are_one_or_less() -> None:
-    model = Ours(replace(OURS, scaled=0.5, scattered=0.5, asked=1), panel())
+    model = JndOurs(replace(OURS, scaled=0.5, scattered=0.5, asked=1), panel())
     factors = model._factors(torch.zeros(200, 3, 4, 4), np.random.default_rng(0))
     assert factors.shape == (200, 1, 4, 4)
     assert 0 <= factors.min() < factors.max() <= 1
@@ -281,7 +281,7 @@ def test_factors_are_one_or_less() -> None:
 
 
 def test_no_change_costs_nothing() -> None:
-    model = Ours(replace(OURS, lowest_psnr=90.0, highest_psnr=90.0, labels=0.0, shaken=0.0), panel())
+    model = JndOurs(replace(OURS, lowest_psnr=90.0, highest_psnr=90.0, labels=0.0, shaken=0.0), panel())
     ((part, losses),) = model.losses(pictures(), 0, RNG)
     assert part == "generator"
     assert losses["answers"].detach() == pytest.approx(0, abs=1e-5)
@@ -289,7 +289,7 @@ def test_no_change_costs_nothing() -> None:
 
 def test_it_learns_to_keep_answers() -> None:
     torch.manual_seed(1)
-    model = Ours(
+    model = JndOurs(
         replace(OURS, lowest_psnr=12.0, highest_psnr=12.0, scaled=0.0, scattered=0.0, asked=1), Panel([sides()])
     )
     model.recipe = replace(model.recipe, classifiers=("sides",))
@@ -317,7 +317,7 @@ def test_refinement_brings_labels_back() -> None:
     asked = Panel([sides(), other])
     with torch.no_grad():
         before = asked(images)[0].view(8, 2, 2).argmax(dim=2)
-        swapped = moved(images, images.flip(3) - images, torch.full((8, 1), 12.0))
+        swapped = move_to_psnr(images, images.flip(3) - images, torch.full((8, 1), 12.0))
     lost = [
         (asked(refined(asked, images, swapped, 12.0, steps))[0].view(8, 2, 2).argmax(dim=2) != before).sum()
         for steps in (0, 8)
@@ -344,28 +344,28 @@ def test_refinement_brings_labels_back() -> None:
         (OURS, {"explored": 1.1}),
     ],
 )
-def test_recipes_are_checked(kind: PublishedRecipe | OursRecipe, changes: dict[str, Any]) -> None:
+def test_recipes_are_checked(kind: JndPublishedRecipe | JndOursRecipe, changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         replace(kind, **changes)
 
 
 def test_recipes_are_the_papers_and_ours() -> None:
     published = RECIPES["dmvjnd-published"].recipe
-    assert isinstance(published, PublishedRecipe)
+    assert isinstance(published, JndPublishedRecipe)
     assert (published.learning_rate, published.batch, published.weight_decay) == (1e-5, 50, 1e-3)
     assert (published.alpha, published.beta, published.decay) == (1, 1, "constant")
     assert {"dmvjnd", "dmvjnd-cifar"} < RECIPES.keys()
 
 
-@pytest.mark.parametrize("kind", [Published, Ours])
-def test_both_are_trained_by_the_loop(kind: type[Published] | type[Ours], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [JndPublished, JndOurs])
+def test_both_are_trained_by_the_loop(kind: type[JndPublished] | type[JndOurs], tmp_path: Path) -> None:
     labelled = Labelled("noise", [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(4)], [0, 1, 0, 1])
     torch.manual_seed(0)
-    model = Published(PUBLISHED, panel()) if kind is Published else Ours(OURS, panel())
+    model = JndPublished(PUBLISHED, panel()) if kind is JndPublished else JndOurs(OURS, panel())
     fit(model, labelled, tmp_path, accelerator="cpu", progress=False)
     assert not any("_panel" in name for name in model.state_dict()), "classifiers are no part of what is trained"
     with torch.inference_mode():
-        if isinstance(model, Published):
+        if isinstance(model, JndPublished):
             assert model.change(pictures()).shape == (4, 3, 32, 32)
         else:
             changed = model.changed(pictures(), 14.0)

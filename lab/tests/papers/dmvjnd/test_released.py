@@ -16,11 +16,11 @@ from underpaint_lab.benchmarks.jnd import refinement
 from underpaint_lab.benchmarks.jnd.rows import PANEL
 from underpaint_lab.benchmarks.robustness.rows import read
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, Mapped
+from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
 from underpaint_lab.papers import release
 from underpaint_lab.papers.dmvjnd import models as recipes
-from underpaint_lab.papers.dmvjnd.models import Ours, OursRecipe, Published, PublishedRecipe
-from underpaint_lab.papers.dmvjnd.nets import Changing, Generator, Panel
+from underpaint_lab.papers.dmvjnd.models import JndOurs, JndOursRecipe, JndPublished, JndPublishedRecipe
+from underpaint_lab.papers.dmvjnd.nets import UnitRangeChange, JndGenerator, Panel
 from underpaint_lab.training.loop import fit
 
 RNG = np.random.default_rng(3)
@@ -37,20 +37,20 @@ def _panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
     return panel
 
 
-def run(folder: Path, kind: type[Ours] | type[Published]) -> Path:
+def run(folder: Path, kind: type[JndOurs] | type[JndPublished]) -> Path:
     pictures = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(4)]
     small: Any = {"steps": 1, "batch": 2, "crop": 32}
-    model = Ours(OursRecipe(**small)) if kind is Ours else Published(PublishedRecipe(**small, width=4))
+    model = JndOurs(JndOursRecipe(**small)) if kind is JndOurs else JndPublished(JndPublishedRecipe(**small, width=4))
     fit(model, Labelled("noise", pictures, [0, 1, 0, 1]), folder, accelerator="cpu", progress=False)
     return folder
 
 
 @pytest.mark.parametrize("name", ["dmvjnd", "dmvjnd-cifar"])
 def test_our_generator_is_shipped(name: str, tmp_path: Path) -> None:
-    graphs, card = release.MODELS[name](run(tmp_path, Ours), {})
+    graphs, card = release.MODELS[name](run(tmp_path, JndOurs), {})
     ((key, graph),) = graphs.items()
     assert (key, graph.outputs) == ("generator", ("direction", "promises"))
-    assert isinstance(graph.module, Generator)
+    assert isinstance(graph.module, JndGenerator)
     with torch.inference_mode():
         direction, promises = graph.module.eval()(*graph.inputs.values())
     assert direction.shape == graph.inputs["image"].shape
@@ -61,9 +61,9 @@ def test_our_generator_is_shipped(name: str, tmp_path: Path) -> None:
 
 
 def test_the_published_network_is_shipped_at_its_width(tmp_path: Path) -> None:
-    graphs, card = release.MODELS["dmvjnd-published"](run(tmp_path, Published), {})
+    graphs, card = release.MODELS["dmvjnd-published"](run(tmp_path, JndPublished), {})
     graph = graphs["generator"]
-    assert isinstance(graph.module, Changing)
+    assert isinstance(graph.module, UnitRangeChange)
     with torch.inference_mode():
         change = graph.module.eval()(*graph.inputs.values())
     assert change.shape == graph.inputs["image"].shape
@@ -76,7 +76,7 @@ def test_refinement_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     folder = tmp_path / "small"
     folder.mkdir()
     (folder / "test.webp").write_bytes(media.encode(media.Picture(pixels), "webp"))
-    networks: dict[str, Mapped] = {name: NETWORKS["plain"](10).eval() for name in PANEL}
+    networks: dict[str, CamClassifier] = {name: NETWORKS["plain"](10).eval() for name in PANEL}
     monkeypatch.setattr(refinement, "shipped_cifar", networks.__getitem__)
     monkeypatch.setattr(models, "names", lambda: [f"cifar-{name}" for name in PANEL])
 

@@ -7,15 +7,15 @@ import pytest
 
 from underpaint.errors import UsageError
 from underpaint.media import read, samples
-from underpaint.metrics import mse
 from underpaint.types import Image
-from underpaint_lab.papers.miais.obfuscations import OBSCURED
+from underpaint_lab.metrics.papers import mse
+from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
 
 PHOTO = read(samples.path("chelsea")).pixels[100:164, 200:264]
 
 
 def obscured(name: str, picture: Image = PHOTO, seed: int = 0) -> Image:
-    return OBSCURED[name](picture, np.random.default_rng(seed))
+    return OBFUSCATIONS[name](picture, np.random.default_rng(seed))
 
 
 def blocks(picture: Image, side: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def rows(values: np.ndarray) -> list[list[int]]:
     return sorted(map(list, values.tolist()))
 
 
-@pytest.mark.parametrize("name", OBSCURED)
+@pytest.mark.parametrize("name", OBFUSCATIONS)
 def test_every_way_keeps_the_shape_and_follows_its_key(name: str) -> None:
     before = PHOTO.copy()
     found = obscured(name)

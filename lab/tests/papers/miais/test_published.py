@@ -11,17 +11,17 @@ import torch
 
 from underpaint import models
 from underpaint.channels import parse
-from underpaint.coding.template import template
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import read, samples
 from underpaint.methods.miais import SIGNS, numbers
-from underpaint.metrics import ms_ssim_normalised as measured
+from underpaint_lab.metrics.papers import ms_ssim_normalised as measured
+from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Generator, Keys, Recogniser, Restorer
-from underpaint_lab.papers.miais.ours import Ours, OursRecipe
-from underpaint_lab.papers.miais.published import Published, PublishedRecipe, balanced
-from underpaint_lab.papers.miais.teacher import KnownRecipe, Teacher, TeacherRecipe
+from underpaint_lab.papers.miais.nets import LENGTH, MiaisEmbedder, MiaisExtractor, StegGenerator, Keys, Recogniser, Restorer
+from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
+from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe, balanced
+from underpaint_lab.papers.miais.teacher import RecognitionRecipe, Teacher, TeacherRecipe
 from underpaint_lab.papers.release import release
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.losses import ms_ssim_normalised, triplet
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SMALL: dict[str, Any] = {"steps": 8, "batch": 8, "crop": 32, "classes": 3, "width": 4, "size": 16}
-PUBLISHED = PublishedRecipe(**SMALL, generator=4, downs=4, restorer=4, joint=0.5, epoch=2)
-OURS = OursRecipe(**SMALL, hidden=16)
+PUBLISHED = MiaisPublishedRecipe(**SMALL, generator=4, downs=4, restorer=4, joint=0.5, epoch=2)
+OURS = MiaisOursRecipe(**SMALL, hidden=16)
 PHOTO = read(samples.path("coffee")).pixels
 RNG = np.random.default_rng(3)
 
@@ -85,7 +85,7 @@ def test_triplets_by_hand() -> None:
 
 def test_networks_are_of_the_published_size() -> None:
     count = {
-        network: sum(parameter.numel() for parameter in network.parameters()) for network in (Generator(), Restorer())
+        network: sum(parameter.numel() for parameter in network.parameters()) for network in (StegGenerator(), Restorer())
     }
     # pix2pix's U-Net of seven halvings for 6 channels, and table II.
     assert list(count.values()) == [pytest.approx(41.8e6, rel=0.01), pytest.approx(741e3, rel=0.02)]
@@ -93,7 +93,7 @@ def test_networks_are_of_the_published_size() -> None:
 
 def test_shapes_and_ranges() -> None:
     images = torch.rand(2, 3, 64, 64)
-    made = Generator(4, 5).eval()(images, images)
+    made = StegGenerator(4, 5).eval()(images, images)
     assert made.shape == images.shape
     assert 0 < made.min() < made.max() < 1
     assert Restorer(4).eval()(made).shape == images.shape
@@ -113,7 +113,7 @@ def test_stages_take_turns_after_joint_steps() -> None:
 @pytest.mark.parametrize("minimax", [False, True])
 def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask: bool) -> None:
     recipe = replace(PUBLISHED, minimax=minimax, content=content, multitask=multitask)
-    model = Published(recipe).train()
+    model = MiaisPublished(recipe).train()
     hiding = {"generator"} | ({"restorer"} if multitask else set())
     seen = {"visual"} | ({"content"} if content else set()) | ({"restored"} if multitask else set())
     wanted = {"joint": (hiding | {"classifiers"}, seen | {"identity"})}
@@ -130,7 +130,7 @@ def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask
 
 
 def test_both_classifiers_recognise() -> None:
-    model = Published(PUBLISHED).eval()
+    model = MiaisPublished(PUBLISHED).eval()
     assert model.embedding(batch()[:, :3]).shape == (8, 2 * 16)
 
 
@@ -143,7 +143,7 @@ def test_a_term_weighs_what_the_others_are() -> None:
 
 
 def test_what_is_visible_weighs_less_below_the_threshold() -> None:
-    model = Published(replace(PUBLISHED, joint=0.0, threshold=0.1))
+    model = MiaisPublished(replace(PUBLISHED, joint=0.0, threshold=0.1))
 
     def pressure(step: int, visual: float) -> float:
         return model._pressure(step, torch.tensor(visual), (130, 10))["visual"]
@@ -156,7 +156,7 @@ def test_what_is_visible_weighs_less_below_the_threshold() -> None:
 
 
 def test_the_teacher_stays_as_it_is() -> None:
-    model = Published(PUBLISHED).train()
+    model = MiaisPublished(PUBLISHED).train()
     before = {name: value.clone() for name, value in model.teacher.state_dict().items()}
     assert not model.teacher.training
     list(model.losses(batch(), 7, RNG))
@@ -169,12 +169,12 @@ def test_a_run_of_each(tmp_path: Path) -> None:
     teacher = Teacher(TeacherRecipe(**SMALL))
     fit(teacher, data.secrets, tmp_path / "teacher", progress=False)
     taught: dict[str, Any] = {"teacher": str(tmp_path / "teacher")}
-    for model in (Published(replace(PUBLISHED, **taught)), Ours(replace(OURS, **taught, jpeg=50))):
+    for model in (MiaisPublished(replace(PUBLISHED, **taught)), MiaisOurs(replace(OURS, **taught, jpeg=50))):
         model.inherit()
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
         for name, value in teacher.network.state_dict().items():
             assert torch.equal(model.teacher.state_dict()[name], value)
-    more = Published(replace(PUBLISHED, start=str(tmp_path / "Published")))
+    more = MiaisPublished(replace(PUBLISHED, start=str(tmp_path / "Published")))
     more.inherit()
     before = read_state(tmp_path / "Published")
     assert before is not None
@@ -184,7 +184,7 @@ def test_a_run_of_each(tmp_path: Path) -> None:
 def test_classifiers_begin_with_what_the_teacher_sees(tmp_path: Path) -> None:
     teacher = Teacher(TeacherRecipe(**SMALL))
     fit(teacher, couples().secrets, tmp_path, progress=False)
-    model = Published(replace(PUBLISHED, teacher=str(tmp_path)))
+    model = MiaisPublished(replace(PUBLISHED, teacher=str(tmp_path)))
     model.inherit()
     one, other = model._classifiers()
     pictures = torch.rand(2, 3, 32, 32)
@@ -194,7 +194,7 @@ def test_classifiers_begin_with_what_the_teacher_sees(tmp_path: Path) -> None:
 
 
 def test_without_a_teacher_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
-    for model in (Published(replace(PUBLISHED, teacher=str(tmp_path))), Ours(replace(OURS, teacher=str(tmp_path)))):
+    for model in (MiaisPublished(replace(PUBLISHED, teacher=str(tmp_path))), MiaisOurs(replace(OURS, teacher=str(tmp_path)))):
         with pytest.raises(ModelError):
             model.inherit()
 
@@ -221,15 +221,15 @@ def test_by_wrong_keys_nobody_is_alike() -> None:
 
 def test_our_change_is_bounded() -> None:
     covers, codes = torch.rand(2, 3, 32, 40), torch.randn(2, 16)
-    writer = Embedder(16, 8, 0.05)
+    writer = MiaisEmbedder(16, 8, 0.05)
     with torch.no_grad():
         writer.carriers.mul_(1e4)
         assert (writer(covers, codes, -codes) - covers).abs().max() == pytest.approx(0.05, abs=1e-5)
-        assert Extractor(16, 8)(covers).shape == (2, 16)
+        assert MiaisExtractor(16, 8)(covers).shape == (2, 16)
 
 
 def test_ours_begins_with_what_can_be_read() -> None:
-    model = Ours(replace(OURS, size=128)).eval()
+    model = MiaisOurs(replace(OURS, size=128)).eval()
     cover = torch.from_numpy(PHOTO[100:164, 100:164].copy()).permute(2, 0, 1)[None] / 255
     codes = torch.randn(1, 128, generator=torch.Generator().manual_seed(0))
     keys = Keys(1, 128, np.random.default_rng(0))
@@ -240,7 +240,7 @@ def test_ours_begins_with_what_can_be_read() -> None:
 
 
 def test_our_containers_are_whole() -> None:
-    model = Ours(OURS)
+    model = MiaisOurs(OURS)
     covers, secrets = batch()[:, :3], batch()[:, 3:6]
     keys = Keys(8, 16, np.random.default_rng(0))
     containers = 255 * model.container(covers, model.code(secrets), keys)
@@ -249,7 +249,7 @@ def test_our_containers_are_whole() -> None:
 
 
 def test_all_of_ours_learns() -> None:
-    model = Ours(replace(OURS, jpeg=50)).train()
+    model = MiaisOurs(replace(OURS, jpeg=50)).train()
     optimiser = torch.optim.Adam(model.networks.parameters(), 1e-3)
     for _ in range(3):  # what begins at nothing lets through no gradient at first
         ((part, losses),) = model.losses(batch(), 0, np.random.default_rng(0))
@@ -275,7 +275,7 @@ def test_all_of_ours_learns() -> None:
         (OURS, {"jpeg": 99}, "0–95"),
     ],
 )
-def test_recipes_are_checked(recipe: KnownRecipe, changes: dict[str, Any], match: str) -> None:
+def test_recipes_are_checked(recipe: RecognitionRecipe, changes: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         replace(recipe, **changes)
 
@@ -292,8 +292,8 @@ def test_what_is_shipped_says_what_its_networks_do(tmp_path: Path) -> None:
         "noise", [PHOTO[:80, left : left + 80] for left in range(0, 480, 40)], np.arange(3).repeat(4).tolist()
     )
     fit(Teacher(TeacherRecipe(**SMALL | {"size": 64, "crop": 64})), plain, tmp_path / "miais-teacher", progress=False)
-    recipe = OursRecipe(**SMALL | {"size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
-    model = Ours(recipe)
+    recipe = MiaisOursRecipe(**SMALL | {"size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
+    model = MiaisOurs(recipe)
     fit(model, couples(), tmp_path / "miais", progress=False)  # type: ignore[arg-type]
     for name in ("miais", "miais-teacher"):
         assert release(name, tmp_path / name, tmp_path / "zoo" / name, {"accuracy": 0.5}) < 1e-4

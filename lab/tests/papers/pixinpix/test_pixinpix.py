@@ -17,19 +17,19 @@ from underpaint.methods.pixinpix import VALUES
 from underpaint.models import read_model
 from underpaint_lab.data.cover_secret import CoverSecretPairs
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.nets.image_hiding import PAIRS, Wide
-from underpaint_lab.nets.unet import Blocks, Frozen, Levels, Reader, UNet, Writer, cosines
+from underpaint_lab.nets.image_hiding import NETWORK_PAIRS, ParallelConv
+from underpaint_lab.nets.unet import BlockCoder, FrozenBlockCoder, LevelTable, SecretDecoder, UNet, SecretEncoder, colour_dct
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix.models import Ours, OursRecipe, Published, PublishedRecipe
+from underpaint_lab.papers.pixinpix.models import PixInPixOurs, PixInPixOursRecipe, PixInPixPublished, PixInPixPublishedRecipe
 from underpaint_lab.papers.pixinpix.release import pictures
-from underpaint_lab.papers.pixinpix.rivals import Rival, RivalRecipe
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PUBLISHED = PublishedRecipe(steps=2, batch=2, crop=32)
-OURS = OursRecipe(steps=2, batch=2, crop=32)
+PUBLISHED = PixInPixPublishedRecipe(steps=2, batch=2, crop=32)
+OURS = PixInPixOursRecipe(steps=2, batch=2, crop=32)
 RNG = np.random.default_rng(3)
 
 
@@ -62,22 +62,22 @@ def test_the_unets_are_of_the_size_that_the_reference_says() -> None:
 
 def test_the_change_begins_at_nothing() -> None:
     covers, secrets = photograph().chunk(2, dim=1)
-    assert torch.allclose(Published(PUBLISHED).container(covers, secrets), covers, atol=1e-6)
-    painted = Published(replace(PUBLISHED, residual=False)).container(covers, secrets)
+    assert torch.allclose(PixInPixPublished(PUBLISHED).container(covers, secrets), covers, atol=1e-6)
+    painted = PixInPixPublished(replace(PUBLISHED, residual=False)).container(covers, secrets)
     assert not torch.allclose(painted, covers, atol=0.05)
 
 
 def test_containers_are_whole_unless_as_printed() -> None:
     both = photograph(32).chunk(2, dim=1)
-    made = 255 * Published(replace(PUBLISHED, residual=False)).container(*both)
+    made = 255 * PixInPixPublished(replace(PUBLISHED, residual=False)).container(*both)
     assert torch.allclose(made, made.round(), atol=1e-3)
-    printed = 255 * Published(replace(PUBLISHED, residual=False, rounded=False)).container(*both)
+    printed = 255 * PixInPixPublished(replace(PUBLISHED, residual=False, rounded=False)).container(*both)
     assert not torch.allclose(printed, printed.round(), atol=1e-3)
 
 
 @pytest.mark.parametrize("changes", [{}, {"residual": False, "rounded": False, "normalised": False}])
 def test_published_networks_learn(changes: dict[str, Any]) -> None:
-    model = Published(replace(PUBLISHED, **changes))
+    model = PixInPixPublished(replace(PUBLISHED, **changes))
     ((part, losses),) = model.losses(photograph(32).repeat(2, 1, 1, 1), 0, RNG)
     assert (part, set(losses)) == ("networks", {"cover", "secret"})
     _descend(losses)
@@ -87,18 +87,18 @@ def test_published_networks_learn(changes: dict[str, Any]) -> None:
 
 
 def test_cosines_are_orthonormal() -> None:
-    assert torch.allclose(cosines() @ cosines().T, torch.eye(VALUES), atol=1e-5)
+    assert torch.allclose(colour_dct() @ colour_dct().T, torch.eye(VALUES), atol=1e-5)
 
 
 def test_a_turn_stays_one() -> None:
-    blocks = Blocks()
+    blocks = BlockCoder()
     torch.nn.init.normal_(blocks.turn)
     assert torch.allclose(blocks.basis() @ blocks.basis().T, torch.eye(VALUES), atol=1e-4)
 
 
 def test_ours_begins_above_the_four_bit_control() -> None:
     secret = 255 * photograph()[:, 3:]
-    blocks = Blocks()
+    blocks = BlockCoder()
     symbols = blocks.symbols(blocks.coefficients(secret), 1.0)
     error = (blocks.picture(symbols).round().clamp(0, 255) - secret).square().mean()
     assert 10 * torch.log10(255**2 / error) > 37
@@ -106,7 +106,7 @@ def test_ours_begins_above_the_four_bit_control() -> None:
 
 
 def test_numbers_are_whole_and_within_their_levels() -> None:
-    blocks = Blocks()
+    blocks = BlockCoder()
     secret = 255 * torch.rand(2, 3, 16, 24)
     numbers, kinds = blocks.symbols(blocks.coefficients(secret), 1.0)
     levels = blocks.tables()[0][kinds].permute(0, 3, 1, 2)
@@ -116,7 +116,7 @@ def test_numbers_are_whole_and_within_their_levels() -> None:
 
 
 def test_expected_costs_are_what_containers_lose() -> None:
-    blocks = Frozen(Blocks())
+    blocks = FrozenBlockCoder(BlockCoder())
     levels = blocks.levels.numpy().astype(np.int64)
     rng = np.random.default_rng(0)
     for kind, expected in enumerate(blocks.costs().tolist()):
@@ -130,7 +130,7 @@ def test_expected_costs_are_what_containers_lose() -> None:
 
 
 def test_everything_of_ours_learns() -> None:
-    model = Ours(OURS)
+    model = PixInPixOurs(OURS)
     torch.nn.init.normal_(cast("torch.nn.Conv2d", model.blocks.mend[-1]).weight)
     ((part, losses),) = model.losses(photograph(), 0, RNG)
     assert (part, set(losses)) == ("blocks", {"cover", "secret"})
@@ -141,11 +141,11 @@ def test_everything_of_ours_learns() -> None:
 
 
 def test_ours_is_small() -> None:
-    assert sum(parameter.numel() for parameter in Ours(OURS).parameters()) < 300_000
+    assert sum(parameter.numel() for parameter in PixInPixOurs(OURS).parameters()) < 300_000
 
 
 def test_kinds_with_more_levels_than_fit_are_not_chosen() -> None:
-    blocks = Blocks()
+    blocks = BlockCoder()
     noise = blocks.coefficients(255 * torch.rand(1, 3, 32, 32))
     dearest = int(blocks.symbols(noise, 1e3).kinds.max())
     assert blocks.costs()[dearest] < 90
@@ -157,7 +157,7 @@ def test_kinds_with_more_levels_than_fit_are_not_chosen() -> None:
 
 def test_a_heavier_secret_is_revealed_better() -> None:
     secret = 255 * photograph()[:, 3:]
-    blocks = Blocks()
+    blocks = BlockCoder()
 
     @torch.no_grad()
     def error(weight: float) -> float:
@@ -170,7 +170,7 @@ def test_a_heavier_secret_is_revealed_better() -> None:
 def test_what_is_shipped_hides_a_picture(tmp_path: Path) -> None:
     from underpaint_lab.export.onnx import export
 
-    model = Ours(OURS)
+    model = PixInPixOurs(OURS)
     fit(model, couples(), tmp_path / "run", progress=False)  # type: ignore[arg-type]
     graphs, card = pictures("pixinpix", tmp_path / "run", {})
     export(graphs, tmp_path / "zoo", card)
@@ -185,11 +185,11 @@ def test_what_is_shipped_hides_a_picture(tmp_path: Path) -> None:
 
 
 def test_graphs_compute_what_blocks_do() -> None:
-    blocks = Frozen(Blocks())
+    blocks = FrozenBlockCoder(BlockCoder())
     secret = 255 * photograph(32)[:, 3:]
-    numbers, kinds = Writer(blocks, 1.0)(secret)
-    assert torch.equal(Levels(blocks)(kinds.flatten()), blocks.levels[kinds.flatten().long()])
-    assert (Reader(blocks)(numbers, kinds) - secret).abs().mean() < 5
+    numbers, kinds = SecretEncoder(blocks, 1.0)(secret)
+    assert torch.equal(LevelTable(blocks)(kinds.flatten()), blocks.levels[kinds.flatten().long()])
+    assert (SecretDecoder(blocks)(numbers, kinds) - secret).abs().mean() < 5
 
 
 @pytest.mark.parametrize("crop", [33, 8])
@@ -206,11 +206,11 @@ def test_weights_must_count() -> None:
         replace(OURS, secret=0.0)
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", NETWORK_PAIRS)
 def test_every_rival_learns(name: str) -> None:
     recipe = RECIPES[name].recipe
-    assert isinstance(recipe, RivalRecipe)
-    model = Rival(replace(recipe, width=4))
+    assert isinstance(recipe, PixInPixBaselineRecipe)
+    model = PixInPixBaseline(replace(recipe, width=4))
     losses = dict(model.losses(photograph(32).repeat(2, 1, 1, 1), 0, RNG))
     assert {"cover", "secret"} <= set(losses["networks"])
     assert ("critic" in losses) == (recipe.critic > 0)
@@ -221,25 +221,25 @@ def test_every_rival_learns(name: str) -> None:
 
 def test_rivals_write_whole_levels() -> None:
     both = torch.rand(1, 6, 32, 32).chunk(2, dim=1)
-    for name in PAIRS:
-        made = 255 * Rival(RivalRecipe(steps=1, batch=1, crop=32, network=name, width=4)).eval().container(*both)
+    for name in NETWORK_PAIRS:
+        made = 255 * PixInPixBaseline(PixInPixBaselineRecipe(steps=1, batch=1, crop=32, network=name, width=4)).eval().container(*both)
         assert made.shape == (1, 3, 32, 32)
         assert torch.allclose(made, made.round(), atol=1e-3)
 
 
 def test_udh_adds_the_same_to_any_cover() -> None:
     torch.manual_seed(0)
-    model = Rival(RivalRecipe(steps=1, batch=1, crop=32, network="udh", rounded=False)).eval()
+    model = PixInPixBaseline(PixInPixBaselineRecipe(steps=1, batch=1, crop=32, network="udh", rounded=False)).eval()
     secrets = torch.rand(1, 3, 32, 32)
     first, second = torch.full((1, 3, 32, 32), 0.4), torch.full((1, 3, 32, 32), 0.6)
     assert torch.allclose(model.container(first, secrets) - first, model.container(second, secrets) - second, atol=1e-6)
 
 
 def test_three_sizes_lie_side_by_side() -> None:
-    assert Wide(3, 5)(torch.zeros(1, 3, 9, 11)).shape == (1, 15, 9, 11)
+    assert ParallelConv(3, 5)(torch.zeros(1, 3, 9, 11)).shape == (1, 15, 9, 11)
 
 
 @pytest.mark.parametrize(("changes", "match"), [({"network": "none"}, "no rival"), ({"cover": 0.0}, "weights")])
 def test_a_rivals_recipe_is_checked(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
-        RivalRecipe(steps=1, batch=1, crop=32, **changes)
+        PixInPixBaselineRecipe(steps=1, batch=1, crop=32, **changes)

@@ -27,12 +27,12 @@ from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.ours import COUNT, Ours, OursRecipe, Spreads, embedded, passage
+from underpaint_lab.papers.robust.ours import COUNT, RobustOurs, RobustOursRecipe, RandomKeys, embed_stdm, random_channel
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
 CALM = (PICTURES[1][:128, :128] // 2 + 60).astype(np.uint8)
-TOY = OursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, depth=1)
+TOY = RobustOursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, depth=1)
 
 
 @pytest.fixture(autouse=True)
@@ -57,12 +57,12 @@ def flat(maps: Tensor) -> NDArray[np.float32]:
     return np.asarray(maps[0].permute(1, 2, 0).detach().numpy().ravel())
 
 
-def toy(**changes: Any) -> Ours:
+def toy(**changes: Any) -> RobustOurs:
     torch.manual_seed(0)
-    return Ours(OursRecipe(**(asdict(TOY) | changes)))
+    return RobustOurs(RobustOursRecipe(**(asdict(TOY) | changes)))
 
 
-def awake(model: Ours) -> Ours:
+def awake(model: RobustOurs) -> RobustOurs:
     """The same model with last layers that are not zero."""
     for network in (model.writer, model.reader):
         for parameter in network.sight.out.parameters():
@@ -92,7 +92,7 @@ def test_the_transform_is_the_runtimes(shape: tuple[int, int], count: int) -> No
 
 def test_busyness_is_the_runtimes() -> None:
     for picture in (PICTURES[0][:64, :96], np.full((32, 32, 3), 70, np.uint8), CALM):
-        busy = lapped.busyness(lapped.luma(tensor(picture[None])))
+        busy = lapped.local_activity(lapped.luma(tensor(picture[None])))
         assert flat(busy) == pytest.approx(lattice.activity(picture), abs=1e-3)
 
 
@@ -102,7 +102,7 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
     for one in range(3):
         alone = lapped.luma(batch[one : one + 1])
         assert torch.allclose(lapped.analyse(light, 14)[one : one + 1], lapped.analyse(alone, 14), atol=1e-3)
-        assert torch.allclose(lapped.busyness(light)[one : one + 1], lapped.busyness(alone), atol=1e-3)
+        assert torch.allclose(lapped.local_activity(light)[one : one + 1], lapped.local_activity(alone), atol=1e-3)
 
 
 def test_gradients_pass_through_the_transform() -> None:
@@ -131,7 +131,7 @@ def test_before_training_the_pair_is_the_plain_lattice() -> None:
 
 def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Order, scale and masking: the runtime's weights and corrections with a network's graphs are the network's own."""
-    assert (canvas._COUNT, canvas._FLATTEST, canvas._MASKING) == (COUNT, ours.FLATTEST, ours.MASKING)
+    assert (canvas._COUNT, canvas._FLATTEST, canvas._MASKING) == (COUNT, ours.ACTIVITY_OFFSET, ours.ACTIVITY_EXPONENT)
     model = awake(toy())
 
     def graph(network: nn.Module) -> SimpleNamespace:
@@ -149,7 +149,7 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
         allocation = model.writer(light[:, None], coefficients)
-        weights = torch.exp(allocation) * (lapped.busyness(light) + ours.FLATTEST) ** ours.MASKING
+        weights = torch.exp(allocation) * (lapped.local_activity(light) + ours.ACTIVITY_OFFSET) ** ours.ACTIVITY_EXPONENT
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
@@ -160,7 +160,7 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("seed", range(5))
 def test_spreads(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spreads = Spreads.draw(rng, 64, 5)
+    spreads = RandomKeys.draw(rng, 64, 5)
     share, bits = spreads.order.shape
     assert 2 <= share <= 8
     assert bits == 64 * 5 // share
@@ -184,11 +184,11 @@ def test_what_is_embedded_lies_on_the_lattice(psnr: float) -> None:
     light = lapped.luma(images(3, 128))
     hosts = lapped.analyse(light, COUNT)
     rng = np.random.default_rng(0)
-    spreads = Spreads.draw(rng, 64, COUNT)
+    spreads = RandomKeys.draw(rng, 64, COUNT)
     offsets = torch.from_numpy(rng.random((3, spreads.order.shape[1]))).float()
     energy = torch.full((3,), 128 * 128 * 255**2 / 10 ** (psnr / 10))
     weights = (torch.rand(hosts.shape) + 0.2).requires_grad_()
-    change, step = embedded(hosts, weights, spreads, offsets, energy)
+    change, step = embed_stdm(hosts, weights, spreads, offsets, energy)
     assert torch.allclose(change.square().flatten(1).sum(1), energy, rtol=0.03)
     cells = spreads.project(hosts + change) / step[:, None] - offsets
     assert float((cells - cells.round()).abs().max().detach()) < 1e-3
@@ -205,7 +205,7 @@ def test_what_is_embedded_lies_on_the_lattice(psnr: float) -> None:
 
 def test_channels_of_training_are_channels_of_the_runtime() -> None:
     rng = np.random.default_rng(0)
-    drawn = [parse(passage(rng)) for _ in range(400)]
+    drawn = [parse(random_channel(rng)) for _ in range(400)]
     kinds = {chain.channels[0].name for chain in drawn}
     assert kinds == {"jpeg", "webp", "jpeg2000", "avif", "h264", "mpeg4", "xvid", "resize", "noise", "blur"}
     assert len(set(map(str, drawn))) > 200
@@ -267,7 +267,7 @@ def test_flat_pictures_do_not_break_training(level: int) -> None:
 
 @pytest.mark.usefixtures("jpeg")
 def test_a_toy_learns(tmp_path: Path) -> None:
-    def mean_losses(model: Ours) -> dict[str, float]:
+    def mean_losses(model: RobustOurs) -> dict[str, float]:
         """Of the same pictures and the same draws each time."""
         found: dict[str, list[float]] = {}
         for seed in range(3):
@@ -290,11 +290,11 @@ def test_a_toy_learns(tmp_path: Path) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps of the size that is shipped."""
     folder = tmp_path_factory.mktemp("run")
-    recipe = OursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
+    recipe = RobustOursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "passage", lambda _rng: "jpeg:20")
-        fit(Ours(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+        fit(RobustOurs(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
     return folder
 
 

@@ -9,22 +9,22 @@ from underpaint import media
 from underpaint.embedding import dct_qim
 from underpaint.media import samples
 from underpaint_lab.papers.robust import picture_tables
-from underpaint_lab.papers.robust.picture_tables import NOISE, PRICES, carried, learned, measured
+from underpaint_lab.papers.robust.picture_tables import NOISE, PRICES, mutual_information, choose_frequencies, measured
 
 
 def test_the_format_has_what_was_learned() -> None:
-    assert tuple(learned(price) for price in PRICES) == dct_qim.TABLES
+    assert tuple(choose_frequencies(price) for price in PRICES) == dct_qim.TABLES
 
 
 def test_what_a_coefficient_carries() -> None:
-    assert carried(40, 1, 1.0) == pytest.approx(1, abs=1e-3)
-    assert carried(40, 2, 1.0) == pytest.approx(2, abs=1e-2)
-    assert carried(40, 1, 50.0) == pytest.approx(0, abs=1e-3)
-    assert carried(30, 1, 5.0) < carried(40, 1, 5.0) < carried(40, 2, 5.0)
+    assert mutual_information(40, 1, 1.0) == pytest.approx(1, abs=1e-3)
+    assert mutual_information(40, 2, 1.0) == pytest.approx(2, abs=1e-2)
+    assert mutual_information(40, 1, 50.0) == pytest.approx(0, abs=1e-3)
+    assert mutual_information(30, 1, 5.0) < mutual_information(40, 1, 5.0) < mutual_information(40, 2, 5.0)
 
 
 def test_a_higher_price_leaves_less() -> None:
-    sizes = [len(learned(price)) for price in (0.004, 0.0055, 0.007, 0.05)]
+    sizes = [len(choose_frequencies(price)) for price in (0.004, 0.0055, 0.007, 0.05)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 0
 

@@ -22,11 +22,11 @@ from underpaint_lab.benchmarks.robustness import ablation, rows
 from underpaint_lab.benchmarks.robustness.rows import Ablation
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import published as paper
-from underpaint_lab.papers.robust.published import ATTACKS, RECIPES, Robust, RobustRecipe
+from underpaint_lab.papers.robust.published import ATTACKS, RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.trainable import RecipeEntry
 
-TOY = RobustRecipe(
+TOY = RobustPublishedRecipe(
     steps=2,
     batch=8,
     crop=16,
@@ -50,9 +50,9 @@ def photographs() -> Photographs:
     return Photographs("samples", [media.read(samples.path(name)).pixels for name in samples.names()])
 
 
-def toy(**changes: object) -> Robust:
+def toy(**changes: object) -> RobustPublished:
     recipe = replace(TOY, **changes)  # type: ignore[arg-type]
-    return cast("Robust", RecipeEntry(Robust, recipe, "").model(recipe))
+    return cast("Robust", RecipeEntry(RobustPublished, recipe, "").model(recipe))
 
 
 def count(network: nn.Module) -> int:
@@ -63,7 +63,7 @@ def test_the_published_networks_have_the_published_sizes() -> None:
     def block(a: int, b: int) -> int:
         return 9 * a * b + b + 2 * b  # weights and bias of the convolution, scale and shift of the normalisation
 
-    model = Robust(RobustRecipe())
+    model = RobustPublished(RobustPublishedRecipe())
     encoder = block(3, 64) + 3 * block(64, 64) + block(30 + 64 + 3, 64) + (64 * 3 + 3)
     decoder = block(3, 64) + 6 * block(64, 64) + block(64, 30) + (30 * 30 + 30)
     discriminator = block(3, 64) + 2 * block(64, 64) + (64 + 1)
@@ -186,7 +186,7 @@ def test_a_column_is_trained_from_the_start_measured_and_written(
     monkeypatch.setattr(ablation, "CHANNELS", ("none", "jpeg:50"))
     for name in ("start", "shin-song"):
         recipe = replace(TOY, attack="none" if name == "start" else name)
-        monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(Robust, recipe, ""))
+        monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(RobustPublished, recipe, ""))
     run = ablation.train("shin-song", photographs, tmp_path)
     found = ablation.measure("shin-song", run, photographs, seed=0, command="as in the test")
     assert [(row.channel, row.sent, row.bits) for row in found.rows[:2]] == [("none", 4, 8), ("jpeg:50", 4, 8)]

@@ -20,8 +20,8 @@ from underpaint_lab.benchmarks.detectability import shipped_cnn
 from underpaint_lab.data.cover_stego import CURRICULUM, KINDS, CoverStegoPairs, developed, embed_at, make
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
-from underpaint_lab.papers.steganalysis.models import Counted, SteganalysisRecipe
-from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, Counts, Light, srm_filters
+from underpaint_lab.papers.steganalysis.models import RichModelPairs, SteganalysisRecipe
+from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, ColourRichModel, LightSteganalyser, srm_filters
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
 
@@ -63,7 +63,7 @@ def test_any_size_has_its_odds(name: str, size: tuple[int, int]) -> None:
 
 
 def test_counts_are_shares_and_symmetric() -> None:
-    counts, pictures = Counts(), torch.from_numpy(PHOTO[:40, :64].copy()).permute(2, 0, 1)[None].float()
+    counts, pictures = ColourRichModel(), torch.from_numpy(PHOTO[:40, :64].copy()).permute(2, 0, 1)[None].float()
     found = counts(pictures)
     assert found.shape == (1, counts.size)
     assert found.square().sum() == pytest.approx(48, rel=1e-4), "six filters, two steps, four histograms"
@@ -122,7 +122,7 @@ def test_every_recipe_takes_a_step(name: str) -> None:
     entry, shown = RECIPES[f"steganalysis-{name}"], toy()
     assert isinstance(entry.recipe, SteganalysisRecipe)
     if name == "light":
-        shown = Counted("toy", shown.covers, shown.containers, shown.rates)
+        shown = RichModelPairs("toy", shown.covers, shown.containers, shown.rates)
     model = entry.model(replace(entry.recipe, crop=32))
     losses = dict(model.losses(shown.batch(0, size=2, crop=32, seed=0), 0, np.random.default_rng(0)))
     assert losses["network"]["surprise"] > 0
@@ -130,8 +130,8 @@ def test_every_recipe_takes_a_step(name: str) -> None:
 
 def test_counting_first_or_later_is_the_same() -> None:
     shown = toy()
-    counted = Counted("toy", shown.covers, shown.containers, shown.rates)
-    light = Light().eval()
+    counted = RichModelPairs("toy", shown.covers, shown.containers, shown.rates)
+    light = LightSteganalyser().eval()
     ((kind, number),) = counted.drawn(5, 1, np.random.default_rng([0, 5, 0, 1]))
     both = np.stack([shown.covers[number], shown.containers[kind, number]])
     with torch.inference_mode():
@@ -143,7 +143,7 @@ def test_counting_first_or_later_is_the_same() -> None:
 def test_it_learns_and_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = toy()
     np.savez(tmp_path / "pairs.npz", covers=shown.covers, containers=shown.containers, rates=shown.rates)
-    counted = Counted.of(tmp_path / "pairs.npz")
+    counted = RichModelPairs.of(tmp_path / "pairs.npz")
     recipe = replace(RECIPES["steganalysis-light"].recipe, steps=40, batch=8, warmup=0, ema=0.0)
     model = RECIPES["steganalysis-light"].model(recipe)
     fit(model, counted, tmp_path / "run", accelerator="cpu", progress=False)

@@ -1,14 +1,16 @@
-"""Syndrome-trellis codes: bits carried by the cheapest changes, wherever the sender finds them cheap.
+"""Syndrome-trellis codes (STC): embed a message by nearly the cheapest changes of a cover, for any costs.
 
-Filler, Judas and Fridrich, *Minimizing additive distortion in steganography using syndrome-trellis codes*, IEEE TIFS
-6(3), 2011. The receiver knows neither what a change costs nor where changes are: the message is a syndrome of the
-values' low bits in keyed order.
+The receiver knows neither the costs nor the changed places: the message is a syndrome of the values' low bits in keyed
+order.
 
 ::
 
-    values ─► parts of at most 262,144, each a keyed sample of the whole, in keyed order      layers
-    part   ─► layers: one low bit of every value each, the highest first                      layers
-    layer  ─► segments of some 512 bits of message: independent trellises, searched abreast   binary
+    values ─► parts of at most 262,144, each a keyed sample of the whole, in keyed order       multilayer
+    part   ─► layers: one bit plane each, the highest first                                    multilayer
+    layer  ─► segments of some 512 message bits: independent trellises, searched in parallel   binary, viterbi
+
+Source: Filler, Judas and Fridrich, "Minimizing additive distortion in steganography using syndrome-trellis codes",
+IEEE Trans. Inf. Forensics Security 6(3), 2011.
 """
 
 from underpaint.embedding.stc.binary import code, syndrome

@@ -1,16 +1,17 @@
-"""One layer: the cheapest flips of bits that give them a wanted syndrome.
+"""Binary syndrome-trellis code: the cheapest flips of bits that give them a wanted syndrome.
 
-The parity-check matrix repeats a block of a few columns of 10 bits, one row further down for each bit of the message.
-:mod:`underpaint.embedding.stc.viterbi` looks for the cheapest word of syndrome zero to add to any word that has the right
+The parity-check matrix repeats a block of a few columns of 10 bits, one row further down for each message bit.
+:mod:`underpaint.embedding.stc.viterbi` searches the cheapest word of syndrome zero to add to any word of the right
 syndrome, so the trellis is the same for every message. In very wide blocks equal columns are merged: of their bits only
-the cheapest can change.
+the cheapest can be flipped.
 
-Cost in excess of the bound at height 10: 9–14 % for equal costs, up to 5 % more for costs of very long tail or where
-blocks are wider than 20 columns.
+Cost above the rate-distortion bound at height 10: 9–14 % for equal costs, up to 5 % more for costs with a very long
+tail or where blocks are wider than 20 columns.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,18 +26,36 @@ if TYPE_CHECKING:
 
     from underpaint.types import Bits
 
-_HEIGHT = 10
-_SEGMENT = 512  # bits of message in a segment, whose ends then cost less than 1 %
-_SHORT, _ABREAST = 128, 16  # as many segments may be as short as that, for it takes little longer to search them all
-_WIDTH = 64  # mean columns per block at most
-_HEAD = 6  # how many mean blocks are added to a segment's first one
 
-# The search in int16: a bit costs up to _DEAREST, or _NEVER. That in float64 knows what is infinite.
-_DEAREST, _NEVER = 127, 511
-_NEVER_EXACT = 1e9
-_CEILING = 12.0  # log-odds
+@dataclass(frozen=True)
+class Segmentation:
+    """Cutting of a layer into segments and blocks. Part of the format."""
 
-# The columns of blocks by their width, the best of some hundred tried, then of all wider ones. Part of the format.
+    height: int = 10  # constraint height: bits of a column
+    segment: int = 512  # message bits of a segment; its ends then cost less than 1 %
+    shortest_segment: int = 128  # message bits of a segment in a short message
+    parallel: int = 16  # so many short segments are searched in little more time than one
+    max_mean_width: int = 64  # mean columns per block; beyond it columns are merged
+    first_block: int = 6  # widths of a mean block that are added to a segment's first one
+
+
+SEGMENTATION = Segmentation()
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Costs as the search takes them."""
+
+    max_log_odds: float = 12.0  # larger costs are not told apart
+    max_int16: int = 127  # the largest cost in the fast search, in int16
+    forbidden_int16: int = 511  # stands for infinity there
+    forbidden_exact: float = 1e9  # stands for infinity in the exact search, in float64
+    max_exact: float = 1e3  # the largest cost there
+
+
+_COSTS = _Costs()
+
+#: Columns of blocks by their width, the best of some hundred tried. Part of the format.
 _COLUMNS = {
     1: (565,),
     2: (565, 887),
@@ -47,86 +66,104 @@ _COLUMNS = {
     7: (597, 707, 761, 795, 839, 919, 1003),
     8: (635, 695, 703, 739, 797, 889, 969, 999),
 }
-_WIDER = (
+#: Columns of all wider blocks, repeated as often as necessary. Part of the format.
+_WIDE_COLUMNS = (
     *(563, 573, 585, 589, 621, 649, 651, 679, 689, 695, 699, 725, 727, 745, 747, 753, 773),
     *(777, 791, 823, 833, 863, 873, 899, 903, 905, 933, 937, 979, 985, 993, 999, 1001, 1007),
 )
 
 
 def code(cover: Bits, costs: NDArray[np.floating[Any]], message: Bits) -> Bits:
-    """Return *cover* (n,), changed so that its :func:`syndrome` is *message*, at nearly the least sum of *costs* (n,).
+    """Embed *message* as the :func:`syndrome` of bits, at nearly the least sum of costs.
 
-    Costs are 0 to infinity: never to be changed. They are read as log-odds: those above 12 are not told apart.
+    Args:
+        cover: bits, ``(n,)``.
+        costs: of flipping each bit, ``(n,)``, 0 to infinity: never flipped. They are read as log-odds of a Gibbs
+            distribution: those above 12 are not told apart.
+        message: bits, ``(m,)``.
+
+    Returns:
+        The changed bits, ``(n,)``.
 
     Raises:
-        CapacityError: the message does not fit in the bits that may change.
+        CapacityError: the message does not fit in the bits that may be flipped.
     """
     if not message.size:
         return cover.copy()
-    layout = _Layout.of(cover.size, message.size)
+    layout = Layout.of(cover.size, message.size)
     stego = cover.copy()
     bits, prices = layout.arrange(stego), layout.arrange(costs)
     cheapest = prices.argmin(1, keepdims=True) if layout.merged > 1 else np.zeros((1, 1, 1), np.intp)
     price = np.take_along_axis(prices, cheapest, 1)[:, 0]
     wrong = _any_word(layout, message) ^ _parity(bits)
 
-    never = np.isinf(price)
-    top = max(min(float(price.max(initial=0, where=~never)), _CEILING), 1e-6)
-    scaled = np.where(never, _NEVER, np.rint(np.minimum(price, top) * (_DEAREST / top))).astype(np.int16)
-    blocks = [_columns(width) for width in layout.widths.tolist()]
-    word, reached = search(blocks, _HEIGHT, np.where(wrong == 1, -scaled, scaled))
-    flips = wrong ^ word  # where a wrong bit is in the word, it stays
-    failed = np.flatnonzero(~reached | (never & (flips > 0)).any(0))
-    if failed.size:  # in small numbers it may look as if what must not be were cheaper
-        exact = np.where(never, _NEVER_EXACT, np.minimum(price, _NEVER_EXACT / 1e6)).astype(np.float64)[:, failed]
-        word, _ = search(blocks, _HEIGHT, np.where(wrong[:, failed] == 1, -exact, exact))
+    forbidden = np.isinf(price)
+    top = max(min(float(price.max(initial=0, where=~forbidden)), _COSTS.max_log_odds), 1e-6)
+    scaled = np.rint(np.minimum(price, top) * (_COSTS.max_int16 / top))
+    scaled = np.where(forbidden, _COSTS.forbidden_int16, scaled).astype(np.int16)
+    blocks = [block_columns(width) for width in layout.widths.tolist()]
+    word, reached = search(blocks, SEGMENTATION.height, np.where(wrong == 1, -scaled, scaled))
+    flips = wrong ^ word  # a wrong bit that is in the word stays as it is
+    failed = np.flatnonzero(~reached | (forbidden & (flips > 0)).any(0))
+    if failed.size:  # small integers cannot always tell forbidden flips from expensive ones
+        exact = np.where(forbidden, _COSTS.forbidden_exact, np.minimum(price, _COSTS.max_exact))
+        exact = exact.astype(np.float64)[:, failed]
+        word, _ = search(blocks, SEGMENTATION.height, np.where(wrong[:, failed] == 1, -exact, exact))
         flips[:, failed] = wrong[:, failed] ^ word
-        if (never & (flips > 0)).any():
+        if (forbidden & (flips > 0)).any():
             raise CapacityError(f"{message.size} bits do not fit in the values that may change")
     np.put_along_axis(bits, cheapest, np.take_along_axis(bits, cheapest, 1) ^ flips[:, None], 1)
     return stego
 
 
 def syndrome(bits: Bits, count: int) -> Bits:
-    """Return the message of *count* bits that *bits* (n,) carry.
+    """Return the message of *count* bits that *bits*, ``(n,)``, carry.
 
     Raises:
-        CapacityError: so many cannot be in so few.
+        CapacityError: n bits cannot carry so many.
     """
     if not count:
         return np.zeros(0, np.uint8)
-    layout = _Layout.of(bits.size, count)
+    layout = Layout.of(bits.size, count)
     parity = _parity(layout.arrange(bits))
-    columns = np.concatenate([np.array(_columns(width), np.int16) for width in layout.widths.tolist()])
+    columns = np.concatenate([np.array(block_columns(width), np.int16) for width in layout.widths.tolist()])
     begins = np.cumsum(layout.widths) - layout.widths
     sums = np.bitwise_xor.reduceat(parity * columns[:, None], begins, axis=0)
     rows = np.zeros_like(sums)
-    for down in range(min(_HEIGHT, len(sums))):
+    for down in range(min(SEGMENTATION.height, len(sums))):
         rows[down:] ^= sums[: len(sums) - down] >> down
     return (rows & 1).astype(np.uint8).reshape(-1)[:count]
 
 
-class _Layout(NamedTuple):
-    """Where bits lie: bit ``(row * merged + i) * segments + segment`` is one of those merged in a row of a segment."""
+class Layout(NamedTuple):
+    """Order of bits: bit ``(row * merged + i) * segments + segment`` is one of those merged in a row of a segment."""
 
+    #: Number of segments.
     segments: int
+    #: Bits that share a column.
     merged: int
-    widths: NDArray[np.int64]  # of the blocks, each of which carries a bit of every segment
+    #: Columns of each block, ``(blocks,)``. A block carries a message bit of every segment.
+    widths: NDArray[np.int64]
 
     @classmethod
-    def of(cls, size: int, count: int) -> _Layout:
-        """The layout for *count* bits of message, at least one, in *size* bits."""
-        segments = max(count // _SEGMENT, min(count // _SHORT, _ABREAST), 1)
+    def of(cls, size: int, count: int) -> Layout:
+        """Return the layout of *size* bits that carry *count* message bits, at least one.
+
+        Raises:
+            CapacityError: there are too few bits.
+        """
+        cut = SEGMENTATION
+        segments = max(count // cut.segment, min(count // cut.shortest_segment, cut.parallel), 1)
         blocks = -(-count // segments)
-        merged = max(-(-size // (segments * blocks * _WIDTH)), 1)
+        merged = max(-(-size // (segments * blocks * cut.max_mean_width)), 1)
         rows = size // (segments * merged)
         if rows < blocks:
             raise CapacityError(f"{count} bits do not fit in {size}")
-        # Only the first block reaches the first row, and few rows are reached by the last columns: a wide block first,
-        # narrow ones last. A block has at least one column.
-        first = min(_HEAD * rows // blocks, rows - blocks)
+        # Only the first block reaches the first row, so it is wide. The last columns reach few rows, so the last blocks
+        # are narrow. A block has at least one column.
+        first = min(cut.first_block * rows // blocks, rows - blocks)
         block = np.arange(blocks + 1)
-        places = 2 * block - np.maximum(block - blocks + _HEIGHT, 0)
+        places = 2 * block - np.maximum(block - blocks + cut.height, 0)
         places -= places[0]
         edges = block + (rows - first - blocks) * places // places[-1]
         edges[1:] += first
@@ -134,29 +171,29 @@ class _Layout(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Rows of a segment: its columns."""
+        """Columns of the parity-check matrix of a segment."""
         return int(self.widths.sum())
 
     def arrange(self, flat: NDArray[Any]) -> NDArray[Any]:
-        """A view (rows, merged, segments), without the few that are left over."""
+        """Return a view (rows, merged, segments) of *flat*, ``(size,)``, without the few values that are left over."""
         shape = self.rows, self.merged, self.segments
         return flat[: shape[0] * shape[1] * shape[2]].reshape(shape)
 
 
 @lru_cache(maxsize=1024)
-def _columns(width: int) -> tuple[int, ...]:
-    """The columns of a block."""
-    return tuple(islice(cycle(_COLUMNS.get(width, _WIDER)), width))
+def block_columns(width: int) -> tuple[int, ...]:
+    """Return the columns of a block of so many, each an integer whose lowest bit is its first row."""
+    return tuple(islice(cycle(_COLUMNS.get(width, _WIDE_COLUMNS)), width))
 
 
 def _parity(bits: Bits) -> Bits:
-    """The exclusive-or of merged bits (rows, merged, segments)."""
+    """Return the exclusive-or of merged bits, (rows, merged, segments)."""
     parity: Bits = np.bitwise_xor.reduce(bits, axis=1) if bits.shape[1] > 1 else bits[:, 0]
     return parity
 
 
-def _any_word(layout: _Layout, message: Bits) -> NDArray[np.uint8]:
-    """Some word (rows, segments) whose syndrome is *message*: the last column of each block puts its bit right."""
+def _any_word(layout: Layout, message: Bits) -> NDArray[np.uint8]:
+    """Return some word (rows, segments) whose syndrome is *message*: the last column of each block sets its bit."""
     blocks, segments = layout.widths.size, layout.segments
     wanted = np.zeros(blocks * segments, np.int16)
     wanted[: message.size] = message
@@ -167,5 +204,5 @@ def _any_word(layout: _Layout, message: Bits) -> NDArray[np.uint8]:
         row += width
         wrong = (state ^ bit) & 1
         word[row] = wrong
-        state = (state ^ wrong * _columns(width)[-1]) >> 1
+        state = (state ^ wrong * block_columns(width)[-1]) >> 1
     return word

@@ -1,9 +1,9 @@
-"""Values in which each low bit is a layer of its own, and how a message is divided among parts and layers.
+"""Multi-layered syndrome-trellis code: a message divided among the low bit planes of values.
 
-In k layers a value goes to the nearest one that ends in k wanted bits. The cheapest way to say m bits is the Gibbs
-distribution p ~ exp(-λ cost) of entropy m; by the chain rule each layer carries the entropy of its bit given the higher
-ones, and by the flipping lemma the log-odds of that bit are what it costs to have it the other way. After each layer λ
-is set anew for what is left.
+With k layers a value changes to the nearest one that ends in k wanted bits. The cheapest distribution of these bits is
+Gibbs': p ~ exp(-λ cost), of an entropy of m bits for a message of m. By the chain rule each layer carries the entropy
+of its bit given the higher ones, and by the flipping lemma the log-odds of that bit are the costs of its binary code
+(Filler, Judas and Fridrich 2011, section VI). After each layer λ is adapted to the rest of the message.
 """
 
 from __future__ import annotations
@@ -28,28 +28,40 @@ if TYPE_CHECKING:
     from underpaint.embedding.bit_planes import Randomness
     from underpaint.types import Bits
 
-_PART = 1 << 18
-_SAMPLE = 1 << 14  # how many values the shares of the layers are found on
-_FEW = 1 << 12  # how many of a part its λ is found on
-_WORKERS = min(os.cpu_count() or 1, 4)  # each takes some 150 MB
+#: Values of a part at most. Part of the format.
+PART_SIZE = 1 << 18
+#: Threads; each takes some 150 MB.
+WORKERS = min(os.cpu_count() or 1, 4)
+
+#: Values that the shares of the layers are estimated on. The shares are stored, so this is no part of the format.
+_SHARE_SAMPLE = 1 << 14
+#: Values of a part that its λ is estimated on.
+_MULTIPLIER_SAMPLE = 1 << 12
 
 
 def embed(
     values: NDArray[np.uint8], bits: Bits, weights: NDArray[np.float32], layers: int, source: Randomness
 ) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
-    """Return *values* (n,) changed to carry *bits* at the least cost, and how many bits each layer took, highest first.
+    """Embed *bits* at nearly the least cost. The result does not depend on the number of threads.
 
-    A change costs its square times the value's weight, of *weights* (n,), 0 to infinity: never. With as many *layers*,
-    2–7, a value goes up or down by 2^(layers - 1) at most, or twice that close to 0 and 255. The result does not depend
-    on the number of threads.
+    Args:
+        values: cover values, ``uint8 (n,)``.
+        bits: message, ``uint8 (m,)``.
+        weights: cost of a squared change of 1 of each value, ``float32 (n,)``, 0 to infinity: never changed.
+        layers: number of low bit planes used, 2–7. A value changes by 2^(layers - 1) at most, or twice that close to 0
+            and 255.
+        source: decides the order of the values.
+
+    Returns:
+        The changed values, and the number of bits in each layer, the highest layer first.
 
     Raises:
-        CapacityError: the bits do not fit. Where no weight is infinite that happens close to *layers* bits per value.
-        UsageError: these are no such arrays, a weight is negative or no number, or there are not as many layers.
+        CapacityError: the bits do not fit. If no weight is infinite, this happens near *layers* bits per value.
+        UsageError: an array has another type or shape, a weight is negative or NaN, or *layers* is out of range.
     """
     _check(values, weights, layers)
     bits = as_bits(bits)
-    parts = _Parts(values.size, source)
+    parts = Parts(values.size, source)
     counts = _shares(parts, values, weights, layers, bits.size)
     divided = np.split(bits, np.cumsum(counts)[:-1])
     carrying = values.copy()
@@ -57,26 +69,31 @@ def embed(
     def fill(part: int) -> None:
         order = parts.order(part)
         messages = [layer[parts.share(part, layer.size)] for layer in divided]
-        coins = np.unpackbits(source.stream(f"trellis coins {part}", -(-order.size // 8)))[: order.size]
-        carrying[order] = _place(values[order], weights[order], messages, coins)
+        tie_breakers = np.unpackbits(source.stream(f"trellis coins {part}", -(-order.size // 8)))[: order.size]
+        carrying[order] = _place(values[order], weights[order], messages, tie_breakers)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(fill, range(parts.count)))
     return carrying, counts
 
 
 def extract(values: NDArray[np.uint8], counts: tuple[int, ...], source: Randomness) -> Bits:
-    """Return the bits that :func:`embed` put into *values* (n,) with the same *counts* per layer and source.
+    """Return the bits that :func:`embed` put into *values*.
+
+    Args:
+        values: ``uint8 (n,)``.
+        counts: number of bits in each layer, the highest first, as :func:`embed` returned them.
+        source: as for :func:`embed`.
 
     Raises:
-        CapacityError: so many bits cannot be in so few values.
-        UsageError: the counts are none.
+        CapacityError: a layer has fewer values than bits.
+        UsageError: *counts* is empty or has a negative number.
     """
     if not counts or min(counts) < 0:
         raise UsageError(f"expected a number of bits for each layer, not {counts}")
     if max(counts) > values.size:
         raise CapacityError(f"{max(counts)} bits cannot be in one layer of {values.size} values")
-    parts = _Parts(values.size, source)
+    parts = Parts(values.size, source)
     layers = [np.zeros(count, np.uint8) for count in counts]
 
     def read(part: int) -> None:
@@ -85,13 +102,19 @@ def extract(values: NDArray[np.uint8], counts: tuple[int, ...], source: Randomne
             share = parts.share(part, layer.size)
             layer[share] = syndrome((shown >> level & 1).astype(np.uint8), share.stop - share.start)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(read, range(parts.count)))
     return np.concatenate(layers)
 
 
 def bound(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, count: int) -> float:
     """Return the least expected total cost at which any code can carry *count* bits: the rate–distortion bound.
+
+    Args:
+        values: cover values, ``uint8 (n,)``.
+        weights: cost of a squared change of 1 of each value, ``float32 (n,)``.
+        layers: number of low bit planes used, 2–7.
+        count: message bits.
 
     Raises:
         CapacityError: *count* is more than there are bits in the layers of all values that may change.
@@ -103,46 +126,55 @@ def bound(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, 
     if not count:
         return 0.0
     costs = _costs(values, weights, layers).astype(np.float64)
-    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
-    return float((chances * np.where(chances > 0, costs, 0)).sum())
+    probabilities = gibbs.probabilities(costs, gibbs.multiplier(costs, count / values.size))
+    return float((probabilities * np.where(probabilities > 0, costs, 0)).sum())
 
 
 @cache
 def squares(layers: int) -> NDArray[np.float32]:
-    """The squared change of each value, 0 … 255, to the nearest that ends in each *layers* bits: (2^layers, 256)."""
+    """Return the squared change of each value to the nearest that ends in given bits.
+
+    Args:
+        layers: number of low bits, 1–7.
+
+    Returns:
+        ``float32 (2^layers, 256)``: one row for each ending, one column for each value.
+    """
     ends, values = np.mgrid[: 1 << layers, :256].astype(np.uint8)
     placed = place(values, ends, np.full_like(values, layers), np.zeros_like(values))
     change: NDArray[np.float32] = placed.astype(np.float32) - values
     return change * change
 
 
-class _Parts:
-    """How *size* values are dealt out: of as many neighbours as there are parts, each gets one, by the key."""
+class Parts:
+    """Division of values into parts: of as many neighbours as there are parts, each part gets one, by the key."""
 
     def __init__(self, size: int, source: Randomness) -> None:
+        """Divide *size* values."""
         self._size, self._source = size, source
-        self.count = -(-size // _PART)
+        self.count = -(-size // PART_SIZE)
         groups = -(-size // max(self.count, 1))
-        turns = source.stream("trellis turns", 2 * groups).view("<u2").astype(np.int64)
-        self._turns = turns * self.count >> 16
+        shifts = source.stream("trellis turns", 2 * groups).view("<u2").astype(np.int64)
+        self._shifts = shifts * self.count >> 16
 
     def _members(self, part: int) -> NDArray[np.int64]:
-        groups = np.arange(self._turns.size)
-        places = groups * self.count + (part + self._turns) % self.count
+        """Return the indices of a part's values in reading order."""
+        groups = np.arange(self._shifts.size)
+        places = groups * self.count + (part + self._shifts) % self.count
         return places[places < self._size]
 
     def order(self, part: int) -> NDArray[np.int64]:
-        """The indices of a part's values, in keyed order."""
+        """Return the indices of a part's values, in keyed order."""
         members = self._members(part)
         return members[self._source.permutation(f"trellis order {part}", members.size)]
 
     def sample(self, count: int) -> NDArray[np.int64]:
-        """The indices of *count* values or a few more, from everywhere."""
+        """Return the indices of *count* values or a few more, evenly spread over all values."""
         members = self._members(0)
         return members[:: max(members.size // count, 1)]
 
     def share(self, part: int, count: int) -> slice:
-        """A part's share of *count* bits."""
+        """Return the share of *count* bits that a part carries."""
         return slice(count * part // self.count, count * (part + 1) // self.count)
 
 
@@ -162,33 +194,33 @@ def _check(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int)
 
 
 def _costs(values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int) -> NDArray[np.float32]:
-    """What it costs each value to end in each bits, (2^layers, n)."""
-    costs = squares(layers).take(values, axis=1)  # an index would lay them out the other way round
+    """Return the cost of each value to end in given bits, (2^layers, n)."""
+    costs = squares(layers).take(values, axis=1)  # an index would give the transposed memory order
     with np.errstate(invalid="ignore"):
         costs *= weights
-    costs[values & (1 << layers) - 1, np.arange(values.size)] = 0  # also where a change costs infinitely much
+    costs[values & (1 << layers) - 1, np.arange(values.size)] = 0  # infinite weights times 0 are NaN
     return costs
 
 
 def _shares(
-    parts: _Parts, values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, count: int
+    parts: Parts, values: NDArray[np.uint8], weights: NDArray[np.float32], layers: int, count: int
 ) -> tuple[int, ...]:
-    """How many of *count* bits each layer takes, judged by a sample of the values."""
+    """Divide *count* bits among the layers in proportion to their entropies, estimated on a sample of the values."""
     if not count:
         return (0,) * layers
     if count > layers * values.size:
         raise _too_many(count, values.size)
-    sample = parts.sample(_SAMPLE)
+    sample = parts.sample(_SHARE_SAMPLE)
     costs = _costs(values[sample], weights[sample], layers)
-    chances = gibbs.chances(costs, gibbs.multiplier(costs, count / values.size))
-    # Entropy of the highest bit, the highest two …
-    known = [gibbs.entropy(chances.reshape(2**taken, -1, sample.size).sum(1)) for taken in range(1, layers + 1)]
-    ends = [0, *(round(count * part / known[-1]) for part in known[:-1]), count]
+    probabilities = gibbs.probabilities(costs, gibbs.multiplier(costs, count / values.size))
+    # Entropy of the highest bit, of the highest two, and so on.
+    joint = [gibbs.entropy(probabilities.reshape(2**taken, -1, sample.size).sum(1)) for taken in range(1, layers + 1)]
+    ends = [0, *(round(count * part / joint[-1]) for part in joint[:-1]), count]
     return tuple(end - begin for begin, end in pairwise(ends))
 
 
 def _place(
-    values: NDArray[np.uint8], weights: NDArray[np.float32], messages: list[Bits], coins: Bits
+    values: NDArray[np.uint8], weights: NDArray[np.float32], messages: list[Bits], tie_breakers: Bits
 ) -> NDArray[np.uint8]:
     """Return *values* changed so that each layer, from the highest, has its message as syndrome."""
     layers = len(messages)
@@ -196,11 +228,11 @@ def _place(
     ends = np.zeros_like(values)
     left = sum(message.size for message in messages)
     for message in messages:
-        multiplier = gibbs.multiplier(costs[:, :_FEW], left / values.size)
+        multiplier = gibbs.multiplier(costs[:, :_MULTIPLIER_SAMPLE], left / values.size)
         zero, one = np.split(costs, 2)
         odds = gibbs.free_energy(one, multiplier) - gibbs.free_energy(zero, multiplier)
         chosen = code((odds < 0).astype(np.uint8), np.abs(odds), message)
         costs = np.where(chosen, one, zero)
         ends = (ends << 1 | chosen).astype(np.uint8)
         left -= message.size
-    return place(values, ends, np.full_like(values, layers), coins)
+    return place(values, ends, np.full_like(values, layers), tie_breakers)

@@ -19,7 +19,6 @@ import torch
 
 from underpaint.errors import UnderpaintError
 from underpaint.methods import METHODS
-from underpaint.metrics import auc, p_e
 from underpaint.steganalysis.cnn import learned
 from underpaint.steganalysis.detectors import DETECTORS
 from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
@@ -27,6 +26,7 @@ from underpaint.types import Payload
 from underpaint_lab.data.cover_stego import HELD_OUT, developed, embed_at, halved
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import crops, spread
+from underpaint_lab.metrics.detection import auc, p_e
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS
 from underpaint_lab.training import run_folder as folder
 

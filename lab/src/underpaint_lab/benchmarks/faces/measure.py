@@ -20,9 +20,10 @@ from PIL import Image as Pillow
 from underpaint import media
 from underpaint.channels import parse
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.coding.template import COARSE, FINE, NUMBERS, pack, template, unpack
+from underpaint.coding.template import COARSE, FINE, NUMBERS, pack, unpack
 from underpaint.errors import PayloadError, SurvivalError, UsageError
 from underpaint.methods import METHODS, miais, pixinpix
+from underpaint.models.face import template
 from underpaint.types import Payload
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.faces.rows import ABLATION, MULTITASK, RecognitionRow

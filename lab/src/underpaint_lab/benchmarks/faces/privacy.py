@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint_lab.data.photographs import Photographs
-    from underpaint_lab.papers.miais.obfuscated_teacher import Obscured
+    from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher
 
 #: Systems whose containers are attacked: title of the row by recipe.
 VICTIMS = {"miais-published": "MIAIS", "miais": "ours"}
@@ -218,7 +218,7 @@ def _recover_codes(
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
         batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=seed)[:: faces.TOGETHER]
         rng = np.random.default_rng([seed, number])
-        found.append(opened(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
+        found.append(recover_codes(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
     return torch.cat(found)
 
 
@@ -228,7 +228,7 @@ def leaked_pairs(attacker: Attacker, known: faces.KnownPairs) -> Lost:
     secrets = tensor(reduced(known.secrets, recipe.crop))
     covers = known.covers.batch(0, size=count, crop=recipe.crop, seed=recipe.seed)[:, :3]
     with torch.inference_mode():
-        containers, _ = made(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
+        containers, _ = make_containers(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
     both = zip(pictures(containers), pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
     return Lost(known.name, pairs)

@@ -29,9 +29,9 @@ def quality(before: Sequence[Image], after: Sequence[Image]) -> FaceQuality:
     error = float(np.mean([metrics.mse(*pair) for pair in pairs]))
     return FaceQuality(
         mse=error,
-        pooled_psnr=metrics.pooled_psnr(pairs) if error else None,
+        pooled_psnr=papers.pooled_psnr(pairs) if error else None,
         psnr=float(np.mean([min(metrics.psnr(*pair), _SAME) for pair in pairs])) if error else None,
-        ms_ssim_as_coded=float(np.mean([metrics.ms_ssim_normalised(*pair, scales) for pair in pairs])),
+        ms_ssim_as_coded=float(np.mean([papers.ms_ssim_normalised(*pair, scales) for pair in pairs])),
         ms_ssim=float(np.mean([metrics.ms_ssim(*pair, scales) for pair in pairs])),
         scales=scales,
         ssim=float(np.mean([metrics.ssim(*pair) for pair in pairs])),

@@ -24,8 +24,8 @@ from underpaint_lab.metrics.verification import Verification, rank_one
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import LENGTH, Keys
-from underpaint_lab.papers.miais.ours import Ours
-from underpaint_lab.papers.miais.published import Published
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.papers.miais.teacher import Teacher
 from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
@@ -227,7 +227,7 @@ def named(name: str, model: Any) -> tuple[str, str]:
         return ABLATION, "plain secrets"
     if name in ADAPTED:
         return MULTITASK, ADAPTED[name]
-    if not isinstance(model, Published):
+    if not isinstance(model, MiaisPublished):
         return ABLATION, "ours"
     if model.recipe.multitask:
         return MULTITASK, "MIAIS"

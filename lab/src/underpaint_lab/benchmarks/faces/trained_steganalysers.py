@@ -25,7 +25,7 @@ from underpaint_lab.data import faces
 from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import Keys
-from underpaint_lab.papers.miais.ours import Ours
+from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.steganalysis.models import SteganalysisRecipe
 from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore

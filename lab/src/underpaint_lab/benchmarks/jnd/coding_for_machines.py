@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from underpaint import media
-from underpaint.api.jnd import Loop, compressed
+from underpaint.api.coding_for_machines import MachineCoder, compress_for_machines
 from underpaint.models import classifiers, jnd
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.rows import CODING, CodingRow
@@ -70,14 +70,13 @@ def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
     threshold = jnd.jnd(picture.pixels, PSNR, judges=panel).threshold
     found = {}
     for kind, quality in TARGETS:
-        everyone, loop = Loop(picture, kind, judges), Loop(picture, kind, panel)
+        everyone, loop = MachineCoder(picture, kind, judges), MachineCoder(picture, kind, panel)
         grade = quality if media.FORMATS[kind].lossy else None
-        plain = loop.encoded(picture.pixels, grade)
-        asked = loop.keeping(plain)
-        files = {PLAIN: plain, PREPARED: loop.prepared(threshold, grade, asked)}
+        plain = loop.encode(picture.pixels, grade)
+        asked = loop.kept(plain)
+        files = {PLAIN: plain, PREPARED: loop.within_threshold(threshold, grade, asked)}
         if grade is not None:
-            files |= {LOWER: loop.lower(grade, asked)[1], BOTH: compressed(picture, threshold, kind, quality, panel)[0]}
-        found[kind, quality] = {
-            way: File(len(data), tuple(sorted(everyone.keeping(data)))) for way, data in files.items()
-        }
+            files[LOWER] = loop.lowest_quality(grade, asked)[1]
+            files[BOTH] = compress_for_machines(picture, threshold, kind, quality, panel)[0]
+        found[kind, quality] = {way: File(len(data), tuple(sorted(everyone.kept(data)))) for way, data in files.items()}
     return found

@@ -97,7 +97,7 @@ def refined(panel: Panel, images: Tensor, changed: Tensor, psnr: float, steps: i
         length = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
         target = changed[open_] - _STRIDE * gradient / length
         levels = images.new_full((len(open_), 1), psnr)
-        changed[open_] = moved(images[open_], target - images[open_], levels)
+        changed[open_] = move_to_psnr(images[open_], target - images[open_], levels)
     return changed
 
 

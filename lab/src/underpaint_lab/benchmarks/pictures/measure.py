@@ -60,7 +60,7 @@ def basn(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple[Image
         CapacityError: the capacity is too small.
     """
     method = METHODS["basn"]
-    payload, _ = PicturePayload(Picture(secret)).fitted(cover, method, psnr)
+    payload = PicturePayload(Picture(secret)).prepare(cover, method, psnr).payload
     container = method.hide(cover, payload, None, psnr=None, survive=None)
     return container, media.decode(method.reveal(container, None).data).pixels
 
@@ -72,7 +72,7 @@ def robust(cover: Image, secret: Image) -> tuple[Image, Image]:
         CapacityError, SurvivalError: the capacity is too small, or the secret would not survive.
     """
     method = METHODS[robust_picture.NAME]
-    payload, _ = PicturePayload(Picture(secret)).fitted(cover, method, None)
+    payload = PicturePayload(Picture(secret)).prepare(cover, method, None).payload
     container = method.hide(cover, payload, None, psnr=None, survive=None)
     return container, media.decode(method.reveal(container, None).data).pixels
 

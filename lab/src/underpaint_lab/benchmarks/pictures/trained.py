@@ -31,8 +31,8 @@ from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.pixinpix import models, rivals
-from underpaint_lab.papers.pixinpix.models import Published
+from underpaint_lab.papers.pixinpix import baselines, models
+from underpaint_lab.papers.pixinpix.models import PixInPixPublished
 from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.papers.pixinpix.rivals import Rival, RivalRecipe
 from underpaint_lab.provenance import Source
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 #: Recipes that can be evaluated.
 NAMES = [
     name
-    for paper in (models, rivals)
+    for paper in (models, baselines)
     for name, entry in paper.RECIPES.items()
-    if entry.build in (Published, Rival) or entry.read is cover_secret.mnist
+    if entry.build in (PixInPixPublished, PixInPixBaseline) or entry.read is cover_secret.mnist
 ]
 #: Pairs per batch.
 _BATCH = 50
@@ -72,17 +72,17 @@ def evaluate(name: str, run: Path, images: Path | None, drawn: Path | None = Non
     settings = folder.read_record(run)["recipe"]
     entry = RECIPES[name]
     recipe = with_settings(entry.recipe, as_settings(settings))
-    if isinstance(recipe, RivalRecipe) and recipe.codecs:
+    if isinstance(recipe, PixInPixBaselineRecipe) and recipe.codecs:
         return _behind_codecs(name, run, images, recipe)
     title, files, covers, secrets = _pairs(name, images)
     if name not in NAMES:
         raise UsageError(f"'{name}' cannot be evaluated", hint=f"these can: {', '.join(NAMES)}")
     model = entry.model(recipe)
-    bits = isinstance(recipe, RivalRecipe) and recipe.bits
+    bits = isinstance(recipe, PixInPixBaselineRecipe) and recipe.bits
     if bits:
         title, secrets = f"bits in {title}", _bits(secrets, recipe.seed)
     made: list[tuple[Image, Image] | None] = []
-    if isinstance(model, Published | Rival):
+    if isinstance(model, PixInPixPublished | PixInPixBaseline):
         restore(model, run)
         with torch.inference_mode():
             for start in range(0, len(covers), _BATCH):

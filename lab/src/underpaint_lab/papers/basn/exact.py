@@ -41,7 +41,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint_lab.export.from_zoo import from_zoo
-from underpaint_lab.nets.classifiers import Inverted, Mixing
+from underpaint_lab.nets.classifiers import InvertedResidual, MixerBlock
 from underpaint_lab.nets.integer import PEAK, IntegerConv
 from underpaint_lab.nets.resnet import BasicBlock
 from underpaint_lab.training.recipe import Recipe
@@ -53,13 +53,13 @@ if TYPE_CHECKING:
 #: Low bits of a value that embedding may change, so that attention must not see them.
 LOW_BITS = 4
 #: Attention that doubles the change a value takes.
-OCTAVE = 32
+STEPS_PER_OCTAVE = 32
 #: Channels: after the stem and the texture layer, at a quarter and at an eighth of the resolution.
 _STEM, _TEXTURE, _QUARTER, _EIGHTH = 32, 40, 48, 64
 #: Pixels at the border of what is seen in which, at least, nothing counts: padding disturbs attention there.
 _MARGIN = 8
 #: Parts of a task network after each of which its features are looked at, of whatever kind it is.
-_DEPTHS = (BasicBlock, Inverted, Mixing, nn.Linear)
+_DEPTHS = (BasicBlock, InvertedResidual, MixerBlock, nn.Linear)
 #: Logarithms of costs that are tabulated: from all changes alike to none.
 _LOWEST, _HIGHEST, _POINTS = -8.0, 4.0, 400
 
@@ -88,7 +88,7 @@ class ExactRecipe(Recipe):
             raise UsageError(f"crop must be a multiple of 8, and at least {2 * _MARGIN + 40}, not {self.crop}")
 
 
-class Attention(nn.Module):
+class IntegerAttention(nn.Module):
     """The network: about 10,000 multiply–adds per pixel. Sides are multiples of 8."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Attention(nn.Module):
         return attention
 
 
-class Teacher:
+class TaskNetwork:
     """A frozen task network, and how far its features follow the values of a picture.
 
     Args:
@@ -160,7 +160,7 @@ class Teacher:
         return gradient.square()
 
 
-class Exact(nn.Module):
+class ExactBasn(nn.Module):
     """The network beside what it is taught by.
 
     Raises:
@@ -170,8 +170,8 @@ class Exact(nn.Module):
     def __init__(self, recipe: ExactRecipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self.attention = Attention()
-        self._teachers = [Teacher(name) for name in recipe.teachers]  # a list: they are no part to be trained
+        self.attention = IntegerAttention()
+        self._teachers = [TaskNetwork(name) for name in recipe.teachers]  # a list: they are no part to be trained
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Embed payloads in *images* in thought, and yield what that disturbs.
@@ -190,9 +190,9 @@ class Exact(nn.Module):
         y, x = rng.integers(_MARGIN, _MARGIN + 8, 2)
         part = (..., slice(y, y + images.shape[2] - 2 * _MARGIN - 8), slice(x, x + images.shape[3] - 2 * _MARGIN - 8))
         attention = self.attention(view)[part]
-        change = noise(attention, payload)
+        change = noise_variance(attention, payload)
         losses = {
-            "texture": recipe.texture * _logarithm(change * plainness(levels)[part]),
+            "texture": recipe.texture * _logarithm(change * smoothness_cost(levels)[part]),
             "error": recipe.error * _logarithm(change),
         }
         if self._teachers:
@@ -201,7 +201,7 @@ class Exact(nn.Module):
         yield "attention", losses
 
 
-def plainness(levels: Tensor) -> Tensor:
+def smoothness_cost(levels: Tensor) -> Tensor:
     """What change costs by the texture around it, as HILL has it, but at most 1.
 
     Of pictures in levels, ``(B, 3, H, W)``, and of that shape. B. Li, M. Wang, J. Huang and X. Li, "A new cost function
@@ -219,7 +219,7 @@ def _mirrored(planes: Tensor, reach: int) -> Tensor:
     return functional.pad(planes, (reach, reach, reach, reach), mode="reflect")
 
 
-def noise(attention: Tensor, payload: Tensor) -> Tensor:
+def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
     """The variance of the noise that carries *payload* at the least cost, in squared levels.
 
     A change by *d* levels costs d² · 2^(-attention / 16), and is drawn with a probability that falls exponentially with
@@ -231,7 +231,7 @@ def noise(attention: Tensor, payload: Tensor) -> Tensor:
         payload: bits per pixel of each picture, ``(B,)``, above 0 and below 12.
     """
     entropies, variances = _gibbs()
-    scores = attention.flatten(1) * (-2 * math.log(2) / OCTAVE)
+    scores = attention.flatten(1) * (-2 * math.log(2) / STEPS_PER_OCTAVE)
     wanted = payload[:, None] / 3
     with torch.no_grad():
         low = _LOWEST - scores.amax(1, keepdim=True)
@@ -277,4 +277,4 @@ def _logarithm(disturbed: Tensor) -> Tensor:
 
 #: Of the four classifiers two teach it, the others judge it.
 _RECIPE = ExactRecipe(steps=3000, batch=8, crop=80, learning_rate=1e-3, warmup=100, decay="cosine", clip=1.0, ema=0.99)
-RECIPES = {"basn-exact": RecipeEntry(Exact, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}
+RECIPES = {"basn-exact": RecipeEntry(ExactBasn, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}

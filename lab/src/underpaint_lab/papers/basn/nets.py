@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
 from underpaint.errors import UsageError
+from underpaint_lab.training.trainable import channels_last
 
 #: What paper and code tell differently is called by where it stands.
 Version = Literal["paper", "code"]
@@ -20,7 +20,7 @@ Version = Literal["paper", "code"]
 WINDOW = 7
 
 
-def variance_pooled(images: Tensor) -> Tensor:
+def variance_pool(images: Tensor) -> Tensor:
     """``VarPool2d``, eq. 1: the variance in each 7×7 window, of the shape of *images*, ``(B, C, H, W)``.
 
     The paper prints the square of the mean inside the outer mean, which would be the mean of the rows' variances. The
@@ -31,7 +31,7 @@ def variance_pooled(images: Tensor) -> Tensor:
     return square - mean.square()
 
 
-def smoothed(images: Tensor) -> Tensor:
+def median_filter(images: Tensor) -> Tensor:
     """The smoother C_θ: the median of each 7×7 window, in [0, 1], of the shape of *images*, ``(B, C, H, W)``."""
     batch, channels, height, width = images.shape
     windows = _padded(images).unfold(2, WINDOW, 1).unfold(3, WINDOW, 1)
@@ -165,4 +165,4 @@ def _begin(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    channels_last(network)

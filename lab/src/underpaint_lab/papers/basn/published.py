@@ -59,7 +59,7 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from underpaint.errors import UsageError
 from underpaint_lab.nets.resnet import Trunk, resnet18
-from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, smoothed, variance_pooled
+from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, median_filter, variance_pool
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.run_folder import learned, load_weights
 from underpaint_lab.training.trainable import RecipeEntry
@@ -133,7 +133,7 @@ class _Rounded(torch.autograd.Function):
         return gradient, None
 
 
-def embedded(images: Tensor, attention: Tensor) -> Tensor:
+def simulate_embedding(images: Tensor, attention: Tensor) -> Tensor:
     """Return *images* with noise in all low bits that *attention* gives away, as training simulates it.
 
     Masked bits are not simulated. Gradients reach *attention* as though nothing were rounded.
@@ -169,9 +169,9 @@ def mfd_penalty(attention: Tensor) -> Tensor:
 
 def texture_losses(images: Tensor, attention: Tensor, weight: float) -> dict[str, Tensor]:
     """Eq. 8 and 9: texture that is left where *attention* smooths, and the penalty for its area."""
-    mixed = attention * smoothed(images) + (1 - attention) * images
+    mixed = attention * median_filter(images) + (1 - attention) * images
     return {
-        "variance": weight * variance_pooled(mixed).mean(),
+        "variance": weight * variance_pool(mixed).mean(),
         "area": (1 - weight) * itc_penalty(attention),
     }
 
@@ -269,7 +269,7 @@ class Mfd(_Stage):
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield eq. 13."""
         attention = self.mfd(images)
-        yield "mfd", distortion_losses(self.task, self.mfd, images, attention, embedded(images, attention))
+        yield "mfd", distortion_losses(self.task, self.mfd, images, attention, simulate_embedding(images, attention))
 
 
 class TuneItc(_Stage):
@@ -289,7 +289,7 @@ class TuneItc(_Stage):
         """Yield half of eq. 9, and half of what the attention of the stego image differs by."""
         recipe = self.recipe
         attention = self.itc(images)
-        stego = embedded(images, FUSIONS[recipe.fusion](attention, self.mfd(images)))
+        stego = simulate_embedding(images, FUSIONS[recipe.fusion](attention, self.mfd(images)))
         distance = mse_loss if recipe.version == "code" else l1_loss
         parts = texture_losses(images, attention, recipe.variance_weight)
         parts["reconstruction"] = distance(self.itc(stego), attention)
@@ -314,7 +314,7 @@ class TuneMfd(_Stage):
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield eq. 13, with the stego image that the fused attention makes."""
         attention = self.mfd(images)
-        stego = embedded(images, FUSIONS[self.recipe.fusion](self.itc(images), attention))
+        stego = simulate_embedding(images, FUSIONS[self.recipe.fusion](self.itc(images), attention))
         yield "mfd", distortion_losses(self.task, self.mfd, images, attention, stego)
 
 

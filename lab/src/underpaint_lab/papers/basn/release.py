@@ -9,11 +9,11 @@ import torch
 
 from underpaint import media, models
 from underpaint.media import samples
-from underpaint_lab.export.half_precision import Halved
+from underpaint_lab.export.half_precision import HalfPrecision
 from underpaint_lab.export.onnx import Graph
-from underpaint_lab.nets.integer import frozen
+from underpaint_lab.nets.integer import freeze
 from underpaint_lab.papers.basn import exact
-from underpaint_lab.papers.basn.exact import Exact, ExactRecipe
+from underpaint_lab.papers.basn.exact import ExactBasn, ExactRecipe
 from underpaint_lab.papers.basn.nets import ItcNet, MfdNet
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
@@ -29,11 +29,11 @@ _FREE = {"view": {2: "height", 3: "width"}}
 def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
     """The attention of :mod:`underpaint_lab.papers.basn.exact`, in whole numbers that are proved to stay exact."""
     recipe = cast("ExactRecipe", exact.RECIPES["basn-exact"].recipe)
-    model = Exact(replace(recipe, teachers=()))
+    model = ExactBasn(replace(recipe, teachers=()))
     restore(model, run)
     photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
     view = (photograph - photograph % 2**exact.LOW_BITS).float()
-    graphs = {"attention": Graph(frozen(model.attention), {"view": view}, _FREE, ("attention",))}
+    graphs = {"attention": Graph(freeze(model.attention), {"view": view}, _FREE, ("attention",))}
     card = models.Card(
         method="basn",
         paper="Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362",
@@ -97,7 +97,7 @@ def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Ca
     )
     inputs = {"image": _two_squares()}
     return {
-        part: Graph(Halved(network.eval()), inputs, _PUBLISHED_FREE) for part, (network, _) in networks.items()
+        part: Graph(HalfPrecision(network.eval()), inputs, _PUBLISHED_FREE) for part, (network, _) in networks.items()
     }, card
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from underpaint_lab.nets.classifiers import Classifier
 
-    AnyClassifier = Classifier | cifar_classifiers.Mapped
+    AnyClassifier = Classifier | cifar_classifiers.CamClassifier
 
 #: What makes each network that can be trained here, by the name of its recipe.
 NETWORKS: dict[str, Callable[[int], AnyClassifier]] = {
@@ -102,7 +102,7 @@ class ClassifierRecipe(Recipe):
         return self.first + int(larger) // _BY * _BY
 
 
-class Trained(nn.Module):
+class TrainableClassifier(nn.Module):
     """A classifier, as the training loop wants it."""
 
     def __init__(self, recipe: ClassifierRecipe) -> None:
@@ -137,7 +137,7 @@ class Trained(nn.Module):
         if recipe.tones:
             images = torch.cat([toned(images[:, :3], recipe.tones, rng), images[:, 3:]], dim=1)
         if rng.random() < recipe.pasted:
-            images = pasted(images, rng)
+            images = cutmix(images, rng)
         wanted = functional.one_hot(images[:, 3].round().long(), recipe.classes).float().mean(dim=(1, 2))
         if recipe.teachers:
             with torch.no_grad():
@@ -150,7 +150,7 @@ class Trained(nn.Module):
         )
 
 
-def pasted(images: Tensor, rng: np.random.Generator) -> Tensor:
+def cutmix(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Return *images*, ``(B, C, H, W)``, with one rectangle of each from the picture before it.
 
     Its area is uniform in 0–1 of the picture's, less what lies beyond the border.
@@ -174,7 +174,7 @@ def accuracy(network: AnyClassifier, pictures: Labelled) -> float:
 
 
 _PHOTOGRAPHS = ClassifierRecipe(
-    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, pasted=0.7
+    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, cutmix=0.7
 )
 _CIFAR = ClassifierRecipe(
     steps=2400,
@@ -187,7 +187,7 @@ _CIFAR = ClassifierRecipe(
     ema=0.995,
     classes=10,
     first=20,
-    pasted=0.0,
+    cutmix=0.0,
 )
 #: What some of them need otherwise; without normalisation, the highest rate does not hold.
 _OTHERWISE: dict[str, dict[str, Any]] = {
@@ -206,14 +206,14 @@ _MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "mixer": 2
 def _photographs(network: str) -> RecipeEntry:
     role = "which only judges" if network in HELD_OUT else "which attention is trained against"
     summary = f"the classifier '{network}', {role}; --data has labels.csv"
-    return RecipeEntry(Trained, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
+    return RecipeEntry(TrainableClassifier, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
 
 
 def _cifar(network: str, **otherwise: Any) -> RecipeEntry:
     role = "which only judges" if network in cifar_classifiers.HELD_OUT else "whose just noticeable difference is asked"
     summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
     recipe = replace(_CIFAR, network=f"cifar-{network}", **otherwise)
-    return RecipeEntry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
+    return RecipeEntry(TrainableClassifier, recipe, summary, read=Cifar.of, inherit=TrainableClassifier.inherit)
 
 
 def _more(network: str, steps: int) -> RecipeEntry:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from underpaint import media, models
 from underpaint.media import samples
-from underpaint.metrics import wilson
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.export.half_precision import Halved
+from underpaint_lab.export.half_precision import HalfPrecision
 from underpaint_lab.export.onnx import Graph
+from underpaint_lab.metrics.intervals import wilson
 from underpaint_lab.nets import cifar_classifiers, classifiers
 from underpaint_lab.papers.classifiers.models import NETWORKS, accuracy
 from underpaint_lab.training import run_folder as folder
@@ -44,7 +44,7 @@ pictures of the test set as they are, not mirrored.
 """
 
 
-class Observed(nn.Module):
+class WithFeaturesAndCam(nn.Module):
     """A classifier that says what it went by: features, log-odds, and where it looks."""
 
     def __init__(self, classifier: Classifier) -> None:
@@ -56,7 +56,7 @@ class Observed(nn.Module):
         features = self.classifier.features(images)
         maps, linear = self.classifier.maps(features), self.classifier.classify
         odds: Tensor = linear(maps.mean(dim=(2, 3)))
-        return features, odds, cifar_classifiers.activation(maps, odds, linear.weight, images.shape[2:])
+        return features, odds, cifar_classifiers.activation_map(maps, odds, linear.weight, images.shape[2:])
 
 
 class _Kind(NamedTuple):
@@ -96,8 +96,8 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
     """
     network = NETWORKS[name](int(folder.read_record(run)["recipe"]["classes"]))
     folder.load_weights(network, folder.learned(run, "network"), run)
-    shown = cifar_classifiers.WithCam(network) if isinstance(network, cifar_classifiers.Mapped) else Observed(network)
-    halved = Halved(shown.eval())
+    shown = cifar_classifiers.WithCam(network) if isinstance(network, cifar_classifiers.CamClassifier) else WithFeaturesAndCam(network)
+    halved = HalfPrecision(shown.eval())
     right = accuracy(network, pictures)  # of the rounded weights, which are the network's own by now
     low, high = wilson(round(right * len(pictures)), len(pictures))
     prefix, _, short = name.partition("-")
@@ -125,7 +125,7 @@ def _photograph() -> Tensor:
     return torch.from_numpy(pixels.reshape(96, 2, 96, 3)).permute(1, 3, 0, 2).float() / 255
 
 
-def tested(name: str, run: Path, data: Path) -> tuple[dict[str, Graph], models.Card]:
+def with_accuracy(name: str, run: Path, data: Path) -> tuple[dict[str, Graph], models.Card]:
     """Return graphs and card of the classifier *name*, with its accuracy on the pictures in *data*.
 
     Args:
@@ -141,4 +141,4 @@ def tested(name: str, run: Path, data: Path) -> tuple[dict[str, Graph], models.C
 
 
 #: The models of this paper: each takes a run and labelled pictures and returns graphs and card.
-MODELS = {name: partial(tested, name) for name in NETWORKS}
+MODELS = {name: partial(with_accuracy, name) for name in NETWORKS}

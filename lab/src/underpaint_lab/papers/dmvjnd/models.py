@@ -41,11 +41,11 @@ from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
-from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
+from underpaint_lab.papers.dmvjnd.moving import missing_headroom, move_to_psnr, jitter
+from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
-from underpaint_lab.training.trainable import RecipeEntry
+from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ class PanelRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedRecipe(PanelRecipe):
+class JndPublishedRecipe(PanelRecipe):
     """What the published network is trained by.
 
     Raises:
@@ -101,7 +101,7 @@ class PublishedRecipe(PanelRecipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OursRecipe(PanelRecipe):
+class JndOursRecipe(PanelRecipe):
     """What our generator is trained by.
 
     Raises:
@@ -145,12 +145,12 @@ class OursRecipe(PanelRecipe):
             raise UsageError(f"asked must be 1–{len(self.classifiers)}, not {self.asked}")
 
 
-class Taught(nn.Module):
+class PanelStudent(nn.Module):
     """What is taught by a panel of frozen classifiers: that of *recipe*, out of the zoo, unless *panel* is given."""
 
     def __init__(self, recipe: PanelRecipe, panel: Panel | None) -> None:
         super().__init__()
-        self._panel = [panel or members(recipe.classifiers)]  # a list: it is no part to be trained
+        self._panel = [panel or load_panel(recipe.classifiers)]  # a list: it is no part to be trained
 
     @property
     def panel(self) -> Panel:
@@ -158,7 +158,7 @@ class Taught(nn.Module):
         return self._panel[0]
 
 
-class Published(Taught):
+class JndPublished(PanelStudent):
     """The paper's network and losses.
 
     Args:
@@ -169,7 +169,7 @@ class Published(Taught):
         ModelError: the zoo has no such classifier.
     """
 
-    def __init__(self, recipe: PublishedRecipe, panel: Panel | None = None) -> None:
+    def __init__(self, recipe: JndPublishedRecipe, panel: Panel | None = None) -> None:
         super().__init__(recipe, panel)
         self.recipe = recipe
         self.network = EncoderDecoder(recipe.width)
@@ -197,28 +197,28 @@ class Published(Taught):
             "network",
             {
                 "labels": torch.stack(surprises).mean(),
-                "magnitude": recipe.alpha * magnitude(change, attention, recipe.q),
-                "place": recipe.beta * place(change, attention, recipe.temperature, absolute=recipe.absolute),
+                "magnitude": recipe.alpha * magnitude_loss(change, attention, recipe.q),
+                "place": recipe.beta * place_loss(change, attention, recipe.temperature, absolute=recipe.absolute),
                 "decay": 0.5 * recipe.weight_decay * weights.sum(),
             },
         )
 
 
-def magnitude(change: Tensor, attention: Tensor, q: float) -> Tensor:
+def magnitude_loss(change: Tensor, attention: Tensor, q: float) -> Tensor:
     """(13), the mean over pictures: how far the mean |e| (12) is from what attention leaves over (11)."""
     wanted = 1 - attention.mean(dim=(1, 2, 3))
     found = change.abs().mean(dim=(1, 2, 3))
     return torch.log((wanted**2 + found**2 + q) / (2 * wanted * found + q)).mean()
 
 
-def place(change: Tensor, attention: Tensor, temperature: float, *, absolute: bool) -> Tensor:
+def place_loss(change: Tensor, attention: Tensor, temperature: float, *, absolute: bool) -> Tensor:
     """(15), the mean over pictures: how much change lies where attention is, by the weights of (14)."""
     weights = torch.softmax(attention.flatten(1) / temperature, dim=1)
     size = (change.abs() if absolute else change).mean(dim=1).flatten(1)
     return (weights * size).sum(dim=1).mean()
 
 
-class Ours(Taught):
+class JndOurs(PanelStudent):
     """Our generator, and how it is taught to keep answers.
 
     Args:
@@ -229,14 +229,12 @@ class Ours(Taught):
         ModelError: the zoo has no such classifier.
     """
 
-    def __init__(self, recipe: OursRecipe, panel: Panel | None = None) -> None:
+    def __init__(self, recipe: JndOursRecipe, panel: Panel | None = None) -> None:
         super().__init__(recipe, panel)
         self.recipe = recipe
-        self.generator = Generator(self.panel.answers, len(self.panel.members))
-        # In this order of the numbers in memory, layers are a quarter faster on a processor.
-        for weight in (*self.generator.parameters(), *self.panel.parameters()):
-            if weight.ndim == 4:
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self.generator = JndGenerator(self.panel.answers, len(self.panel.members))
+        for network in (self.generator, self.panel):
+            channels_last(network)
 
     def inherit(self) -> None:
         """Take over what the recipe's run before learned, if it names one.
@@ -258,7 +256,7 @@ class Ours(Taught):
         odds, attention = panel(images)
         seen = self.generator.seen(images, attention, odds, levels)
         way = _one_hot(self.generator.promises(*seen[1:]).argmax(dim=1))
-        return moved(images, self.generator.direction(images, odds, way, *seen), levels)
+        return move_to_psnr(images, self.generator.direction(images, odds, way, *seen), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``generator``: ``answers``, their divergence, ``labels``, ``room``, ``length`` and ``promise``.
@@ -276,9 +274,9 @@ class Ours(Taught):
         promises = self.generator.promises(*seen[1:])
         way = self._way(promises.detach())
         direction = self.generator.direction(images, odds, way, *seen)
-        changed = round_8_bit(images + self._factors(images, rng) * (moved(images, direction, levels) - images))
+        changed = round_8_bit(images + self._factors(images, rng) * (move_to_psnr(images, direction, levels) - images))
         if rng.random() < recipe.shaken:
-            changed = shaken(changed, rng)
+            changed = jitter(changed, rng)
         parts = odds.chunk(len(panel.members), dim=1)
         asked = rng.choice(len(parts), recipe.asked, replace=False).tolist()
         found = [(panel.odds(member, changed), parts[member]) for member in asked]
@@ -289,7 +287,7 @@ class Ours(Taught):
             {
                 "answers": recipe.answers * torch.stack([_divergence(after, before) for after, before in found]).mean(),
                 "labels": recipe.labels * torch.stack([_surprise(after, before) for after, before in found]).mean(),
-                "room": recipe.room * lacking(images, direction, levels),
+                "room": recipe.room * missing_headroom(images, direction, levels),
                 "length": recipe.length * direction.square().mean(dim=(1, 2, 3)).log().square().mean(),
                 "promise": functional.binary_cross_entropy_with_logits(promised, kept),
             },
@@ -311,10 +309,10 @@ class Ours(Taught):
 
 
 def _one_hot(chosen: Tensor) -> Tensor:
-    return functional.one_hot(chosen, Generator.ways).float()
+    return functional.one_hot(chosen, JndGenerator.ways).float()
 
 
-def members(names: tuple[str, ...]) -> Panel:
+def load_panel(names: tuple[str, ...]) -> Panel:
     """The panel of classifiers of the zoo.
 
     Raises:
@@ -339,8 +337,8 @@ def _divergence(after: Tensor, before: Tensor) -> Tensor:
     return functional.kl_div(after.log_softmax(1), before.log_softmax(1), log_target=True, reduction="batchmean")
 
 
-_PUBLISHED = PublishedRecipe(steps=200 * 500, batch=50, crop=32, learning_rate=1e-5)
-_OURS = OursRecipe(steps=8000, batch=64, crop=32, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)
+_PUBLISHED = JndPublishedRecipe(steps=200 * 500, batch=50, crop=32, learning_rate=1e-5)
+_OURS = JndOursRecipe(steps=8000, batch=64, crop=32, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _PHOTO = replace(
     _OURS,
     classifiers=PANELS["dmvjnd"],
@@ -353,20 +351,20 @@ _PHOTO = replace(
 )
 RECIPES = {
     "dmvjnd-published": RecipeEntry(
-        Published, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of
+        JndPublished, _PUBLISHED, "the paper's JND of machines; --data has CIFAR-10", read=Cifar.of
     ),
     "dmvjnd-cifar": RecipeEntry(
-        Ours,
+        JndOurs,
         _OURS,
         "our JND of machines, by pictures of 32×32; --data has CIFAR-10",
         read=Cifar.of,
-        inherit=Ours.inherit,
+        inherit=JndOurs.inherit,
     ),
     "dmvjnd": RecipeEntry(
-        Ours,
+        JndOurs,
         _PHOTO,
         "our JND of machines, for photographs; --data has labels.csv",
         read=Labelled.of,
-        inherit=Ours.inherit,
+        inherit=JndOurs.inherit,
     ),
 }

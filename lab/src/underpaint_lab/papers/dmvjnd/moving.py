@@ -22,7 +22,7 @@ _SMALLEST = 1e-6
 _MOVED, _NOISE = 2, 0.06
 
 
-def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
+def move_to_psnr(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     """*images* moved along *direction* until they have no more than *psnr* dB, clamped and rounded to 8 bits.
 
     No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
@@ -47,7 +47,7 @@ def moved(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     return round_8_bit(images + high.exp() * direction)
 
 
-def shaken(images: Tensor, rng: np.random.Generator) -> Tensor:
+def jitter(images: Tensor, rng: np.random.Generator) -> Tensor:
     """*images*, ``(B, 3, H, W)`` in [0, 1], moved by up to two pixels each way, and with white noise."""
     height, width = images.shape[2:]
     top, left = rng.integers(2 * _MOVED + 1, size=2).tolist()
@@ -55,7 +55,7 @@ def shaken(images: Tensor, rng: np.random.Generator) -> Tensor:
     return images + rng.uniform(0, _NOISE) * torch.randn_like(images)
 
 
-def lacking(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
+def missing_headroom(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
     """How much of the mean square of *psnr*, and a fifth more, is beyond what 8 bits hold along *direction*; the mean.
 
     Else a direction would be the better the less it gets anywhere. Signs are softened, that there be a gradient.

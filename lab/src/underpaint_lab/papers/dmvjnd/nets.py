@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from underpaint_lab.nets.cifar_classifiers import Mapped, activation
+from underpaint_lab.nets.cifar_classifiers import CamClassifier, activation_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class EncoderDecoder(nn.Module):
         return change
 
 
-class Changing(nn.Module):
+class UnitRangeChange(nn.Module):
     """The published network for pictures in [0, 1], in whose units its change is."""
 
     def __init__(self, network: EncoderDecoder) -> None:
@@ -68,7 +68,7 @@ class Changing(nn.Module):
         return change / 2
 
 
-class Told(nn.Module):
+class ConditionedBlock(nn.Module):
     """Two convolutions beside a shortcut, whose channels are amplified by what is told of the whole picture."""
 
     def __init__(self, width: int, told: int) -> None:
@@ -94,7 +94,7 @@ _STARTS = torch.tensor(
 PATTERN = 32
 
 
-class Generator(nn.Module):
+class JndGenerator(nn.Module):
     """Which way a picture may change, by how much where: a direction, whose length is of no account.
 
     It has two parts. Colours around mid-grey get a gain and an offset, both smooth over the picture: contrast,
@@ -120,11 +120,11 @@ class Generator(nn.Module):
         self.coarse = nn.Sequential(
             *(nn.Conv2d(width, 2 * width, 2, stride=2, bias=False), nn.BatchNorm2d(2 * width), nn.SiLU())
         )
-        self.blocks = nn.ModuleList(Told(2 * width, told) for _ in range(2))
+        self.blocks = nn.ModuleList(ConditionedBlock(2 * width, told) for _ in range(2))
         self.promise = nn.Linear(2 * width + told, self.ways)
         self.colours = nn.Conv2d(2 * width, 6 * self.ways, 3, padding=1)
         self.up = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2))
-        self.last = Told(width, told + self.ways)
+        self.last = ConditionedBlock(width, told + self.ways)
         detail = nn.Conv2d(width, 12, 3, padding=1)
         self.detail = nn.Sequential(detail, nn.PixelShuffle(2))
         self.patterns = nn.Parameter(torch.zeros(answers, 3, PATTERN, PATTERN))
@@ -193,7 +193,7 @@ class Panel(nn.Module):
         classifiers: each sorts pictures into the same classes.
     """
 
-    def __init__(self, classifiers: Sequence[Mapped | Classifier]) -> None:
+    def __init__(self, classifiers: Sequence[CamClassifier | Classifier]) -> None:
         super().__init__()
         self.members = nn.ModuleList(classifiers)
         self._classifiers = list(classifiers)
@@ -219,8 +219,8 @@ class Panel(nn.Module):
         return found
 
 
-def _attentive(classifier: Mapped | Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
+def _attentive(classifier: CamClassifier | Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
     """Log-odds and class activation map of one classifier."""
-    maps = classifier.maps(images if isinstance(classifier, Mapped) else classifier.features(images))
+    maps = classifier.maps(images if isinstance(classifier, CamClassifier) else classifier.features(images))
     odds: Tensor = classifier.classify(maps.mean(dim=(2, 3)))
-    return odds, activation(maps, odds, classifier.classify.weight, images.shape[2:])
+    return odds, activation_map(maps, odds, classifier.classify.weight, images.shape[2:])

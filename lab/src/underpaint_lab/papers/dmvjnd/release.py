@@ -10,9 +10,9 @@ import torch
 
 from underpaint import models
 from underpaint.models.jnd import PANELS
-from underpaint_lab.export.onnx import SIDES, Graph, two_photographs
+from underpaint_lab.export.onnx import SIDES, Graph, sample_batch
 from underpaint_lab.papers.dmvjnd import models as recipes
-from underpaint_lab.papers.dmvjnd.nets import Changing
+from underpaint_lab.papers.dmvjnd.nets import UnitRangeChange
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
     """The generator of :mod:`underpaint_lab.papers.dmvjnd.models` that is the recipe *name*."""
-    model = recipes.Ours(cast("recipes.OursRecipe", recipes.RECIPES[name].recipe))
+    model = recipes.JndOurs(cast("recipes.OursRecipe", recipes.RECIPES[name].recipe))
     restore(model, run)
-    images = two_photographs()
+    images = sample_batch()
     odds, attention = model.panel(images)
     inputs = {"image": images, "attention": attention, "answers": odds, "level": torch.tensor([[10.0], [30.0]])}
     inputs["way"] = torch.eye(model.generator.ways)[:2]
@@ -37,11 +37,11 @@ def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Gra
 def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
     """The paper's network of :mod:`underpaint_lab.papers.dmvjnd.models`, to be measured beside ours."""
     recipe = cast("recipes.PublishedRecipe", recipes.RECIPES["dmvjnd-published"].recipe)
-    model = recipes.Published(replace(recipe, width=int(folder.read_record(run)["recipe"]["width"])))
+    model = recipes.JndPublished(replace(recipe, width=int(folder.read_record(run)["recipe"]["width"])))
     restore(model, run)
-    images = two_photographs()
+    images = sample_batch()
     inputs = {"image": images, "attention": model.panel(images)[1]}
-    graph = Graph(Changing(model.network), inputs, dict.fromkeys(inputs, SIDES), ("change",))
+    graph = Graph(UnitRangeChange(model.network), inputs, dict.fromkeys(inputs, SIDES), ("change",))
     return {"generator": graph}, _jnd_card("dmvjnd-published", recipe.classifiers, run, measured, _PUBLISHED)
 
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.methods.miais import BLOCK, SIGNS
-from underpaint_lab.nets.resnet import BasicBlock, normalised
-from underpaint_lab.nets.unet import cosines, nothing_yet
+from underpaint_lab.nets.resnet import BasicBlock, normalise_imagenet
+from underpaint_lab.nets.unet import colour_dct, zero_initialised
 
 #: The length of an embedding.
 LENGTH = 10.0
@@ -34,7 +34,7 @@ _MUCH = 8
 _UNIT, _KEPT_UNIT = 1 / 160, 1 / 40
 
 
-class Generator(nn.Module):
+class StegGenerator(nn.Module):
     """The steg-generator: a U-Net that paints the container anew, without a shortcut from the cover.
 
     P. Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), without dropout.
@@ -95,7 +95,7 @@ class Recogniser(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings, ``(B, size)`` of length 10, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
-        images = normalised(images).contiguous(memory_format=torch.channels_last)
+        images = normalise_imagenet(images).contiguous(memory_format=torch.channels_last)
         return LENGTH * functional.normalize(self.head(self.trunk(images).mean(dim=(2, 3))), dim=1)
 
 
@@ -120,7 +120,7 @@ class Restorer(nn.Module):
         return found
 
 
-class Drawer(nn.Module):
+class EmbeddingDecoder(nn.Module):
     """What somebody who has an embedding, and no picture, draws by it.
 
     Args:
@@ -145,7 +145,7 @@ class Drawer(nn.Module):
         return drawn
 
 
-class Extractor(nn.Module):
+class MiaisExtractor(nn.Module):
     """Ours: what a container says, the mean of what its blocks say.
 
     At first that is what lies along one wave of a cosine transform for each number.
@@ -162,7 +162,7 @@ class Extractor(nn.Module):
         self.carriers = nn.Parameter(_waves(count, kept))
         self.layers = nn.Sequential(
             *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
-            nothing_yet(nn.Conv2d(width, count, 1)),
+            zero_initialised(nn.Conv2d(width, count, 1)),
         )
 
     def forward(self, containers: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class Extractor(nn.Module):
         return said + functional.conv2d(blocks, self.carriers[:, :, None, None] / self.unit)
 
 
-class Embedder(nn.Module):
+class MiaisEmbedder(nn.Module):
     """Ours: the cover and a change of at most *reach*.
 
     It is told what the cover says by itself, and writes what is missing: along the reader's waves at first, then as it
@@ -197,7 +197,7 @@ class Embedder(nn.Module):
         self.hear = nn.Linear(2 * count, width)
         self.layers = nn.Sequential(
             *(nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
-            nothing_yet(nn.Conv2d(width, _VALUES, 1)),
+            zero_initialised(nn.Conv2d(width, _VALUES, 1)),
         )
 
     def forward(self, covers: Tensor, numbers: Tensor, said: Tensor) -> Tensor:
@@ -255,7 +255,7 @@ def _waves(count: int, kept: bool) -> Tensor:
     fineness[BLOCK**2 :] *= 4
     if kept:
         fineness = -torch.where(fineness >= _MUCH, fineness, 8 * BLOCK**2)
-    return cosines()[fineness.argsort(descending=True, stable=True)[:count]]
+    return colour_dct()[fineness.argsort(descending=True, stable=True)[:count]]
 
 
 def _begin(layer: nn.Module) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from underpaint.errors import UsageError
-from underpaint_lab.papers.miais.obfuscations import OBSCURED, obscured
+from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS, obfuscate
 from underpaint_lab.papers.miais.teacher import Teacher, TeacherRecipe
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObscuredRecipe(TeacherRecipe):
+class ObfuscatedTeacherRecipe(TeacherRecipe):
     """How a plain classifier of obscured secrets is trained.
 
     Raises:
@@ -29,16 +29,16 @@ class ObscuredRecipe(TeacherRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.way not in ("", *OBSCURED):
-            raise UsageError(f"there is no way '{self.way}' to obscure", hint=f"there are {', '.join(OBSCURED)}")
+        if self.way not in ("", *OBFUSCATIONS):
+            raise UsageError(f"there is no way '{self.way}' to obscure", hint=f"there are {', '.join(OBFUSCATIONS)}")
 
 
-class Obscured(Teacher):
+class ObfuscatedTeacher(Teacher):
     """A plain classifier that sees secrets only as its recipe obscures them."""
 
-    recipe: ObscuredRecipe
+    recipe: ObfuscatedTeacherRecipe
 
-    def __init__(self, recipe: ObscuredRecipe) -> None:
+    def __init__(self, recipe: ObfuscatedTeacherRecipe) -> None:
         super().__init__(recipe)
 
     def shown(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
@@ -50,5 +50,5 @@ class Obscured(Teacher):
         if not self.recipe.way:
             return secrets
         pictures = (255 * secrets.cpu()).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        hidden = np.stack(obscured(self.recipe.way, pictures, rng))
+        hidden = np.stack(obfuscate(self.recipe.way, pictures, rng))
         return torch.from_numpy(hidden).permute(0, 3, 1, 2).to(secrets) / 255

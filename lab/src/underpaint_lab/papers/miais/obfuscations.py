@@ -145,7 +145,7 @@ def dio(picture: Image, _rng: np.random.Generator) -> Image:
 
 
 #: Every way, by the name that it has in table V.
-OBSCURED: dict[str, Way] = {
+OBFUSCATIONS: dict[str, Way] = {
     "CCM": ccm,
     "LE": le,
     "PBIE": pbie,
@@ -157,15 +157,15 @@ OBSCURED: dict[str, Way] = {
     "BWS": bws,
 }
 #: Ways with one key for all pictures: as published, what learns from them needs it. DIO has none.
-SHARED = {"LE", "ELE", "EM-HOG", "PPFR"}
+SHARED_KEY_OBFUSCATIONS = {"LE", "ELE", "EM-HOG", "PPFR"}
 #: The seed of that key.
 _SHARED_KEY = 0
 
 
-def obscured(way: str, pictures: Iterable[Image], rng: np.random.Generator) -> list[Image]:
+def obfuscate(way: str, pictures: Iterable[Image], rng: np.random.Generator) -> list[Image]:
     """Each of *pictures* as of a *way* in :data:`OBSCURED`: by a key that *rng* draws for it, or by the shared one."""
-    shared = way in SHARED
-    return [OBSCURED[way](each, np.random.default_rng(_SHARED_KEY) if shared else rng) for each in pictures]
+    shared = way in SHARED_KEY_OBFUSCATIONS
+    return [OBFUSCATIONS[way](each, np.random.default_rng(_SHARED_KEY) if shared else rng) for each in pictures]
 
 
 def _half_keys(count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -27,8 +27,8 @@ from underpaint.methods.miais import BLOCK, SIGNS, dither
 from underpaint_lab.data import faces
 from underpaint_lab.noise_layers import DiffJpeg
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Keys
-from underpaint_lab.papers.miais.teacher import OBJECTS, KnownRecipe, LabelledBatch, Student, both_ways
+from underpaint_lab.papers.miais.nets import LENGTH, MiaisEmbedder, MiaisExtractor, Keys
+from underpaint_lab.papers.miais.teacher import OBJECTS, RecognitionRecipe, LabelledBatch, Student, embed_with_mirror
 from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _FINEST = 95
 
 
 @dataclass(frozen=True, kw_only=True)
-class OursRecipe(KnownRecipe):
+class MiaisOursRecipe(RecognitionRecipe):
     """What ours is trained by.
 
     Raises:
@@ -72,15 +72,15 @@ class OursRecipe(KnownRecipe):
             raise UsageError(f"jpeg must be 0–{_FINEST}, not {self.jpeg}")
 
 
-class Ours(Student):
+class MiaisOurs(Student):
     """Ours: a writer, a reader, and two losses."""
 
-    def __init__(self, recipe: OursRecipe) -> None:
+    def __init__(self, recipe: MiaisOursRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
         count, kept = recipe.size + SIGNS, recipe.jpeg > 0
-        writer = Embedder(count, recipe.hidden, recipe.reach, kept)
-        self.networks = nn.ModuleDict({"writer": writer, "reader": Extractor(count, recipe.hidden, kept)})
+        writer = MiaisEmbedder(count, recipe.hidden, recipe.reach, kept)
+        self.networks = nn.ModuleDict({"writer": writer, "reader": MiaisExtractor(count, recipe.hidden, kept)})
 
     def inherit(self) -> None:
         """Take over the recipe's teacher.
@@ -92,7 +92,7 @@ class Ours(Student):
 
     def code(self, secrets: Tensor) -> Tensor:
         """What *secrets*, ``(B, 3, H, W)`` in [0, 1], are recognised by: ``(B, size)``, of a mean square of 1."""
-        return both_ways(self.teacher, secrets) * float(self.recipe.size**0.5 / LENGTH)
+        return embed_with_mirror(self.teacher, secrets) * float(self.recipe.size**0.5 / LENGTH)
 
     def container(self, covers: Tensor, codes: Tensor, keys: Keys) -> Tensor:
         """*covers*, ``(B, 3, H, W)`` in [0, 1], that say *codes* by *keys*; rounded to 8 bits."""
@@ -125,15 +125,15 @@ class Ours(Student):
         )
 
 
-_FACES = OursRecipe(steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995)
+_FACES = MiaisOursRecipe(steps=2000, batch=32, crop=64, learning_rate=2e-4, warmup=100, decay="cosine", clip=1.0, ema=0.995)
 _THINGS = replace(_FACES, teacher="runs/miais-objects-teacher", **OBJECTS)
 RECIPES = {
     name: RecipeEntry(
-        Ours,
+        MiaisOurs,
         recipe,
         f"{secrets} in photographs, recognised there by a key; --data has both",
         read=partial(read, pool="photographs"),
-        inherit=Ours.inherit,
+        inherit=MiaisOurs.inherit,
     )
     for name, recipe, secrets, read in (
         ("miais", _FACES, "faces", faces.faces),

@@ -32,16 +32,16 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.papers.miais.nets import Generator, Restorer
-from underpaint_lab.papers.miais.obfuscated_teacher import Obscured, ObscuredRecipe
+from underpaint_lab.papers.miais.nets import StegGenerator, Restorer
+from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher, ObfuscatedTeacherRecipe
 from underpaint_lab.papers.miais.teacher import (
     OBJECTS,
-    KnownRecipe,
+    RecognitionRecipe,
     LabelledBatch,
     Student,
     Teacher,
     TeacherRecipe,
-    identity,
+    identity_losses,
     recogniser,
 )
 from underpaint_lab.training import run_folder as folder
@@ -76,7 +76,7 @@ _RESTORED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedRecipe(KnownRecipe):
+class MiaisPublishedRecipe(RecognitionRecipe):
     """What the published networks are trained by. Without minimax and content they are the paper's baseline.
 
     Raises:
@@ -120,13 +120,13 @@ class PublishedRecipe(KnownRecipe):
         return "hide" if turn // self.epoch % 2 else "classify"
 
 
-class Published(Student):
+class MiaisPublished(Student):
     """The paper's networks, losses and stages."""
 
-    def __init__(self, recipe: PublishedRecipe) -> None:
+    def __init__(self, recipe: MiaisPublishedRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
-        self.networks = nn.ModuleDict({"generator": Generator(recipe.generator, recipe.downs)})
+        self.networks = nn.ModuleDict({"generator": StegGenerator(recipe.generator, recipe.downs)})
         self.networks["classifiers"] = nn.ModuleList(recogniser(recipe) for _ in range(1 + recipe.minimax))
         if recipe.multitask:
             self.networks["restorer"] = Restorer(recipe.restorer)
@@ -190,7 +190,7 @@ class Published(Student):
         classifiers = self._classifiers()
         made = [classifier(containers) for classifier in classifiers]
         odds = [classifier.classify(each) for classifier, each in zip(classifiers, made, strict=True)]
-        losses = [identity(*both, labels, self.recipe) for both in zip(made, odds, strict=True)]
+        losses = [identity_losses(*both, labels, self.recipe) for both in zip(made, odds, strict=True)]
         parts = {"identity": torch.stack([part for loss in losses for part in loss.values()]).sum()}
         if self.recipe.minimax:
             one, other = (each.softmax(dim=1) for each in odds)
@@ -240,8 +240,8 @@ _TEACHER = TeacherRecipe(
     erased=0.4,
     lead=0.3,
 )
-_OBSCURED = ObscuredRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
-_PUBLISHED = PublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
+_OBSCURED = ObfuscatedTeacherRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
+_PUBLISHED = MiaisPublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
 
 
 def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> RecipeEntry:
@@ -251,11 +251,11 @@ def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) ->
 
 def _published(pool: str, read: Callable[..., faces.KnownPairs], **otherwise: Any) -> RecipeEntry:
     return RecipeEntry(
-        Published,
+        MiaisPublished,
         replace(_PUBLISHED, **otherwise),
         f"the paper's networks, {read.__name__} in {pool}, recognised there; --data has both",
         read=partial(read, pool=pool),
-        inherit=Published.inherit,
+        inherit=MiaisPublished.inherit,
     )
 
 
@@ -265,7 +265,7 @@ _THINGS: dict[str, Any] = {"teacher": "runs/miais-objects-teacher", **OBJECTS}
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
     "miais-obscured": RecipeEntry(
-        Obscured,
+        ObfuscatedTeacher,
         _OBSCURED,
         "the teacher's kind, of faces obscured by a way of table V; --data has 'faces'",
         read=lambda path: faces.Faces.of(path / "faces"),

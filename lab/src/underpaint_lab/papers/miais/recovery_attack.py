@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.nets import Drawer, Generator, Keys
-from underpaint_lab.papers.miais.ours import Ours
-from underpaint_lab.papers.miais.published import Published
+from underpaint_lab.papers.miais.nets import EmbeddingDecoder, StegGenerator, Keys
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.training.losses import ms_ssim_normalised
 from underpaint_lab.training.recipe import Recipe
 
@@ -61,7 +61,7 @@ class AttackRecipe(Recipe):
             raise UsageError(f"width must be at least 1, content at least 0, crop a multiple of {2**_DOWNS}")
 
 
-class Lost(Photographs):
+class LeakedPairs(Photographs):
     """Containers with their secrets, ``uint8 (H, W, 6)``, that got into other hands."""
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
@@ -77,17 +77,17 @@ class Lost(Photographs):
         return torch.from_numpy(pairs.astype(np.float32, order="C") / np.float32(255))
 
 
-class Attacker(nn.Module):
+class RecoveryAttack(nn.Module):
     """A restorer, and what whoever trains it has: the networks of a victim, and a plain classifier."""
 
-    def __init__(self, recipe: AttackRecipe, victim: Published | Ours, eye: Recogniser) -> None:
+    def __init__(self, recipe: AttackRecipe, victim: MiaisPublished | MiaisOurs, eye: Recogniser) -> None:
         super().__init__()
         self.recipe = recipe
         self.known = nn.ModuleDict({"victim": victim, "eye": eye}).requires_grad_(False)
         if recipe.knows != "key":
-            self.network: nn.Module = Generator(recipe.width, _DOWNS, pictures=1)
-        elif isinstance(victim, Ours):
-            self.network = Drawer(victim.recipe.size, recipe.width, recipe.crop)
+            self.network: nn.Module = StegGenerator(recipe.width, _DOWNS, pictures=1)
+        elif isinstance(victim, MiaisOurs):
+            self.network = EmbeddingDecoder(victim.recipe.size, recipe.width, recipe.crop)
         else:
             raise UsageError("the published system has no keys")
 
@@ -108,7 +108,7 @@ class Attacker(nn.Module):
             if self.recipe.knows == "key":
                 evidence = cast("Ours", self.victim).code(secrets)
             elif self.recipe.knows == "model":
-                evidence = made(self.victim, first, secrets, rng)[0]
+                evidence = make_containers(self.victim, first, secrets, rng)[0]
             else:
                 evidence = first
             seen = self.known["eye"](secrets)
@@ -123,30 +123,30 @@ class Attacker(nn.Module):
         )
 
     @property
-    def victim(self) -> Published | Ours:
+    def victim(self) -> MiaisPublished | MiaisOurs:
         """Whose containers are to be restored."""
         return cast("Published | Ours", self.known["victim"])
 
     def restored(self, covers: Tensor, secrets: Tensor, rng: np.random.Generator) -> Tensor:
         """What it makes of new containers of *secrets*: pictures of 8 bits, ``(B, 3, H, W)`` in [0, 1]."""
         with torch.inference_mode():
-            containers, codes = made(self.victim, covers, secrets, rng)
+            containers, codes = make_containers(self.victim, covers, secrets, rng)
             return round_8_bit(self.network(codes if self.recipe.knows == "key" else containers))
 
 
-def made(
-    victim: Published | Ours, covers: Tensor, secrets: Tensor, rng: np.random.Generator
+def make_containers(
+    victim: MiaisPublished | MiaisOurs, covers: Tensor, secrets: Tensor, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Containers of *secrets* in *covers*, in 8 bits, and what those of ours say by their keys, drawn by *rng*."""
-    if isinstance(victim, Published):
+    if isinstance(victim, MiaisPublished):
         return round_8_bit(victim.container(covers, secrets)), None
     keys = Keys(len(secrets), victim.recipe.size, rng)
     containers = victim.container(covers, victim.code(secrets), keys)
     return containers, victim.embedding(containers, keys)
 
 
-def opened(
-    victim: Ours, known: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], rng: np.random.Generator
+def recover_codes(
+    victim: MiaisOurs, known: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], rng: np.random.Generator
 ) -> Tensor:
     """Codes, ``(N, size)``, as they are read in containers of *others* by whoever has *known* pairs by the same key.
 

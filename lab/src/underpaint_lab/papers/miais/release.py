@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint import models
-from underpaint_lab.export.onnx import SIDES, Graph, two_photographs
+from underpaint_lab.export.onnx import SIDES, Graph, sample_batch
 from underpaint_lab.papers.miais import nets, ours, published
-from underpaint_lab.papers.miais.teacher import Teacher, TeacherRecipe, both_ways
+from underpaint_lab.papers.miais.teacher import Teacher, TeacherRecipe, embed_with_mirror
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 from underpaint_lab.training.recipe import as_settings, with_settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class _Blocks(nn.Module):
     """What the blocks of a container say, not their mean."""
 
-    def __init__(self, reader: nets.Extractor) -> None:
+    def __init__(self, reader: nets.MiaisExtractor) -> None:
         super().__init__()
         self.reader = reader
 
@@ -39,7 +39,7 @@ class _Embedded(nn.Module):
         self.network, self.factor = network, size**0.5 / nets.LENGTH
 
     def forward(self, pictures: Tensor) -> Tensor:
-        found: Tensor = self.factor * both_ways(self.network, pictures)
+        found: Tensor = self.factor * embed_with_mirror(self.network, pictures)
         return found
 
 
@@ -47,9 +47,9 @@ def recognised(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph],
     """The writer and the reader of :mod:`underpaint_lab.papers.miais.ours`."""
     recipe = cast("ours.OursRecipe", ours.RECIPES["miais"].recipe)
     told = folder.read_record(run)["recipe"]
-    model = ours.Ours(with_settings(recipe, as_settings(told)))
+    model = ours.MiaisOurs(with_settings(recipe, as_settings(told)))
     restore(model, run)
-    reader, covers = cast("nets.Extractor", model.networks["reader"]), two_photographs()
+    reader, covers = cast("nets.Extractor", model.networks["reader"]), sample_batch()
     with torch.inference_mode():
         said = reader(covers).clone()
     numbers = torch.randn(said.shape, generator=torch.Generator().manual_seed(0))
@@ -68,7 +68,7 @@ def teacher(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mo
     recipe = with_settings(recipe, as_settings(folder.read_record(run)["recipe"]))
     model = Teacher(recipe)
     restore(model, run)
-    pictures = functional.interpolate(two_photographs(), (recipe.crop, recipe.crop), mode="area")
+    pictures = functional.interpolate(sample_batch(), (recipe.crop, recipe.crop), mode="area")
     graph = Graph(_Embedded(model.network, recipe.size), {"pictures": pictures}, {"pictures": {0: "n"}}, ("numbers",))
     card = _miais_card("miais-teacher", run, measured, "none: it recognises faces", _TEACHER)
     return {"recogniser": graph}, card

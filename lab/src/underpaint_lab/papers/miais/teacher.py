@@ -27,7 +27,7 @@ OBJECTS: dict[str, Any] = {"classes": 50, "triplet": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownRecipe(Recipe):
+class RecognitionRecipe(Recipe):
     """What all have: whom there is to know, and what makes an embedding.
 
     Raises:
@@ -59,7 +59,7 @@ class LabelledBatch(NamedTuple):
     labels: Tensor
 
     @classmethod
-    def of(cls, images: Tensor, recipe: KnownRecipe) -> LabelledBatch:
+    def of(cls, images: Tensor, recipe: RecognitionRecipe) -> LabelledBatch:
         """Take apart *images*, ``(B, 7, H, W)``, or ``(B, 4, H, W)`` without covers.
 
         Raises:
@@ -73,7 +73,7 @@ class LabelledBatch(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherRecipe(KnownRecipe):
+class TeacherRecipe(RecognitionRecipe):
     """How a plain classifier is trained.
 
     Raises:
@@ -117,7 +117,7 @@ class Teacher(nn.Module):
             odds = recipe.scale * (cosines - lead * functional.one_hot(known.labels, recipe.classes))
         else:
             odds = self.network.classify(made)
-        yield "network", identity(made, odds, known.labels, recipe)
+        yield "network", identity_losses(made, odds, known.labels, recipe)
 
     def shown(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
         """What the network learns from: *secrets*, ``(B, 3, H, W)`` in [0, 1], as they might have been."""
@@ -127,7 +127,7 @@ class Teacher(nn.Module):
 class Student(nn.Module):
     """What has a teacher that learns no more."""
 
-    def __init__(self, recipe: KnownRecipe) -> None:
+    def __init__(self, recipe: RecognitionRecipe) -> None:
         super().__init__()
         self.teacher = recogniser(recipe).requires_grad_(False)
 
@@ -146,19 +146,19 @@ class Student(nn.Module):
         folder.load_weights(self.teacher, folder.learned(Path(run), "network"), Path(run))
 
 
-def recogniser(recipe: KnownRecipe) -> Recogniser:
+def recogniser(recipe: RecognitionRecipe) -> Recogniser:
     """A new network of the recipe's size."""
     network = Recogniser(recipe.classes, recipe.width, recipe.size)
     channels_last(network)
     return network
 
 
-def both_ways(network: nn.Module, images: Tensor) -> Tensor:
+def embed_with_mirror(network: nn.Module, images: Tensor) -> Tensor:
     """Embeddings of *images*, ``(B, 3, H, W)`` in [0, 1], together with their mirror images."""
     return LENGTH * functional.normalize(network(images) + network(images.flip(3)), dim=1)
 
 
-def identity(embeddings: Tensor, odds: Tensor, labels: Tensor, recipe: KnownRecipe) -> dict[str, Tensor]:
+def identity_losses(embeddings: Tensor, odds: Tensor, labels: Tensor, recipe: RecognitionRecipe) -> dict[str, Tensor]:
     """``surprise``, cross-entropy, and if the recipe has it ``triplet``, weighted."""
     parts = {"surprise": functional.cross_entropy(odds, labels)}
     if recipe.triplet:

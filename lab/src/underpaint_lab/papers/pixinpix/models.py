@@ -1,30 +1,30 @@
-"""PixInPix: a picture in a picture of the same size.
+"""PixInPix: hide a picture in a picture of the same size, as published and ours.
 
 "PixInPix: Hidding Pixels in Pixels", anonymous submission to a workshop of ECCV 2020. As published::
 
-    cover, secret ─► U-Net ─► container ─► U-Net ─► secret revealed
+    cover, secret ─► U-Net ─► container ─► U-Net ─► revealed secret
     w_c · mean (container - cover)² + w_m · mean (revealed - secret)²
 
-Corrections, each of which a recipe can take back: the container is the cover and a change that begins at nothing, for a
-network that paints the cover anew loses more than it hides; it is rounded to 8 bits before it is read, with a gradient
-as if it were not, for a reader of real numbers fails on files; and layers are normalised.
+Three corrections, each of which a recipe can switch off: the container is the cover plus a change that begins at zero
+(a network that draws the cover anew loses more than the secret costs); the container is rounded to 8 bits before it is
+decoded, with a straight-through gradient (a decoder of real numbers fails on files); and layers use batch
+normalisation.
 
-Ours has the same two losses, and other networks. Hiding in the lowest bits is the control that the paper's networks do
-not reach; so we begin there, and learn what to write. A block of 192 values of the secret is turned, as by a cosine
-transform at first; coefficients become whole numbers, of as many levels as their block's kind has for them; and values
-of the container take them up as residues, each the nearest value that leaves what is wanted
-(:mod:`underpaint.methods.pixinpix`). So every number arrives, and all that learning has to decide is what a level is
-worth on either side: the turn, the levels and steps of every kind of block, and a small network that mends what comes
-back, all by the paper's two losses. What the container loses is computed from the levels, (4^R - 1) / 12 for R bits per
-value, instead of being drawn: its values are whole, so nothing is left to be rounded.
+Ours minimises the same two losses with another network, since the paper's networks do not reach the control that
+stores the secret in the lowest bits. A trained transform coder
+(:class:`~underpaint_lab.papers.pixinpix.nets.BlockCoder`) turns each 8×8 block of the secret, 192 values, into whole
+numbers. The container stores them as residues, changing each value to the nearest one with the wanted residue
+(:mod:`underpaint.methods.pixinpix`), so all numbers arrive without error. Trained are the transform, levels and steps
+of each kind of block, and a small network that corrects the decoded picture. The container's error is not sampled but
+computed from the levels: (4^R - 1) / 12 for R bits per value.
 
-Deviations from the paper, beside those: Adam for SGD; what is unstated is as docs/methods/pixinpix.md says.
+Other deviations from the paper: Adam instead of SGD; unstated details are listed in docs/methods/pixinpix.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint.methods.pixinpix import BLOCK
 from underpaint_lab.data import cover_secret
-from underpaint_lab.nets.unet import Blocks, UNet, nothing_yet
+from underpaint_lab.nets.unet import UNet, zero_initialised
 from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.papers.pixinpix.nets import BlockCoder
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -42,22 +43,23 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-#: How far a change goes at most, in units of the full scale.
-_REACH = 0.25
-#: The published network halves a side five times.
+#: Largest change of a value in the published system with the residual correction, as a share of the full scale.
+_MAX_CHANGE = 0.25
+#: Sides must be multiples of this: the published U-Net halves them five times.
 _MULTIPLE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairRecipe(Recipe):
-    """What all have: weights of the two losses.
+class PixInPixRecipe(Recipe):
+    """Weights of the two losses, for all networks.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: Of the container's mean squared error, and of the secret's.
+    #: w_c: weight of the container's mean squared error.
     cover: float = 1.0
+    #: w_m: weight of the secret's mean squared error.
     secret: float = 0.75
 
     def __post_init__(self) -> None:
@@ -67,18 +69,18 @@ class PairRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedRecipe(PairRecipe):
-    """What the published networks are trained by; all three corrections are false as printed.
+class PixInPixPublishedRecipe(PixInPixRecipe):
+    """Settings of the published networks; with all three corrections false they are as printed.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: The container is the cover and a change.
+    #: The container is the cover plus a change.
     residual: bool = True
-    #: It is rounded to 8 bits before it is read.
+    #: The container is rounded to 8 bits before it is decoded.
     rounded: bool = True
-    #: Layers are normalised.
+    #: Layers use batch normalisation.
     normalised: bool = True
 
     def __post_init__(self) -> None:
@@ -88,8 +90,8 @@ class PublishedRecipe(PairRecipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OursRecipe(PairRecipe):
-    """What ours is trained by.
+class PixInPixOursRecipe(PixInPixRecipe):
+    """Settings of our network.
 
     Raises:
         UsageError: a value is out of range.
@@ -103,30 +105,36 @@ class OursRecipe(PairRecipe):
             raise UsageError(f"a crop must be a multiple of {BLOCK}, not {self.crop}")
 
 
-class Published(nn.Module):
+class PixInPixPublished(nn.Module):
     """The paper's two networks and losses."""
 
-    def __init__(self, recipe: PublishedRecipe) -> None:
+    former_name: ClassVar[str] = "Published"
+
+    def __init__(self, recipe: PixInPixPublishedRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         hide, reveal = (UNet(inputs, normalised=recipe.normalised) for inputs in (6, 3))
         if recipe.residual:
-            nothing_yet(hide.head)
+            zero_initialised(hide.head)
         self.networks = nn.ModuleDict({"hide": hide, "reveal": reveal})
         channels_last(self)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 32."""
+        """Embed *secrets* in *covers*, all ``(B, 3, H, W)`` in [0, 1]; H and W must be multiples of 32."""
         made = self.networks["hide"](torch.cat([covers, secrets], dim=1))
-        made = covers + _REACH * torch.tanh(made) if self.recipe.residual else torch.sigmoid(made)
+        made = covers + _MAX_CHANGE * torch.tanh(made) if self.recipe.residual else torch.sigmoid(made)
         return round_8_bit(made) if self.recipe.rounded else made
 
     def revealed(self, containers: Tensor) -> Tensor:
-        """The secrets in *containers*, ``(B, 3, H, W)`` in [0, 1]."""
+        """Extract the secrets from *containers*, ``(B, 3, H, W)`` in [0, 1]."""
         return torch.sigmoid(self.networks["reveal"](containers))
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``networks``: mean squares ``cover`` and ``secret`` of couples, ``(B, 6, H, W)`` in [0, 1]."""
+        """Yield part ``networks`` with the weighted mean squared errors ``cover`` and ``secret``.
+
+        Args:
+            images: cover and secret, ``(B, 6, H, W)`` in [0, 1].
+        """
         covers, secrets = images.chunk(2, dim=1)
         containers = self.container(covers, secrets)
         yield (
@@ -138,24 +146,27 @@ class Published(nn.Module):
         )
 
 
-class Ours(nn.Module):
-    """Our network and the paper's losses."""
+class PixInPixOurs(nn.Module):
+    """Our transform coder with the paper's losses."""
 
-    def __init__(self, recipe: OursRecipe) -> None:
+    former_name: ClassVar[str] = "Ours"
+
+    def __init__(self, recipe: PixInPixOursRecipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self.blocks = Blocks()
+        self.blocks = BlockCoder()
 
     @property
     def weight(self) -> float:
-        """How much more a secret's squared error counts than a container's."""
+        """Weight of the secret's squared error relative to the container's."""
         return self.recipe.secret / self.recipe.cover
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``blocks``: mean squares ``cover`` and ``secret``, in levels of 8 bits.
+        """Yield part ``blocks`` with the weighted mean squared errors ``cover`` and ``secret``, in squared levels.
 
-        *images* are couples, ``(B, 6, H, W)`` in [0, 1], of which the cover is not looked at: what is written into it
-        does not depend on it, nor does what that does to it.
+        Args:
+            images: cover and secret, ``(B, 6, H, W)`` in [0, 1]. The cover is not used: neither the whole numbers nor
+                the change that they cause depend on it.
         """
         secrets = 255 * images[:, 3:]
         symbols = self.blocks.symbols(self.blocks.coefficients(secrets), self.weight)
@@ -169,31 +180,32 @@ class Ours(nn.Module):
         )
 
 
-_PUBLISHED = PublishedRecipe(steps=100 * 782, batch=64, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)
-_OURS = OursRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, warmup=50, decay="cosine", clip=10.0, ema=0.99)
+_PUBLISHED = PixInPixPublishedRecipe(steps=100 * 782, batch=64, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)
+_OURS = PixInPixOursRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, warmup=50, decay="cosine", clip=10.0, ema=0.99)
+#: Recipes of PixInPix by name.
 RECIPES = {
     "pixinpix-published": RecipeEntry(
-        Published, _PUBLISHED, "the paper's U-Nets, CIFAR-10 in CIFAR-10; --data has it", read=cover_secret.cifar
+        PixInPixPublished, _PUBLISHED, "PixInPix as published: U-Nets, CIFAR-10 in CIFAR-10; --data has CIFAR-10", read=cover_secret.cifar
     ),
     "pixinpix-mnist": RecipeEntry(
-        Published, _PUBLISHED, "the same, MNIST in CIFAR-10; --data has mnist and cifar10", read=cover_secret.mnist
+        PixInPixPublished, _PUBLISHED, "the same, MNIST in CIFAR-10; --data has mnist and cifar10", read=cover_secret.mnist
     ),
     "pixinpix-tiny": RecipeEntry(
-        Published, _PUBLISHED, "the same, Tiny-ImageNet in CIFAR-10; --data has both", read=cover_secret.tiny
+        PixInPixPublished, _PUBLISHED, "the same, Tiny-ImageNet in CIFAR-10; --data has both", read=cover_secret.tiny
     ),
     "pixinpix-cifar": RecipeEntry(
-        Ours, _OURS, "a picture in a picture, ours, of 32×32; --data has CIFAR-10", read=cover_secret.cifar
+        PixInPixOurs, _OURS, "our picture in a picture, 32×32, CIFAR-10 in CIFAR-10; --data has CIFAR-10", read=cover_secret.cifar
     ),
     "pixinpix-digits": RecipeEntry(
-        Ours,
+        PixInPixOurs,
         replace(_OURS, steps=3000),
-        "ours, MNIST in CIFAR-10; --data has mnist and cifar10",
+        "our picture in a picture, MNIST in CIFAR-10; --data has mnist and cifar10",
         read=cover_secret.mnist,
     ),
     "pixinpix": RecipeEntry(
-        Ours,
+        PixInPixOurs,
         replace(_OURS, crop=64, batch=16),
-        "a picture in a picture, ours, photographs",
+        "our picture in a picture, photographs",
         read=cover_secret.photographs,
     ),
 }

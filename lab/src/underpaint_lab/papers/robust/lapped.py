@@ -41,7 +41,7 @@ def synthesise(coefficients: Tensor) -> Tensor:
     return _filtered(luma, _LAPPING.T.to(coefficients.device))
 
 
-def busyness(luma: Tensor) -> Tensor:
+def local_activity(luma: Tensor) -> Tensor:
     """Mean standard deviation in the quarters of each block, ``(B, 1, H / 16, W / 16)``, in grey levels."""
     batch, height, width = luma.shape
     half = BLOCK // 2

@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from underpaint.embedding.lapped import BLOCK, dct
 from underpaint_lab.noise_layers import PseudoDifferentiable
-from underpaint_lab.papers.robust.lapped import analyse, busyness, luma, synthesise
+from underpaint_lab.papers.robust.lapped import analyse, local_activity, luma, synthesise
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry
 
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 COUNT = 14
 #: How many of them carry a mark, as often as listed: mostly only the lowest two.
 _CARRIERS = (2, 2, 2, 5, 5, 9, 14)
-#: Before training a coefficient takes change in proportion to (busyness + FLATTEST) ** MASKING, as the runtime does.
-FLATTEST, MASKING = 2.0, 0.4
+#: Before training a coefficient takes change in proportion to (busyness + FLATTEST) ** ACTIVITY_EXPONENT, as the runtime does.
+ACTIVITY_OFFSET, ACTIVITY_EXPONENT = 2.0, 0.4
 #: Standard deviation of a codec's error that the networks begin with, in units of a coefficient.
 _NOISE = 8.0
 
 
 @dataclass(frozen=True)
-class OursRecipe(Recipe):
+class RobustOursRecipe(Recipe):
     """How the writer and the reader are trained."""
 
     #: Channels, and residual blocks at a sixteenth of the resolution.
@@ -62,7 +62,7 @@ class OursRecipe(Recipe):
     mask: float = 0.003
 
 
-class Sight(nn.Module):
+class Backbone(nn.Module):
     """What both networks look at a picture with: 8×8 DCT blocks and lapped coefficients, then residual blocks.
 
     Args:
@@ -102,12 +102,12 @@ class Sight(nn.Module):
         return maps
 
 
-class Writer(nn.Module):
+class RobustEmbedder(nn.Module):
     """Forecasts what arrives of a change, and allocates it."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.sight = Sight(width, depth, 3 * COUNT)
+        self.sight = Backbone(width, depth, 3 * COUNT)
 
     def forward(self, luma: Tensor, coefficients: Tensor) -> Tensor:
         """The logarithm of how much more change than its busyness says each coefficient takes; what is exported."""
@@ -120,12 +120,12 @@ class Writer(nn.Module):
         return allocation, torch.sigmoid(arriving + 1.5), variance + 2 * math.log(_NOISE)
 
 
-class Reader(nn.Module):
+class RobustExtractor(nn.Module):
     """Estimates what a codec took away."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.sight = Sight(width, depth, 2 * COUNT)
+        self.sight = Backbone(width, depth, 2 * COUNT)
 
     def forward(self, luma: Tensor, coefficients: Tensor) -> Tensor:
         """The correction of each coefficient; what is exported."""
@@ -139,14 +139,14 @@ class Reader(nn.Module):
 
 
 @dataclass(frozen=True)
-class Spreads:
+class RandomKeys:
     """Random keys: which coefficients carry which bit, ``(share, bits)``, and with which sign."""
 
     order: Tensor
     signs: Tensor
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, blocks: int, carriers: int) -> Spreads:
+    def draw(cls, rng: np.random.Generator, blocks: int, carriers: int) -> RandomKeys:
         """As many bits as leave each of *carriers* · *blocks* coefficients a share of 2 to 8."""
         pool = blocks * carriers
         share = int(rng.integers(2, 9))
@@ -166,18 +166,18 @@ class Spreads:
         return change.view_as(weights)
 
 
-class Ours(nn.Module):
+class RobustOurs(nn.Module):
     """The writer and the reader, behind codecs at random strengths."""
 
-    def __init__(self, recipe: OursRecipe) -> None:
+    def __init__(self, recipe: RobustOursRecipe) -> None:
         super().__init__()
         self._recipe = recipe
-        self.writer = Writer(recipe.width, recipe.depth)
-        self.reader = Reader(recipe.width, recipe.depth)
-        self.channel = PseudoDifferentiable(passage, workers=2)
+        self.writer = RobustEmbedder(recipe.width, recipe.depth)
+        self.reader = RobustExtractor(recipe.width, recipe.depth)
+        self.channel = PseudoDifferentiable(random_channel, workers=2)
 
     @property
-    def recipe(self) -> OursRecipe:
+    def recipe(self) -> RobustOursRecipe:
         """What it is trained by."""
         return self._recipe
 
@@ -188,23 +188,23 @@ class Ours(nn.Module):
         """
         recipe = self._recipe
         cover = luma(images)
-        hosts, busy = analyse(cover, COUNT), busyness(cover)
+        hosts, busy = analyse(cover, COUNT), local_activity(cover)
         carriers = int(rng.choice(_CARRIERS))
-        spreads = Spreads.draw(rng, hosts[0, 0].numel(), carriers)
+        spreads = RandomKeys.draw(rng, hosts[0, 0].numel(), carriers)
         psnr = torch.from_numpy(rng.uniform(recipe.lowest_psnr, recipe.highest_psnr, len(images))).to(cover)
         energy = cover[0].numel() * 255**2 / 10 ** (psnr / 10)
         allocation, arriving, variance = self.writer.forecast(cover[:, None], hosts)
-        weights = torch.exp(allocation.clamp(-4, 4)[:, :carriers]) * (busy + FLATTEST) ** MASKING
+        weights = torch.exp(allocation.clamp(-4, 4)[:, :carriers]) * (busy + ACTIVITY_OFFSET) ** ACTIVITY_EXPONENT
         # Marks that the writer would not make, too, or it would never see what becomes of them.
         varied = weights.detach() * torch.from_numpy(np.exp(0.5 * rng.standard_normal(weights.shape))).to(weights)
         offsets = torch.from_numpy(rng.random((len(images), spreads.order.shape[1]))).to(cover)
-        change, _ = embedded(hosts[:, :carriers], varied, spreads, offsets, energy)
+        change, _ = embed_stdm(hosts[:, :carriers], varied, spreads, offsets, energy)
         sent = torch.round((images + synthesise(change)[:, None] / 255).clamp(0, 1) * 255) / 255
         received = luma(self.channel(sent, rng))
         marked, arrived = analyse(luma(sent), COUNT), analyse(received, COUNT)
 
         lost = functional.pad((1 - arriving[:, :carriers]) * change, (0, 0, 0, 0, 0, COUNT - carriers))
-        wanted, size = embedded(hosts[:, :carriers], weights, spreads, offsets, energy)
+        wanted, size = embed_stdm(hosts[:, :carriers], weights, spreads, offsets, energy)
         bias = spreads.project((1 - arriving[:, :carriers].detach()) * wanted).abs()
         noise = recipe.harshness * variance[:, :carriers].detach().exp().flatten(1)[:, spreads.order].mean(1).sqrt()
         yield (
@@ -212,15 +212,15 @@ class Ours(nn.Module):
             {
                 "forecast": _surprise(arrived - marked + lost, variance),
                 "margin": -recipe.margin * torch.special.log_ndtr((size[:, None] / 4 - bias) / noise).mean(),
-                "mask": recipe.mask * (wanted / (busy + FLATTEST)).square().mean(),
+                "mask": recipe.mask * (wanted / (busy + ACTIVITY_OFFSET)).square().mean(),
             },
         )
         correction, doubt = self.reader.estimate(received[:, None], arrived)
         yield "reader", {"correction": _surprise(arrived + correction - marked, doubt)}
 
 
-def embedded(
-    hosts: Tensor, weights: Tensor, spreads: Spreads, offsets: Tensor, energy: Tensor
+def embed_stdm(
+    hosts: Tensor, weights: Tensor, spreads: RandomKeys, offsets: Tensor, energy: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The change that moves every projection to its lattice point, and the step of the lattice.
 
@@ -247,7 +247,7 @@ def embedded(
     return change, step * torch.sqrt(spent.detach() / spent)
 
 
-def passage(rng: np.random.Generator) -> str:
+def random_channel(rng: np.random.Generator) -> str:
     """A chain that a container may go through: mostly one codec, at any strength."""
     kind = rng.choice(9, p=(0.32, 0.22, 0.12, 0.1, 0.06, 0.06, 0.05, 0.04, 0.03))
     if kind == 0:
@@ -277,7 +277,7 @@ def _surprise(error: Tensor, variance: Tensor) -> Tensor:
 
 
 #: The runtime's model: about 0.45 M weights. Crops of 128×128 are eight blocks each way.
-_RECIPE = OursRecipe(
+_RECIPE = RobustOursRecipe(
     steps=5000, batch=16, crop=8 * BLOCK, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.998
 )
-RECIPES = {"robust": RecipeEntry(Ours, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}
+RECIPES = {"robust": RecipeEntry(RobustOurs, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}

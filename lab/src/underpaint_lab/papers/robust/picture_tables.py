@@ -58,7 +58,7 @@ _PERIODS = (20, 80)
 _PHASES = 192
 
 
-def carried(period: float, bits: int, noise: float) -> float:
+def mutual_information(period: float, bits: int, noise: float) -> float:
     """Bits that arrive in one coefficient of that *period* behind Gaussian *noise*."""
     at = (np.arange(_PHASES) + 0.5) / _PHASES * period
     own = np.exp(-(((at - period * np.arange(-4, 6)[:, None]) / noise) ** 2) / 2).sum(axis=0)
@@ -67,7 +67,7 @@ def carried(period: float, bits: int, noise: float) -> float:
     return float((own * np.log2(own)).sum() - (mixed * np.log2(mixed)).sum())
 
 
-def learned(price: float, noise: float = NOISE) -> tuple[Frequency, ...]:
+def choose_frequencies(price: float, noise: float = NOISE) -> tuple[Frequency, ...]:
     """The frequencies that are worth their *price*, each with its best period."""
     chosen = []
     for vertical, horizontal in np.ndindex(_STEPS.shape):
@@ -81,7 +81,7 @@ def learned(price: float, noise: float = NOISE) -> tuple[Frequency, ...]:
             for period in range(grid << bits, _PERIODS[1] + 1, grid << bits)
             if period >= _PERIODS[0]
         ]
-        worth = [carried(each.period, each.bits, noise) - price * each.period**2 / 12 for each in every]
+        worth = [mutual_information(each.period, each.bits, noise) - price * each.period**2 / 12 for each in every]
         if worth and max(worth) > 0:
             chosen.append(every[int(np.argmax(worth))])
     return tuple(chosen)

@@ -11,7 +11,7 @@ from underpaint.media import samples
 from underpaint_lab.export.onnx import Graph
 from underpaint_lab.papers.robust import ours
 from underpaint_lab.papers.robust.lapped import analyse, luma
-from underpaint_lab.papers.robust.ours import Ours, OursRecipe
+from underpaint_lab.papers.robust.ours import RobustOurs, RobustOursRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 
@@ -23,7 +23,7 @@ _FREE = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "acro
 
 def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
     """The writer and the reader of :mod:`underpaint_lab.papers.robust.ours`."""
-    model = Ours(cast("OursRecipe", ours.RECIPES["robust"].recipe))
+    model = RobustOurs(cast("OursRecipe", ours.RECIPES["robust"].recipe))
     restore(model, run)
     photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2) / 255
     seen = luma(photograph)

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint_lab.data.cover_stego import CoverStegoPairs
-from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, Counts, Light
+from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, ColourRichModel, LightSteganalyser
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry
 
@@ -57,7 +57,7 @@ class SteganalysisRecipe(Recipe):
             raise UsageError(f"no steganalyser is called '{self.network}'", hint=there_are)
 
 
-class Counted(CoverStegoPairs):
+class RichModelPairs(CoverStegoPairs):
     """Pairs of which only what :class:`~underpaint_lab.papers.steganalysis.nets.Counts` says is left.
 
     Args:
@@ -68,7 +68,7 @@ class Counted(CoverStegoPairs):
         self, name: str, covers: NDArray[np.uint8], containers: NDArray[np.uint8], rates: NDArray[np.float64]
     ) -> None:
         super().__init__(name, covers, containers, rates)
-        counts = Counts()
+        counts = ColourRichModel()
         self.counts = torch.stack([_counted(counts, pictures) for pictures in (covers, *containers)])
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:  # noqa: ARG002
@@ -80,7 +80,7 @@ class Counted(CoverStegoPairs):
         return torch.stack([self.counts[[0, 1 + kind], number] for kind, number in drawn])
 
 
-def _counted(counts: Counts, pictures: NDArray[np.uint8]) -> Tensor:
+def _counted(counts: ColourRichModel, pictures: NDArray[np.uint8]) -> Tensor:
     def count(batch: Tensor) -> Tensor:
         with torch.no_grad():
             found: Tensor = counts(batch.float())
@@ -109,7 +109,7 @@ class Steganalyser(nn.Module):
         *images* are pictures, ``(B, 6, H, W)``, levels 0…255, or of the light network :class:`Counted`, ``(B, 2, …)``.
         """
         both = torch.cat(images.chunk(2, dim=1))
-        odds = self.network.judged(both[:, 0]) if isinstance(self.network, Light) else self.network(both)
+        odds = self.network.judged(both[:, 0]) if isinstance(self.network, LightSteganalyser) else self.network(both)
         wanted = torch.arange(2, device=odds.device).repeat_interleave(len(images)).to(odds)
         yield "network", {"surprise": functional.binary_cross_entropy_with_logits(odds, wanted)}
 
@@ -136,6 +136,6 @@ RECIPES = {
         Steganalyser,
         _LIGHT,
         "a light network, which does it in colours, and which inspect asks; --data is a file of lab.pairs",
-        read=Counted.of,
+        read=RichModelPairs.of,
     ),
 }

@@ -133,7 +133,7 @@ class YedroudjNet(nn.Module):
         return odds[:, 0]
 
 
-class Counts(nn.Module):
+class ColourRichModel(nn.Module):
     """What is counted in a picture, and never trained: rich models of colours, small enough for any machine.
 
     ::
@@ -181,7 +181,7 @@ class Counts(nn.Module):
         return found
 
 
-class Light(nn.Module):
+class LightSteganalyser(nn.Module):
     """A light one of ours for colours: what Counts counts after Goljan et al. (WIFS 2014), and two trained layers.
 
     A network of convolutions has to find filters and levels first, which takes days on a processor. Those that rich
@@ -190,7 +190,7 @@ class Light(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.counts = Counts()
+        self.counts = ColourRichModel()
         size = self.counts.size
         self.judge = nn.Sequential(
             nn.BatchNorm1d(size), nn.Dropout(0.3), nn.Linear(size, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 1)
@@ -230,4 +230,4 @@ def _normed(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Seque
 
 
 #: What makes each.
-STEGANALYSERS: dict[str, Callable[[], nn.Module]] = {"ye": YeNet, "yedroudj": YedroudjNet, "light": Light}
+STEGANALYSERS: dict[str, Callable[[], nn.Module]] = {"ye": YeNet, "yedroudj": YedroudjNet, "light": LightSteganalyser}

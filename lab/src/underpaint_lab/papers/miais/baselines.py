@@ -27,9 +27,9 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
-from underpaint_lab.nets.image_hiding import PAIRS
+from underpaint_lab.nets.image_hiding import NETWORK_PAIRS
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.teacher import KnownRecipe, LabelledBatch, identity, recogniser
+from underpaint_lab.papers.miais.teacher import RecognitionRecipe, LabelledBatch, identity_losses, recogniser
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptedRecipe(KnownRecipe):
+class MiaisBaselineRecipe(RecognitionRecipe):
     """What an adapted rival is trained by.
 
     Raises:
@@ -64,19 +64,19 @@ class AdaptedRecipe(KnownRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.network not in PAIRS:
-            raise UsageError(f"no rival is called '{self.network}'", hint=f"there are {', '.join(PAIRS)}")
+        if self.network not in NETWORK_PAIRS:
+            raise UsageError(f"no rival is called '{self.network}'", hint=f"there are {', '.join(NETWORK_PAIRS)}")
         if min(self.cover, self.secret) <= 0 or min(self.spread, self.identity) < 0 or self.hidden < 1:
             raise UsageError("weights must be above 0, spread and identity at least 0, hidden at least 1")
 
 
-class Adapted(nn.Module):
+class MiaisBaseline(nn.Module):
     """A pair of networks, a recogniser beside them, and their losses."""
 
-    def __init__(self, recipe: AdaptedRecipe) -> None:
+    def __init__(self, recipe: MiaisBaselineRecipe) -> None:
         super().__init__()
         self.recipe = recipe
-        pair = PAIRS[recipe.network]
+        pair = NETWORK_PAIRS[recipe.network]
         self.networks = nn.ModuleDict({"hide": pair.hide(recipe.hidden), "reveal": pair.reveal(recipe.hidden)})
         self.networks["recogniser"] = recogniser(recipe)
         channels_last(self)
@@ -124,19 +124,19 @@ class Adapted(nn.Module):
         if recipe.identity:
             classifier = cast("Recogniser", self.networks["recogniser"])
             codes = classifier(containers)
-            told = identity(codes, classifier.classify(codes), labels, recipe)
+            told = identity_losses(codes, classifier.classify(codes), labels, recipe)
             parts |= {name: recipe.identity * part for name, part in told.items()}
         yield "networks", parts
 
 
-_RECIPE = AdaptedRecipe(steps=1500, batch=16, crop=64, learning_rate=2e-3, warmup=50, decay="cosine", clip=1.0)
+_RECIPE = MiaisBaselineRecipe(steps=1500, batch=16, crop=64, learning_rate=2e-3, warmup=50, decay="cosine", clip=1.0)
 RECIPES = {
     f"miais-{name}": RecipeEntry(
-        Adapted,
+        MiaisBaseline,
         recipe,
         f"{recipe.network} with a recogniser beside it, a rival of miais: faces in textures; --data has both",
         read=partial(faces.faces, pool="textures"),
-        inherit=Adapted.inherit,
+        inherit=MiaisBaseline.inherit,
     )
     for name, recipe in {
         "baluja": replace(_RECIPE, network="baluja", hidden=8, secret=0.75),

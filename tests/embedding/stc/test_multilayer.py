@@ -1,3 +1,5 @@
+"""Multi-layered syndrome-trellis code: round trips, distance from the bound, parts and threads."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,8 +15,7 @@ from hypothesis import strategies as st
 
 from underpaint.coding.keys import Key
 from underpaint.embedding import stc
-from underpaint.embedding.stc import binary
-from underpaint.embedding.stc import multilayer as module
+from underpaint.embedding.stc import multilayer
 from underpaint.errors import CapacityError, UsageError
 
 if TYPE_CHECKING:
@@ -32,139 +33,16 @@ def heavy(rng: np.random.Generator, count: int, sigma: float) -> NDArray[np.floa
 
 
 def paid(values: NDArray[np.uint8], carrying: NDArray[np.uint8], weights: NDArray[np.float32]) -> float:
-    """The total cost of the changes; infinite if one was forbidden."""
+    """Return the total cost of the changes; infinite if one was forbidden."""
     change = carrying.astype(float) - values
     return float((weights[change != 0] * change[change != 0] ** 2).sum())
 
 
 def loss(values: NDArray[np.uint8], weights: NDArray[np.float32], bits: NDArray[np.uint8], layers: int) -> float:
-    """How much more than the bound it costs, of the bound."""
+    """Return the relative excess of the cost over the bound."""
     carrying, counts = stc.embed(values, bits, weights, layers, KEY)
     assert (stc.extract(carrying, counts, KEY) == bits).all()
     return paid(values, carrying, weights) / stc.bound(values, weights, layers, bits.size) - 1
-
-
-# --- one layer
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(1, 11), st.data())
-def test_the_cheapest_word_is_found(size: int, data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, size))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    cover, message = rng.integers(0, 2, size, np.uint8), rng.integers(0, 2, count, np.uint8)
-    costs = rng.integers(0, 128, size) * (12 / 127)  # what the search resolves exactly
-    costs[0] = 12
-    words = np.array(list(itertools.product((0, 1), repeat=size)), np.uint8)
-    right = [word for word in words if (stc.syndrome(word, count) == message).all()]
-    least = min(costs[word != cover].sum() for word in right)
-    stego = stc.code(cover, costs, message)
-    assert (stc.syndrome(stego, count) == message).all()
-    assert costs[stego != cover].sum() == pytest.approx(least, abs=1e-9)
-
-
-@pytest.mark.parametrize(("size", "count"), [(1, 1), (50, 7), (5000, 13), (6000, 1500), (9000, 8900), (70_000, 20)])
-def test_syndromes_are_linear_and_take_every_value(size: int, count: int) -> None:
-    rng = np.random.default_rng(size)
-    one, other = rng.integers(0, 2, (2, size), np.uint8)
-    both = stc.syndrome(one ^ other, count)
-    assert (both == stc.syndrome(one, count) ^ stc.syndrome(other, count)).all()
-    message = rng.integers(0, 2, count, np.uint8)
-    if 2 * count < size or count == 1:
-        assert (stc.syndrome(stc.code(one, np.ones(size), message), count) == message).all()
-
-
-def random_cover(rng: np.random.Generator, largest: int) -> tuple[NDArray[np.uint8], NDArray[np.float64], int]:
-    size = int(rng.integers(1, largest))
-    costs = rng.lognormal(0, rng.uniform(0, 3), size)
-    costs[rng.random(size) < rng.choice([0, 0.1, 0.5, 0.9, 1])] = np.inf
-    if rng.random() < 0.2:  # a wet stretch
-        costs[: int(rng.integers(size))] = np.inf
-    return rng.integers(0, 2, size, np.uint8), costs, int(rng.integers(0, size + 1) * rng.random() ** 2)
-
-
-def code_random_covers(covers: int, largest: int) -> int:
-    """Meet the syndrome or raise, with wet bits untouched; returns how many raised."""
-    rng = np.random.default_rng(1)
-    refused = 0
-    for _ in range(covers):
-        cover, costs, count = random_cover(rng, largest)
-        message = rng.integers(0, 2, count, np.uint8)
-        try:
-            stego = stc.code(cover, costs, message)
-        except CapacityError:
-            refused += 1
-            assert count > 0.4 * np.isfinite(costs).sum() or np.isinf(costs).any()
-            continue
-        assert (stc.syndrome(stego, count) == message).all()
-        assert (stego == cover)[np.isinf(costs)].all()
-    return refused
-
-
-def test_random_covers() -> None:
-    assert 0 < code_random_covers(250, 200) < 150
-
-
-@pytest.mark.slow
-def test_ten_thousand_random_covers() -> None:
-    assert 0 < code_random_covers(10_000, 120) < 5000
-
-
-@pytest.mark.parametrize("wet", [0.0, 0.5, 0.95])
-def test_half_of_what_may_change_is_enough(wet: float) -> None:
-    rng = np.random.default_rng(2)
-    costs = np.where(rng.random(40_000) < wet, np.inf, 1.0)
-    message = rng.integers(0, 2, int(0.5 * np.isfinite(costs).sum()), np.uint8)
-    cover = rng.integers(0, 2, costs.size, np.uint8)
-    stego = stc.code(cover, costs, message)
-    assert (stc.syndrome(stego, message.size) == message).all()
-    assert (stego == cover)[np.isinf(costs)].all()
-
-
-def test_what_is_dear_goes_before_what_is_forbidden() -> None:
-    """Costs that small integers cannot tell from infinity, where one bit says it all."""
-    cover, costs = np.zeros(200, np.uint8), np.full(200, np.inf)
-    costs[100] = 1e5
-    for message in np.eye(2, dtype=np.uint8)[:, :1]:
-        stego = stc.code(cover, costs, message)
-        assert stc.syndrome(stego, 1) == message
-        assert (np.flatnonzero(stego) == 100).all()
-    costs[100] = np.inf
-    with pytest.raises(CapacityError):
-        stc.code(cover, costs, 1 - stc.syndrome(cover, 1))
-
-
-def test_no_message_changes_nothing() -> None:
-    cover = np.ones(5, np.uint8)
-    assert (stc.code(cover, np.zeros(5), np.zeros(0, np.uint8)) == cover).all()
-    assert stc.syndrome(cover, 0).size == 0
-
-
-def test_columns_have_their_ends_set_and_differ() -> None:
-    for width in range(1, 35):
-        columns = binary._columns(width)
-        assert len(set(columns)) == len(columns) == width
-        assert all(513 & column == 513 and column < 1024 for column in columns)
-
-
-@given(st.integers(1, 300_000), st.integers(1, 300_000))
-def test_layouts_use_nearly_all_bits(size: int, count: int) -> None:
-    if count > size:
-        with pytest.raises(CapacityError):
-            binary._Layout.of(size, count)
-        return
-    try:
-        layout = binary._Layout.of(size, count)
-    except CapacityError:
-        assert count > 0.99 * size
-        return
-    rows = layout.rows
-    assert layout.widths.min() >= 1
-    assert 0 <= layout.segments * layout.widths.size - count < layout.segments
-    assert 0 <= size - rows * layout.merged * layout.segments < max(layout.merged * layout.segments, size / 50)
-
-
-# --- values
 
 
 @settings(deadline=None, max_examples=40)
@@ -192,8 +70,8 @@ def test_round_trip(size: int, layers: int, share: float, wet: bool, seed: int) 
 @pytest.mark.parametrize("layers", [2, 3, 4])
 @pytest.mark.parametrize("value", [0, 1, 128, 255])
 @pytest.mark.parametrize("sigma", [0, 1, 5])
-def test_most_of_the_layers_can_be_filled(layers: int, value: int, sigma: float) -> None:
-    """Whatever the values and the weights: no layer has bits that may not change."""
+def test_four_fifths_of_the_layers_can_be_filled(layers: int, value: int, sigma: float) -> None:
+    """For any values and weights: no layer has bits that may not change."""
     rng = np.random.default_rng(2)
     values, weights = np.full(3000, value, np.uint8), heavy(rng, 3000, sigma)
     bits = rng.integers(0, 2, int(0.8 * layers * values.size), np.uint8)
@@ -202,7 +80,7 @@ def test_most_of_the_layers_can_be_filled(layers: int, value: int, sigma: float)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0])
-def test_close_to_the_bound(sigma: float) -> None:
+def test_the_cost_is_close_to_the_bound(sigma: float) -> None:
     rng = np.random.default_rng(3)
     size = 1 << 16
     values, bits = rng.integers(0, 256, size, np.uint8), rng.integers(0, 2, int(0.4 * size), np.uint8)
@@ -213,7 +91,7 @@ def test_close_to_the_bound(sigma: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "limit"), [(0.0, 0.145), (1.0, 0.145), (1.5, 0.165), (2.0, 0.19)])
-def test_close_to_the_bound_in_many_values(sigma: float, limit: float) -> None:
+def test_the_cost_is_close_to_the_bound_in_many_values(sigma: float, limit: float) -> None:
     rng = np.random.default_rng(4)
     size = 1 << 20
     values, bits = rng.integers(0, 256, size, np.uint8), rng.integers(0, 2, int(0.4 * size), np.uint8)
@@ -223,7 +101,7 @@ def test_close_to_the_bound_in_many_values(sigma: float, limit: float) -> None:
 
 
 @pytest.mark.parametrize(("layers", "rate", "most"), [(2, 1.3, 0.41), (3, 1.3, 0.4), (3, 2.0, 1.05), (4, 2.7, 2.8)])
-def test_squared_change(layers: int, rate: float, most: float) -> None:
+def test_the_squared_change_is_below_optimal_pixel_adjustment(layers: int, rate: float, most: float) -> None:
     """Optimal pixel adjustment: 0.5 at 1 bit per value, 0.8 at 1.3, 1.5 at 2, 4.3 at 2.7."""
     rng = np.random.default_rng(5)
     size = 1 << 16
@@ -233,21 +111,9 @@ def test_squared_change(layers: int, rate: float, most: float) -> None:
     assert np.mean((carrying.astype(float) - values) ** 2) < most
 
 
-@pytest.mark.slow
-def test_cutting_into_segments_costs_less_than_a_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(6)
-    size, rate = 1 << 18, 0.2
-    cover, costs = rng.integers(0, 2, size, np.uint8), rng.random(size)
-    message = rng.integers(0, 2, int(rate * size), np.uint8)
-    cut = costs[stc.code(cover, 8 * costs, message) != cover].sum()
-    monkeypatch.setattr(binary, "_SEGMENT", 1 << 13)
-    monkeypatch.setattr(binary, "_ABREAST", 1)
-    assert cut < 1.01 * costs[stc.code(cover, 8 * costs, message) != cover].sum()
-
-
 @pytest.mark.parametrize(("layers", "rate"), [(2, 0.4), (2, 1.5), (3, 2.0), (4, 3.0)])
-def test_ups_and_downs_are_as_frequent(layers: int, rate: float) -> None:
-    """Among changes of each size, the largest among them, which lead to the same bits either way."""
+def test_values_rise_as_often_as_they_fall(layers: int, rate: float) -> None:
+    """Among changes of each size, also of the largest, which give the same bits in both directions."""
     rng = np.random.default_rng(7)
     values, bits = rng.integers(20, 236, 60_000, np.uint8), rng.integers(0, 2, int(rate * 60_000), np.uint8)
     carrying, _ = stc.embed(values, bits, ones(60_000), layers, KEY)
@@ -256,7 +122,7 @@ def test_ups_and_downs_are_as_frequent(layers: int, rate: float) -> None:
         assert not size or abs(2 * ups - among) < 5 * math.sqrt(among)
 
 
-def test_squares_are_those_of_the_nearest_value() -> None:
+def test_squares_are_changes_to_the_nearest_value() -> None:
     values = np.arange(256)
     for layers in (2, 4, 7):
         for end, found in enumerate(stc.squares(layers)):
@@ -264,13 +130,10 @@ def test_squares_are_those_of_the_nearest_value() -> None:
             assert (found == np.square(values[:, None] - fitting).min(1)).all()
 
 
-# --- parts, keys, threads
-
-
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 1234, 5000])
-def test_parts_are_a_division(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PART", 100)
-    parts = module._Parts(size, KEY)
+def test_parts_divide_the_values(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multilayer, "PART_SIZE", 100)
+    parts = multilayer.Parts(size, KEY)
     orders = [parts.order(part) for part in range(parts.count)]
     assert sorted(itertools.chain(*(order.tolist() for order in orders))) == list(range(size))
     assert all(abs(order.size - size / parts.count) <= 1 for order in orders)
@@ -278,21 +141,21 @@ def test_parts_are_a_division(size: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert not size or [share.stop for share in shares] == [*(share.start for share in shares[1:]), 777]
 
 
-def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PART", 5000)
+def test_the_number_of_threads_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multilayer, "PART_SIZE", 5000)
     rng = np.random.default_rng(9)
     values, bits = rng.integers(0, 256, 30_000, np.uint8), rng.integers(0, 2, 9000, np.uint8)
     weights = heavy(rng, 30_000, 1)
     results = []
     for workers in (1, 4):
-        monkeypatch.setattr(module, "_WORKERS", workers)
+        monkeypatch.setattr(multilayer, "WORKERS", workers)
         results.append(stc.embed(values, bits, weights, 2, KEY))
         assert (stc.extract(*results[-1], KEY) == bits).all()
     assert (results[0][0] == results[1][0]).all()
     assert results[0][1] == results[1][1]
 
 
-def test_another_key_reads_noise() -> None:
+def test_another_key_extracts_random_bits() -> None:
     rng = np.random.default_rng(10)
     values, bits = rng.integers(0, 256, 20_000, np.uint8), rng.integers(0, 2, 8000, np.uint8)
     carrying, counts = stc.embed(values, bits, ones(20_000), 2, KEY)
@@ -300,7 +163,7 @@ def test_another_key_reads_noise() -> None:
 
 
 @pytest.mark.slow
-def test_memory_is_bounded() -> None:
+def test_embedding_needs_at_most_150_mib_per_thread() -> None:
     rng = np.random.default_rng(11)
     size = 1 << 20
     values = rng.integers(0, 256, size, np.uint8)
@@ -311,15 +174,12 @@ def test_memory_is_bounded() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         print(f"{layers} layers, {rate} bits: {peak >> 20} MiB")
-        assert peak < module._WORKERS * 150 << 20
-
-
-# --- the bound, and what cannot be meant
+        assert peak < multilayer.WORKERS * 150 << 20
 
 
 @pytest.mark.parametrize("changed", [0.01, 0.02])
 def test_bound_of_equal_costs(changed: float) -> None:
-    """Where changes are few all are by 1, and of ternary entropy: H(p) + p bits at a cost of p."""
+    """Few changes are all ±1, of ternary entropy: H(p) + p bits at a cost of p."""
     values = np.full(10_000, 100, np.uint8)
     entropy = -changed * math.log2(changed) - (1 - changed) * math.log2(1 - changed) + changed
     bound = stc.bound(values, ones(10_000), 2, round(10_000 * entropy))
@@ -333,7 +193,7 @@ def test_bound_of_many_bits() -> None:
     assert bound == pytest.approx(10_000 * 2**6 / (2 * math.pi * math.e), rel=1e-3)
 
 
-def test_bound_of_nothing_and_of_too_much() -> None:
+def test_bound_of_no_bits_and_of_too_many() -> None:
     values = np.array([0, 100, 255, 7], np.uint8)
     weights = np.array([1, 1, 1, np.inf], np.float32)
     assert stc.bound(values, weights, 2, 0) == 0
@@ -346,19 +206,19 @@ def test_bound_of_nothing_and_of_too_much() -> None:
     ("weights", "layers"),
     [(np.ones((4, 2)), 2), (np.ones(5), 2), (np.full(4, -1.0), 2), (np.full(4, np.nan), 2), (np.ones(4), 1)],
 )
-def test_weights_and_layers_that_cannot_be_meant(weights: NDArray[np.float32], layers: int) -> None:
+def test_invalid_weights_and_layers_are_refused(weights: NDArray[np.float32], layers: int) -> None:
     with pytest.raises(UsageError):
         stc.embed(np.zeros(4, np.uint8), np.zeros(1, np.uint8), weights, layers, KEY)
 
 
 @pytest.mark.parametrize("values", [np.zeros(4), np.zeros((2, 2), np.uint8)])
-def test_values_that_cannot_be_meant(values: NDArray[np.uint8]) -> None:
+def test_invalid_values_are_refused(values: NDArray[np.uint8]) -> None:
     with pytest.raises(UsageError):
         stc.embed(values, np.zeros(1, np.uint8), np.ones(4, np.float32), 2, KEY)
 
 
 @pytest.mark.parametrize("size", [0, 10, 5000])
-def test_too_many_bits(size: int) -> None:
+def test_too_many_bits_are_refused(size: int) -> None:
     values = np.full(size, 9, np.uint8)
     for layers in (2, 3):
         with pytest.raises(CapacityError):
@@ -370,7 +230,7 @@ def test_too_many_bits(size: int) -> None:
             stc.extract(values, counts, KEY)
 
 
-def test_nothing_to_embed() -> None:
+def test_an_empty_message_changes_nothing() -> None:
     values = np.arange(256, dtype=np.uint8)
     carrying, counts = stc.embed(values, np.zeros(0, np.uint8), ones(256), 3, KEY)
     assert (carrying == values).all()
@@ -386,7 +246,7 @@ def test_nothing_to_embed() -> None:
         ((20_000, 25_000, 70_000), "2145b06836b076bf077e7e6424c93a8d"),
     ],
 )
-def test_golden(counts: tuple[int, ...], digest: str) -> None:
-    """Version 1 read these bits here; it must be so for ever."""
+def test_extraction_stays_the_same(counts: tuple[int, ...], digest: str) -> None:
+    """Containers of format version 1 depend on this order of bits."""
     read = stc.extract(KEY.stream("values", 300_000), counts, KEY)
     assert hashlib.sha256(read.tobytes()).hexdigest()[:32] == digest

@@ -16,11 +16,11 @@ from underpaint_lab.benchmarks.faces import trained_steganalysers
 from underpaint_lab.benchmarks.faces.steganalysis_rows import Unmaskings
 from underpaint_lab.benchmarks.faces.trained_steganalysers import HIDERS, Case, Contained, contained, judge
 from underpaint_lab.papers import RECIPES
-from underpaint_lab.papers.miais.ours import OursRecipe
-from underpaint_lab.papers.miais.published import PublishedRecipe
-from underpaint_lab.papers.miais.rivals import RECIPES as RIVALS
-from underpaint_lab.papers.miais.rivals import Adapted, AdaptedRecipe
-from underpaint_lab.papers.miais.teacher import KnownRecipe
+from underpaint_lab.papers.miais.ours import MiaisOursRecipe
+from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
+from underpaint_lab.papers.miais.baselines import RECIPES as RIVALS
+from underpaint_lab.papers.miais.baselines import MiaisBaseline, MiaisBaselineRecipe
+from underpaint_lab.papers.miais.teacher import RecognitionRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
 
@@ -48,16 +48,16 @@ def batch() -> torch.Tensor:
     return images
 
 
-def small(name: str) -> AdaptedRecipe:
+def small(name: str) -> MiaisBaselineRecipe:
     recipe = RIVALS[name].recipe
-    assert isinstance(recipe, AdaptedRecipe)
+    assert isinstance(recipe, MiaisBaselineRecipe)
     return replace(recipe, **SMALL, hidden=2)
 
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_rival_hides_restores_and_is_recognised(name: str) -> None:
     model, images = RIVALS[name].model(small(name)), batch()
-    assert isinstance(model, Adapted)
+    assert isinstance(model, MiaisBaseline)
     ((part, losses),) = model.losses(images, 0, np.random.default_rng(0))
     assert part == "networks"
     assert losses.keys() == {"cover", "secret", "surprise", "triplet"} | ({"spread"} if "stegnet" in name else set())
@@ -71,23 +71,23 @@ def test_a_rival_hides_restores_and_is_recognised(name: str) -> None:
 
 
 def test_without_a_weight_nobody_is_recognised() -> None:
-    model = Adapted(replace(small("miais-hidden"), identity=0.0))
+    model = MiaisBaseline(replace(small("miais-hidden"), identity=0.0))
     ((_, losses),) = model.losses(batch(), 0, np.random.default_rng(0))
     assert losses.keys() == {"cover", "secret"}
 
 
 def test_a_recogniser_begins_with_the_teachers_sight(data: Path, tmp_path: Path) -> None:
     entry = RECIPES["miais-teacher"]
-    assert isinstance(entry.recipe, KnownRecipe)
+    assert isinstance(entry.recipe, RecognitionRecipe)
     assert entry.read is not None
     fit(entry.model(replace(entry.recipe, **SMALL)), entry.read(data), tmp_path, progress=False)
-    model = Adapted(replace(small("miais-hidden"), teacher=str(tmp_path)))
+    model = MiaisBaseline(replace(small("miais-hidden"), teacher=str(tmp_path)))
     model.inherit()
     seen = folder.learned(tmp_path, "network.trunk")
     begun = {name.partition("recogniser.trunk.")[2]: weight for name, weight in model.state_dict().items()}
     assert all(torch.equal(begun[name], weight) for name, weight in seen.items())
     with pytest.raises(ModelError):
-        Adapted(replace(small("miais-hidden"), teacher="none")).inherit()
+        MiaisBaseline(replace(small("miais-hidden"), teacher="none")).inherit()
 
 
 def test_rivals_out_of_range() -> None:
@@ -111,12 +111,12 @@ def runs(data: Path, tmp_path: Path) -> Path:
     """A run of two steps of each of some systems."""
     for name in ("miais-hidden", "miais-stegnet", "miais-multitask", "miais"):
         entry = RECIPES[HIDERS[name].recipe]
-        assert isinstance(entry.recipe, KnownRecipe)
+        assert isinstance(entry.recipe, RecognitionRecipe)
         assert entry.read is not None
-        recipe: KnownRecipe = replace(entry.recipe, **SMALL)
-        if isinstance(recipe, PublishedRecipe):
+        recipe: RecognitionRecipe = replace(entry.recipe, **SMALL)
+        if isinstance(recipe, MiaisPublishedRecipe):
             recipe = replace(recipe, content=False, multitask=True, generator=4, downs=3, restorer=2)
-        if isinstance(recipe, OursRecipe | AdaptedRecipe):
+        if isinstance(recipe, MiaisOursRecipe | MiaisBaselineRecipe):
             recipe = replace(recipe, hidden=4)
         fit(entry.model(recipe), entry.read(data), tmp_path / name, progress=False)
     return tmp_path

@@ -1,0 +1,167 @@
+"""Verification: a container is delivered, decoded and revealed again before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from underpaint.channels import parse, received
+from underpaint.coding.template import cosine_similarity, unpack
+from underpaint.errors import PayloadError, SurvivalError
+from underpaint.media import decode, encode, is_exact
+from underpaint.methods import ImageCarrier
+from underpaint.methods.miais import LIKE, MIAIS
+
+if TYPE_CHECKING:
+    from underpaint.api.payloads import Prepared
+    from underpaint.channels import Chain
+    from underpaint.media import Picture
+    from underpaint.types import Channel, Image, Payload
+
+_UNCHANGED = parse("none")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A container in the form that the recipient gets."""
+
+    #: As the recipient decodes it, ``uint8 (H, W, 3)``.
+    pixels: Image
+    #: Bytes of the file; empty for an array.
+    file: bytes = b""
+
+
+class Delivery(Protocol):
+    """The form in which a container is delivered: an array, or a file of some format."""
+
+    def __str__(self) -> str:
+        """Name of the form in messages."""
+        ...
+
+    def deliver(self, container: Image) -> Delivered:
+        """Bring *container* into this form."""
+        ...
+
+    def channel(self, chain: Chain | None) -> Channel | None:
+        """Return the distortion that a method embeds for: that of this form, then *chain*."""
+        ...
+
+
+class ArrayDelivery:
+    """Delivery as an array, without loss."""
+
+    def __str__(self) -> str:
+        return "rounding to 8 bits"
+
+    def deliver(self, container: Image) -> Delivered:
+        """Return *container* as it is."""
+        return Delivered(container)
+
+    def channel(self, chain: Chain | None) -> Channel | None:
+        """Return *chain*."""
+        return chain
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """Format of a picture file, with its settings."""
+
+    #: Key of :data:`underpaint.media.FORMATS`.
+    name: str
+    #: 1–100; None is exact where the format can be.
+    quality: int | None = None
+    #: Keep EXIF data and ICC profile.
+    metadata: bool = True
+
+    @property
+    def exact(self) -> bool:
+        """True if the file keeps every pixel. Raises UsageError if the quality is out of range."""
+        return is_exact(self.name, self.quality)
+
+    def __str__(self) -> str:
+        return self.name if self.quality is None else f"{self.name} at quality {self.quality}"
+
+
+@dataclass(frozen=True)
+class FileDelivery:
+    """Delivery as a picture file."""
+
+    #: The cover, whose transparency, EXIF data and ICC profile the file takes.
+    picture: Picture
+    format: FileFormat
+
+    def __str__(self) -> str:
+        return str(self.format)
+
+    def deliver(self, container: Image) -> Delivered:
+        """Encode *container*, and decode it again."""
+        picture, form = self.picture.with_pixels(container), self.format
+        data = encode(picture, form.name, quality=form.quality, metadata=form.metadata)
+        return Delivered(decode(data).pixels, data)
+
+    def channel(self, chain: Chain | None) -> Channel | None:
+        """Return *chain*, after the loss of the file if there is one."""
+        return chain if self.format.exact or chain is None else _LossyFile(self, chain)
+
+
+@dataclass(frozen=True)
+class _LossyFile:
+    """The loss of a file format, followed by a chain of channels."""
+
+    delivery: FileDelivery
+    chain: Chain
+
+    @property
+    def random(self) -> bool:
+        """True if the result depends on the seed."""
+        return self.chain.random
+
+    def __call__(self, image: Image, seed: int, /) -> Image:
+        """Return the distorted copy of *image*."""
+        return self.chain(self.delivery.deliver(image).pixels, seed)
+
+    def __str__(self) -> str:
+        return f"{self.delivery} | {self.chain}"
+
+
+def verify(
+    container: Image, prepared: Prepared, passphrase: str | None, chain: Chain | None, delivery: Delivery
+) -> Payload:
+    """Reveal the payload from *container*, as it is delivered and after *chain*.
+
+    Args:
+        container: as delivered, ``uint8 (H, W, 3)``.
+        prepared: payload and method that made it.
+        passphrase: passphrase that it was hidden with.
+        chain: channels that the payload has to survive; None for none.
+        delivery: form of the container, for the message.
+
+    Returns:
+        The payload revealed last. The bytes of an image carrier differ from those that were embedded.
+
+    Raises:
+        SurvivalError: the payload is not revealed.
+    """
+    trials = [(str(delivery), _UNCHANGED)]
+    if chain:
+        trials.append((f"{delivery} | {chain}", chain))
+    for name, channel in trials:
+        for distorted in received(channel, container):
+            try:
+                revealed = prepared.method.reveal(distorted, passphrase)
+            except PayloadError:
+                revealed = None
+            if revealed is None or not _restored(revealed, prepared):
+                hint = "a higher quality of the file, a lower psnr, a milder chain or a larger cover may help"
+                raise SurvivalError(f"the payload does not survive {name}", hint=hint)
+            result = revealed
+    return result
+
+
+def _restored(revealed: Payload, prepared: Prepared) -> bool:
+    """Return True if *revealed* is the payload, as closely as the method promises."""
+    if revealed.kind != prepared.payload.kind:
+        return False
+    if isinstance(prepared.method, MIAIS):
+        return cosine_similarity(unpack(revealed.data), unpack(prepared.payload.data)) >= LIKE
+    return isinstance(prepared.method, ImageCarrier) or revealed.data == prepared.payload.data

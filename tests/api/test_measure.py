@@ -1,0 +1,89 @@
+"""Capacity, channels and comparison, as functions on arrays and on files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.run_cli import run
+from underpaint import api, media
+from underpaint.coding import template
+from underpaint.errors import UsageError
+from underpaint.methods import METHODS
+from underpaint.models import classifiers
+from underpaint.types import Image
+
+pytestmark = pytest.mark.usefixtures("cheap_keys", "example_files")
+
+
+@pytest.fixture
+def cover(example_files: Path) -> Image:
+    return media.read("cover.png").pixels
+
+
+def test_a_payload_of_the_capacity_fits(cover: Image) -> None:
+    found = api.capacity_file("cover.png")
+    assert found == api.capacity(cover)
+    assert set(found) == set(METHODS)
+    assert found.pop("pixinpix").payload_bytes == cover.size
+    assert found.pop("miais").payload_bytes == template.size(template.FINE)
+    for name, each in found.items():
+        payload = os.urandom(each.payload_bytes)
+        assert api.reveal(api.hide(cover, payload, method=name)).data == payload
+
+
+def test_the_capacity_map_shows_bits_per_value() -> None:
+    assert run("capacity", "cover.png", "--map", "map.png").status == 0
+    shown, cover = media.read("map.png").pixels, media.read("cover.png").pixels
+    assert shown.shape == cover.shape
+    assert set(np.unique(shown)) <= {0, 63, 126, 189, 252}
+    assert shown.std() > 20
+
+
+def test_the_capacity_map_overwrites_a_file_only_if_forced_and_never_the_cover() -> None:
+    assert run("capacity", "cover.png", "--map", "map.png").status == 0
+    before = Path("map.png").read_bytes()
+    assert run("capacity", "cover.png", "--map", "map.png").status == 2
+    assert run("capacity", "cover.png", "--map", "cover.png", "--force").status == 2
+    assert run("capacity", "cover.png", "--map", "map.png", "--force").status == 0
+    assert Path("map.png").read_bytes() == before
+
+
+def test_a_random_channel_repeats_with_its_seed(cover: Image) -> None:
+    assert (api.attack(cover, "noise:0.1", seed=1) == api.attack(cover, "noise:0.1", seed=1)).all()
+    assert (api.attack(cover, "noise:0.1", seed=1) != api.attack(cover, "noise:0.1", seed=2)).any()
+
+
+def test_attack_warns_of_lost_transparency_and_of_a_lossy_file() -> None:
+    assert api.attack_file("faded.png", "jpeg:50", "same.png") == ()
+    assert media.read("same.png").alpha is not None
+    assert "transparency" in api.attack_file("faded.png", "crop:0.5", "part.png")[0]
+    assert "jpeg is not exact" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
+
+
+def test_equal_pictures_do_not_differ(cover: Image) -> None:
+    assert api.compare(cover, cover) == {
+        "psnr": float("inf"),
+        "ssim": 1.0,
+        "ms_ssim": 1.0,
+        "apd": 0.0,
+        "changed": 0.0,
+        "largest": 0.0,
+        "machine": {name: {"change": 0.0, "kept": True} for name in classifiers.names()},
+    }
+
+
+def test_compare_measures_one_changed_value(cover: Image) -> None:
+    other = cover.copy()
+    other[0, 0, 0] ^= 128
+    found = api.compare(cover, other)
+    assert (found["largest"], found["changed"]) == (128, 1 / cover.size)
+    assert api.compare(cover[:64], other[:64])["ms_ssim"] is None
+
+
+def test_compare_refuses_pictures_of_two_sizes(cover: Image) -> None:
+    with pytest.raises(UsageError, match="192×192 and 192×64"):
+        api.compare(cover, cover[:64])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpaint.metrics import auc, bootstrap, p_e, roc, tpr_at
+from underpaint_lab.metrics.detection import auc, p_e, roc, tpr_at
+from underpaint_lab.metrics.intervals import bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

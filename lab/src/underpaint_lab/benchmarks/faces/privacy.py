@@ -40,9 +40,16 @@ from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import trained
-from underpaint_lab.papers.miais.obfuscations import OBSCURED
-from underpaint_lab.papers.miais.ours import Ours
-from underpaint_lab.papers.miais.recovery_attack import Attacker, AttackRecipe, Knowledge, Lost, made, opened
+from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.recovery_attack import (
+    AttackRecipe,
+    Knowledge,
+    LeakedPairs,
+    RecoveryAttack,
+    make_containers,
+    recover_codes,
+)
 from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import fit
@@ -115,11 +122,11 @@ def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Result
         ModelError: a run is damaged, or the one of plain faces is missing.
     """
     rows: list[RecognitionRow] = []
-    for way in ("", *OBSCURED):
+    for way in ("", *OBFUSCATIONS):
         run = runs / f"miais-obscured-{way or 'plain'}"
         if way and not run.exists():
             continue
-        model = cast("Obscured", trained("miais-obscured", run))
+        model = cast("ObfuscatedTeacher", trained("miais-obscured", run))
         people = TestFaces(data, model.recipe.crop, seed, each)
         seen = model.obscured(people.secrets, np.random.default_rng(seed))
         codes = in_batches(model.network, seen)
@@ -138,7 +145,9 @@ def containers(name: str, run: Path, data: Path, seed: int = 0, each: int = 150)
     victim = trained(name, run)
     people = TestFaces(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
-        seen, _ = made(victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed))
+        seen, _ = make_containers(
+            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed)
+        )
     found = quality(pictures(people.secrets), pictures(seen))
     return people.result(PRIVACY, name, f"containers {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
@@ -173,9 +182,9 @@ def recovery(
     plain = verification(gallery, people.faces.labels, each, seed)["accuracy"]
     rows = []
     for knows in KNOWLEDGE:
-        if knows == "key" and not isinstance(victim, Ours):
+        if knows == "key" and not isinstance(victim, MiaisOurs):
             continue
-        attacker = Attacker(replace(recipe, knows=knows), victim, features)
+        attacker = RecoveryAttack(replace(recipe, knows=knows), victim, features)
         learning = runs / f"{run.name}-recovery-{knows}"
         material = leaked_pairs(attacker, known) if knows == "pairs" else known
         fit(attacker, cast("Photographs", material), learning, progress=False)
@@ -211,7 +220,7 @@ def controls(
 
 
 def _recover_codes(
-    victim: Ours, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
+    victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
 ) -> Tensor:
     """Return recovered codes of *secrets*, in groups of one key each, of which *pairs* other pairs are known."""
     found, crop = [], secrets.shape[2]
@@ -222,7 +231,7 @@ def _recover_codes(
     return torch.cat(found)
 
 
-def leaked_pairs(attacker: Attacker, known: faces.KnownPairs) -> Lost:
+def leaked_pairs(attacker: RecoveryAttack, known: faces.KnownPairs) -> LeakedPairs:
     """Return every secret of *known* with its container, each by a key of its own: pairs that an attacker may have."""
     recipe, count = attacker.recipe, len(known.secrets)
     secrets = tensor(reduced(known.secrets, recipe.crop))
@@ -231,7 +240,7 @@ def leaked_pairs(attacker: Attacker, known: faces.KnownPairs) -> Lost:
         containers, _ = make_containers(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
     both = zip(pictures(containers), pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
-    return Lost(known.name, pairs)
+    return LeakedPairs(known.name, pairs)
 
 
 def _scale(recipe: AttackRecipe, run: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from underpaint import metrics
 from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint_lab.benchmarks.faces.rows import FaceQuality
+from underpaint_lab.metrics import detection, papers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ def quality(before: Sequence[Image], after: Sequence[Image]) -> FaceQuality:
     pairs = list(zip(before, after, strict=True))
     side = min(before[0].shape[:2])
     scales = min(5, int(np.log2(side // metrics.SSIM_WINDOW)) + 1)
-    error = float(np.mean([metrics.mse(*pair) for pair in pairs]))
+    error = float(np.mean([papers.mse(*pair) for pair in pairs]))
     return FaceQuality(
         mse=error,
         pooled_psnr=papers.pooled_psnr(pairs) if error else None,
@@ -46,4 +47,4 @@ def stegexpose_rates(covers: Sequence[Image], containers: Sequence[Image]) -> di
     clean, stego = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
     scores = {"detected": stego, "false_alarms": clean}
     found = {name: float((each > STEGEXPOSE_THRESHOLD).mean()) for name, each in scores.items()}
-    return found | {"detected_auc": metrics.auc(clean, stego)}
+    return found | {"detected_auc": detection.auc(clean, stego)}

@@ -47,7 +47,9 @@ ADAPTED = {
     "miais-stegnet": "StegNet*",
 }
 #: Recipes that can be evaluated.
-NAMES = [name for name, entry in RECIPES.items() if entry.build in (Teacher, Published, Ours) or name in ADAPTED]
+NAMES = [
+    name for name, entry in RECIPES.items() if entry.build in (Teacher, MiaisPublished, MiaisOurs) or name in ADAPTED
+]
 #: Pictures per batch.
 _BATCH = 100
 
@@ -120,7 +122,7 @@ def recognise(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) -> 
     """Run *model* on *secrets* in *covers*, both ``(N, 3, H, W)`` in [0, 1]; keys are drawn by *seed*."""
     if covers is None:
         return _plain_output(model, secrets)
-    if isinstance(model, Ours):
+    if isinstance(model, MiaisOurs):
         gallery = in_batches(model.code, secrets)
         right, wrong = (Keys(len(secrets), model.recipe.size, np.random.default_rng([seed, key])) for key in range(2))
         with torch.inference_mode():
@@ -136,7 +138,7 @@ def recognise(model: Any, covers: Tensor | None, secrets: Tensor, seed: int) -> 
     outputs = [in_batches(each, containers) for each in classifiers]
     with torch.inference_mode():
         odds = torch.stack([one.classify(code) for one, code in zip(classifiers, outputs, strict=True)]).sum(dim=0)
-    restores = not isinstance(model, Published) or model.recipe.multitask
+    restores = not isinstance(model, MiaisPublished) or model.recipe.multitask
     codes = torch.cat(outputs, dim=1)
     return SystemOutput(
         codes,

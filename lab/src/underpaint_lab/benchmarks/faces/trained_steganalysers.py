@@ -161,7 +161,7 @@ def _containers(name: str, run: Path, data: Path, split: Split, count: int, side
     """Return containers by the networks of *run*; ours each by a key of its own."""
     _, _, covers, secrets = _pairs(data, split, count, side, seed)
     model = trained(SYSTEMS[name].recipe, run)
-    if isinstance(model, Ours):
+    if isinstance(model, MiaisOurs):
         keys = Keys(count, model.recipe.size, np.random.default_rng(seed))
         with torch.inference_mode():
             return np.stack(pictures(model.container(covers, in_batches(model.code, secrets), keys)))

@@ -95,7 +95,7 @@ def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, SampleR
     ways: dict[str, Callable[[], Image]] = {
         FREE: lambda: hidden(free, None)[0],
         WEIGHTED: lambda: hidden(weighted, None)[0],
-        SAFE: lambda: ClassifierGuard(cover, panel).unnoticed(partial(hidden, weighted), weighted, None),
+        SAFE: lambda: ClassifierGuard(cover, panel).accept(partial(hidden, weighted), weighted, None),
     }
     found: dict[str, SampleResult | None] = {}
     for way, hide in ways.items():

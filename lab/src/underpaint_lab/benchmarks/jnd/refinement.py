@@ -21,8 +21,8 @@ from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow
 from underpaint_lab.export.from_zoo import from_zoo_cifar
-from underpaint_lab.papers.dmvjnd.models import members
-from underpaint_lab.papers.dmvjnd.moving import moved
+from underpaint_lab.papers.dmvjnd.models import load_panel
+from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
 from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def measure(file: Path, count: int = COUNT) -> list[LabelRow]:
         UsageError: there is no such mosaic.
         ModelError: a network is missing.
     """
-    panel = members(jnd.PANELS[_MODEL])
+    panel = load_panel(jnd.PANELS[_MODEL])
     judges = [name for name in (*PANEL, *HELD_OUT) if f"cifar-{name}" in models.names()]
     networks = {name: from_zoo_cifar(name) for name in judges}
     pictures = bench.tiles(file, count)
@@ -79,7 +79,7 @@ def refined(panel: Panel, images: Tensor, changed: Tensor, psnr: float, steps: i
     Args:
         panel: the classifiers.
         images: ``(B, 3, H, W)`` in [0, 1], whole levels of 8 bits.
-        changed: of that shape, as :func:`moved` returns it.
+        changed: of that shape, as :func:`move_to_psnr` returns it.
         psnr: PSNR in dB that is to be left.
         steps: 0 or more, of one forward and one backward pass each.
     """

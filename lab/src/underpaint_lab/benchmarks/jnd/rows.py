@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from underpaint.metrics import wilson
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

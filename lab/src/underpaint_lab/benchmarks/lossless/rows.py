@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from underpaint.metrics import wilson
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -32,9 +32,9 @@ from underpaint_lab.export.onnx import export
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import baselines, models
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.papers.pixinpix.models import PixInPixPublished
 from underpaint_lab.papers.pixinpix.release import pictures
-from underpaint_lab.papers.pixinpix.rivals import Rival, RivalRecipe
 from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
@@ -107,9 +107,9 @@ def evaluate(name: str, run: Path, images: Path | None, drawn: Path | None = Non
     return ResultFile(SMALL, name, source, (row,))
 
 
-def _behind_codecs(name: str, run: Path, images: Path | None, recipe: RivalRecipe) -> ResultFile[PictureRow]:
+def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBaselineRecipe) -> ResultFile[PictureRow]:
     """Measure containers of photographs behind each of :data:`PICTURE_CHANNELS`."""
-    model = Rival(recipe)
+    model = PixInPixBaseline(recipe)
     restore(model, run)
     title, files, covers, secrets = pairs(images)
     rows = []

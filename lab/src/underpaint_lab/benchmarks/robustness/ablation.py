@@ -31,7 +31,7 @@ from underpaint_lab.benchmarks.robustness.grids import ABLATION_CHANNELS
 from underpaint_lab.benchmarks.robustness.rows import ABLATION as TABLE
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.robust.published import ABLATION, RECIPES, Robust, RobustRecipe
+from underpaint_lab.papers.robust.published import ABLATION, RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore
 from underpaint_lab.training.run_folder import provenance
@@ -63,7 +63,7 @@ def train(attack: str, photographs: Photographs, runs: Path) -> Path:
     fit(model, photographs, runs / "start", accelerator="cpu")
     entry = RECIPES[f"robust-ablation-{attack}"]
     column = entry.model(entry.recipe)
-    restore(cast("Robust", column), runs / "start")
+    restore(cast("RobustPublished", column), runs / "start")
     fit(column, photographs, runs / attack, accelerator="cpu")
     return runs / attack
 
@@ -82,7 +82,7 @@ def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, comm
         ModelError: the run's checkpoint is missing or damaged.
     """
     entry = RECIPES[f"robust-ablation-{attack}"]
-    model, recipe = cast("Robust", entry.model(entry.recipe)), cast("RobustRecipe", entry.recipe)
+    model, recipe = cast("RobustPublished", entry.model(entry.recipe)), cast("RobustPublishedRecipe", entry.recipe)
     restore(model, run)
     covers = photographs.batch(0, size=CROPS, crop=recipe.crop, seed=seed)
     messages = np.random.default_rng([seed, 1]).integers(0, 2, (CROPS, recipe.bits), dtype=np.uint8)
@@ -90,8 +90,8 @@ def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, comm
         embedded = model.coder.encoder(covers, torch.from_numpy(messages).to(covers))
     originals, change = _pixels(covers), (255 * (embedded - covers)).permute(0, 2, 3, 1).numpy()
     quality, rows = [], []
-    for factor in (1.0, *(_factor(originals, change, wanted) for wanted in EQUAL)):
-        containers = _scaled(originals, change, factor)
+    for factor in (1.0, *(factor_for_psnr(originals, change, wanted) for wanted in EQUAL)):
+        containers = scale_change(originals, change, factor)
         figures = np.array([(psnr(i, x), ssim(i, x)) for i, x in zip(originals, containers, strict=True)])
         name = round(float(figures[:, 0].mean()), 2)
         quality.append(Quality.of(name, recipe.bits, figures))
@@ -109,24 +109,24 @@ def _pixels(images: torch.Tensor) -> NDArray[np.uint8]:
     return (255 * images).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _scaled(originals: NDArray[np.uint8], change: NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
+def scale_change(originals: NDArray[np.uint8], change: NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
     """Return containers with *factor* times the change, in 8 bits."""
     return np.asarray(np.clip(np.rint(originals + factor * change), 0, 255), np.uint8)
 
 
-def _factor(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: float) -> float:
+def factor_for_psnr(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: float) -> float:
     """Return the factor of *change* that gives containers a mean PSNR of *wanted* dB, rounding included."""
     low, high = 0.0, 16.0
     while True:
         factor = (low + high) / 2
-        containers = _scaled(originals, change, factor)
+        containers = scale_change(originals, change, factor)
         mean = float(np.mean([psnr(i, x) for i, x in zip(originals, containers, strict=True)]))
         if abs(mean - wanted) < _TOLERANCE or high - low < 1e-6:
             return factor
         low, high = (factor, high) if mean > wanted else (low, factor)
 
 
-def _read(model: Robust, received: Sequence[Image]) -> NDArray[np.bool_]:
+def _read(model: RobustPublished, received: Sequence[Image]) -> NDArray[np.bool_]:
     """Return the bits that *model* extracts, ``(B, bits)``."""
     images = torch.from_numpy(np.stack(received)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
@@ -141,7 +141,7 @@ def _source(photographs: Photographs, seed: int, command: str) -> Source:
 
 def _training(stage: str, run: Path) -> dict[str, Any]:
     """Return the scale of one run beside the published one, its duration, and its provenance."""
-    entry, published = RECIPES[f"robust-ablation-{stage}"], RobustRecipe()
+    entry, published = RECIPES[f"robust-ablation-{stage}"], RobustPublishedRecipe()
     names = ("crop", "bits", "channels", "encoder_blocks", "decoder_blocks", "batch", "steps")
     scale = ", ".join(f"{name} {getattr(entry.recipe, name)} of {getattr(published, name)}" for name in names)
     found = provenance(run)

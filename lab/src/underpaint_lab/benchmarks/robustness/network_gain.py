@@ -77,7 +77,7 @@ class Variant:
         canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
         partial = PartialCanvas(canvas.side, near=canvas.near, networks=self.networks)
         projections = spread.project(partial.restore(image, frequencies))
-        return int(((watermark.blind_bits(spread, projections, step) > 0) != secret.bits).sum())
+        return int(((spread.blind_bits(projections, step) > 0) != secret.bits).sum())
 
 
 _NETWORKS = {"plain": (), "writer": ("writer",), "reader": ("reader",), "both": ("writer", "reader")}

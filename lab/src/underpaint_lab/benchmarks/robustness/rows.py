@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from underpaint.metrics import wilson
+from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -111,4 +111,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for channel in ("webp:75", "jpeg2000:4", "jpeg:75", "jpeg:50"):
         print(channel, np.round(measured(pictures[::100], channel), 1))
     for price, table in zip(PRICES, dct_qim.TABLES, strict=True):
-        print(price, "as it is" if learned(price) == table else learned(price))
+        print(price, "unchanged" if choose_frequencies(price) == table else choose_frequencies(price))

@@ -17,7 +17,7 @@ from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Card, Session, read_card, read_model
 from underpaint_lab.export import onnx as module
-from underpaint_lab.export.onnx import PARITY, Graph, card_text, largest_difference, export, to_onnx
+from underpaint_lab.export.onnx import PARITY, Graph, card_text, export, largest_difference, to_onnx
 
 CARD = Card(
     method="toy",

@@ -23,7 +23,14 @@ from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS, SHARED_KEY_OB
 from underpaint_lab.papers.miais.obfuscations import obfuscate as hidden
 from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
 from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe
-from underpaint_lab.papers.miais.recovery_attack import RecoveryAttack, AttackRecipe, Knowledge, LeakedPairs, make_containers, recover_codes
+from underpaint_lab.papers.miais.recovery_attack import (
+    AttackRecipe,
+    Knowledge,
+    LeakedPairs,
+    RecoveryAttack,
+    make_containers,
+    recover_codes,
+)
 from underpaint_lab.papers.miais.teacher import recogniser
 from underpaint_lab.training.loop import fit
 

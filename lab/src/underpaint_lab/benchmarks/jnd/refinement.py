@@ -21,7 +21,7 @@ from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow
 from underpaint_lab.export.from_zoo import from_zoo_cifar
-from underpaint_lab.papers.dmvjnd.models import load_panel
+from underpaint_lab.papers.dmvjnd.panel import load_panel
 from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
 from underpaint_lab.provenance import Source
 

@@ -53,7 +53,8 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         "pictures": list(ways()),
         "pictures-small": list(ways(small=True)),
         **{name: faces.ways(name) for name in TABLES if name.startswith("miais")},
-        **dict.fromkeys(("robust-ablation", "robust-networks"), []),
+        "robust-ablation": [],
+        "robust-networks": [],
     }
     found = {name: list(table.methods()) for name, table in TABLES.items()}
     assert found == {name: others.get(name, carry) for name in TABLES}

@@ -39,6 +39,7 @@ from underpaint_lab.benchmarks.detectability.rows import (
 )
 from underpaint_lab.benchmarks.detectability.table import analyst_table, plot_roc, statistics_table
 from underpaint_lab.benchmarks.run import run
+from underpaint_lab.provenance import Source
 
 PUBLISHED = ResultFile(
     ANALYST,
@@ -126,7 +127,9 @@ def test_containers_are_made_of_the_middle_and_of_equal_payload(method: str, mon
 
 
 def test_the_seed_and_the_picture_make_the_container(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analyst, "measure_picture", lambda picture: Measured({"sum": float(np.sum(picture * np.arange(3)))}, {}))
+    monkeypatch.setattr(
+        analyst, "measure_picture", lambda picture: Measured({"sum": float(np.sum(picture * np.arange(3)))}, {})
+    )
     monkeypatch.setattr(analyst, "CROP", 32)
     asked = trials(["replacement", "s-uniward"])
 
@@ -164,6 +167,7 @@ def test_detections_repeat_are_written_shown_and_read(
     run(ANALYST, "replacement", CLEAN, images=folder, results=tmp_path, jobs=1)
     assert "replacement" in capsys.readouterr().out
     found = report.read(tmp_path / ANALYST / "replacement.json")
+    assert isinstance(found.source, Source)
     assert found.source.command == f"underpaint-lab bench analyst replacement clean --images {folder.name} --seed 0"
     assert [(row.detector, row.trained, row.pairs) for row in found.rows] == [
         ("grey", None, 24),
@@ -176,6 +180,7 @@ def test_detections_repeat_are_written_shown_and_read(
     assert detect(["replacement", CLEAN], images=folder, jobs=1) == [found, clean]
     (alone,) = detect(["replacement"], images=folder, payloads=[2.4], jobs=1)
     assert alone.rows == found.rows, "whatever else is asked for"
+    assert isinstance(alone.source, Source)
     assert alone.source.command == f"underpaint-lab bench analyst replacement --images {folder.name} --seed 0 --bpp 2.4"
     assert {row.trained for row in clean.rows} == {None, CLEAN}
     assert clean.rows[0].pairs == 12

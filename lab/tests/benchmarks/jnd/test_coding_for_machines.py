@@ -31,7 +31,7 @@ def test_files_are_smaller_and_labels_are_kept(generator: Generator, folder: Pat
     for kind, quality in TARGETS:
         plain, prepared = (rows[kind, quality, way] for way in (PLAIN, PREPARED))
         assert prepared.size < plain.size
-        assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "classifiers of the search"
+        assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "asked by the search"
         if kind != "png":
             lower, both = (rows[kind, quality, way] for way in (LOWER, BOTH))
             assert both.size <= lower.size <= plain.size

@@ -22,6 +22,7 @@ from underpaint_lab.benchmarks.lossless.published_basn import STRATEGIES
 from underpaint_lab.benchmarks.lossless.rows import BASN, PublishedStrategy, SampleResult, StrategyRow
 from underpaint_lab.benchmarks.lossless.table import basn_table
 from underpaint_lab.benchmarks.run import run
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.costs import hill
 
 CLAIMS = ResultFile(BASN, PAPER, CITATION, (PublishedStrategy("one", 1.29, 0.0106),))
@@ -95,7 +96,9 @@ def test_designs_refuse_too_much(design: str, cover: Image) -> None:
 
 
 def test_payloads_are_equal(few: None, folder: Path) -> None:
-    samples = {name: measure(DesignTask(name, folder / "cat.png", 0, 0, None)) for name in (PUBLISHED, "matching", "basn")}
+    samples = {
+        name: measure(DesignTask(name, folder / "cat.png", 0, 0, None)) for name in (PUBLISHED, "matching", "basn")
+    }
     published, matching, ours = samples.values()
     assert len(published) == 2, "the published design has no payloads of its own"
     assert len(matching) == len(ours) == 3
@@ -104,9 +107,12 @@ def test_payloads_are_equal(few: None, folder: Path) -> None:
         for sample in each:
             assert sample is not None
             assert (sample.bits, sample.pixels, sample.wrong) == (theirs.bits, CROP**2, 0)
-    assert {(sample.seen, sample.unseen, sample.kept, sample.judged) for each in samples.values() for sample in each if sample} == {
-        (0.5, 0.25, 1, 2)
-    }
+    assert {
+        (sample.seen, sample.unseen, sample.kept, sample.judged)
+        for each in samples.values()
+        for sample in each
+        if sample
+    } == {(0.5, 0.25, 1, 2)}
     limited = published[1]
     assert limited is not None
     assert limited.bits <= 0.6 * CROP**2
@@ -148,6 +154,7 @@ def test_a_design_is_measured_shown_and_written(
     run(BASN, "matching", images=folder, payload=payload, results=tmp_path)
     assert "whole pictures" in capsys.readouterr().out
     found = report.read(tmp_path / BASN / "matching.json")
+    assert isinstance(found.source, Source)
     assert found.source.command == "underpaint-lab bench basn matching --images pictures --seed 0 --payload novel.bin"
     assert [(row.strategy, row.covers) for row in found.rows] == [
         ("Mean-LSM-2", "crops"),
@@ -161,7 +168,7 @@ def test_a_design_is_measured_shown_and_written(
     )
 
 
-def test_a_payload_that_does_not_fit_is_counted_as_refused(monkeypatch: pytest.MonkeyPatch, few: None, folder: Path) -> None:
+def test_a_payload_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, few: None, folder: Path) -> None:
     monkeypatch.setattr(basn, "PAYLOADS", (30.0,))
     *_, row = designs("basn", images=folder, jobs=1).rows
     assert (row.pictures, row.refused, row.bits, row.psnr) == (0, 1, 0, None)

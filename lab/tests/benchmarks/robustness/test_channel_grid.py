@@ -54,9 +54,7 @@ def test_channels_do_not_depend_on_each_other_but_on_the_seed(
     assert other.rows != again.rows[1:]
 
 
-def test_channels_without_their_library_are_skipped(
-    low: str, two_crops: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_channels_without_their_library_are_skipped(low: str, two_crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     result = channels(low, images=two_crops, psnrs=(40,), chains=("none", "h264:23"), jobs=1)
     assert [row.channel for row in result.rows] == ["none"]

@@ -1,4 +1,4 @@
-"""Variants of robust with and without its networks are measured; both networks together are the method of the runtime."""
+"""Variants of robust with and without its networks; both together are the method of the runtime."""
 
 from __future__ import annotations
 

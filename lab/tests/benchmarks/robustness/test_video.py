@@ -18,7 +18,9 @@ def cover(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "cover.mp4", sound="aac")
 
 
-def test_a_message_is_revealed_behind_a_codec(cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_revealed_behind_a_codec(
+    cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, 1.0)})
     bench.main([str(cover)])
     facts, _, _, _, row, _, picture, _ = capsys.readouterr().out.splitlines()

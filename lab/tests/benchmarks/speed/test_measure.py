@@ -16,11 +16,10 @@ from underpaint_lab.benchmarks.speed import measure
 from underpaint_lab.benchmarks.speed.rows import Timing
 from underpaint_lab.benchmarks.speed.watch import watch
 from underpaint_lab.data.pictures import pictures_in
+from underpaint_lab.provenance import Source
 
 
-@pytest.mark.parametrize(
-    ("method", "option", "size"), [("stdm", "-m", len(measure.MESSAGE)), ("lsb", "-f", 500)]
-)
+@pytest.mark.parametrize(("method", "option", "size"), [("stdm", "-m", len(measure.MESSAGE)), ("lsb", "-f", 500)])
 def test_start_hide_and_reveal_are_timed(
     method: str, option: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,6 +32,7 @@ def test_start_hide_and_reveal_are_timed(
     start, help_, *_ = result.rows
     assert min(row.seconds for row in result.rows) > 0
     assert 5 < start.peak_mb < help_.peak_mb < 64 < min(row.peak_mb for row in result.rows[2:]), "Argon2 takes 64 MiB"
+    assert isinstance(result.source, Source)
     assert result.source.command == f"underpaint-lab bench speed {method} --seed 0"
     assert report.read(result.write(tmp_path)) == result
     assert report.render([result]).cells[3][:3] == [f"hide {option}", "0.0 Mpx", f"{size} bytes"]

@@ -21,8 +21,8 @@ from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow
 from underpaint_lab.export.from_zoo import from_zoo_cifar
-from underpaint_lab.papers.dmvjnd.panel import load_panel
 from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
+from underpaint_lab.papers.dmvjnd.panel import load_panel
 from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def refined(panel: Panel, images: Tensor, changed: Tensor, psnr: float, steps: i
     changed, open_ = changed.detach().clone(), torch.arange(len(images))
     for _ in range(steps):
         seen = changed[open_].requires_grad_()
-        behind = torch.stack([_behind(panel.odds(n, seen), labels[n, open_]) for n in range(len(labels))])
+        behind = torch.stack([_behind(panel.logits(n, seen), labels[n, open_]) for n in range(len(labels))])
         (gradient,) = torch.autograd.grad((behind + _MARGIN).clamp(min=0).sum(), seen)
         lost = (behind > 0).any(dim=0)
         open_, gradient = open_[lost], gradient[lost]

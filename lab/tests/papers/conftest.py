@@ -1,4 +1,4 @@
-"""Fixtures that all tests of the lab share."""
+"""Fixtures that the tests of all papers share."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
     from underpaint_lab.data.photographs import Photographs
+    from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher
 
 #: Systems whose containers are attacked: title of the row by recipe.
 VICTIMS = {"miais-published": "MIAIS", "miais": "ours"}

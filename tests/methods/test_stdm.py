@@ -81,7 +81,7 @@ def test_files_of_kilobytes() -> None:
     assert METHOD.reveal(parse("jpeg:50")(hide(COFFEE, payload)), PASSPHRASE) == payload
 
 
-def test_containers_of_version_1_stay_readable() -> None:
+def test_the_layout_of_version_1_is_frozen() -> None:
     """Where everything lies is frozen: readers of every later version have to look in the same places."""
     layout = hashlib.sha256()
     count, pilots, message = watermark.layout(Grid.of(COFFEE[:128, :128]), KEY, 16)

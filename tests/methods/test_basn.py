@@ -69,7 +69,7 @@ def test_values_stay_in_their_bins(payload: Payload, height: int, width: int, pa
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (120, 161)])
 def test_a_payload_of_the_stated_capacity_fits(shape: tuple[int, int]) -> None:
-    """What capacity promises fits whatever the file is called, at about the quality it says."""
+    """For a file name of any length, at about the stated PSNR."""
     pixels = cover(*shape)
     capacity = METHOD.capacity(pixels)
     assert 0.9 * shape[0] * shape[1] < capacity.payload_bytes + lossless.OVERHEAD <= shape[0] * shape[1]
@@ -112,7 +112,7 @@ def test_planes_follow_from_equal_marginal_cost() -> None:
 
 
 def test_the_container_format_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where version 1 put the bits, given the attention: it must be so for ever."""
+    """Version 1 placed the bits so, given the attention; every later version must."""
     attended = np.frombuffer(noise(64 * 96 * 3), np.uint8).reshape(64, 96, 3)
     monkeypatch.setattr(basn, "attention", lambda _: attended)
     monkeypatch.setattr(frame, "new_salt", lambda: b"0123456789abcdef")

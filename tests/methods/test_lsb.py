@@ -44,7 +44,7 @@ payloads = st.one_of(
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (300, 301)])
 def test_a_payload_of_the_stated_capacity_fits(shape: tuple[int, int]) -> None:
-    """What capacity promises fits whatever the file is called, at about the quality it says."""
+    """For a file name of any length, at about the stated PSNR."""
     image = cover(*shape)
     capacity = METHOD.capacity(image)
     payload = Payload(KEY.stream("data", capacity.payload_bytes).tobytes(), "file", "n" * frame.LONGEST_NAME)

@@ -157,7 +157,7 @@ def test_thirty_bits_survive_more() -> None:
 
 
 def test_the_layout_of_version_1_is_frozen() -> None:
-    """Where everything lies is frozen: readers of every later version have to look in the same places."""
+    """Pilots and message bits keep their places, so that every later version reads old containers."""
     layout = hashlib.sha256()
     for side in SIDES:
         canvas = Canvas(side)

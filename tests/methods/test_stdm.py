@@ -82,7 +82,7 @@ def test_files_of_kilobytes() -> None:
 
 
 def test_the_layout_of_version_1_is_frozen() -> None:
-    """Where everything lies is frozen: readers of every later version have to look in the same places."""
+    """Pilots and message bits keep their places, so that every later version reads old containers."""
     layout = hashlib.sha256()
     count, pilots, message = watermark.layout(Grid.of(COFFEE[:128, :128]), KEY, 16)
     for spread in (pilots, message):

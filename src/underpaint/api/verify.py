@@ -10,7 +10,7 @@ from underpaint.coding.template import cosine_similarity, unpack
 from underpaint.errors import PayloadError, SurvivalError
 from underpaint.media import decode, encode, is_exact
 from underpaint.methods import ImageCarrier
-from underpaint.methods.miais import MIN_SIMILARITY, MIAIS
+from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
 
 if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared

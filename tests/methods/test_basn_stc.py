@@ -45,9 +45,7 @@ def hide(pixels: Image, payload: Payload, passphrase: str | None = None, method:
 
 @settings(deadline=None, max_examples=8)
 @given(st.floats(0, 1), st.integers(40, 100), st.integers(32, 120), st.sampled_from([None, "drawing"]))
-def test_payloads_up_to_the_capacity_fit(
-    share: float, height: int, width: int, passphrase: str | None
-) -> None:
+def test_payloads_up_to_the_capacity_fit(share: float, height: int, width: int, passphrase: str | None) -> None:
     pixels = cover(height, width)
     payload = Payload(noise(int(share * METHOD.capacity(pixels).payload_bytes)), name="notes.txt")
     before = pixels.copy()

@@ -139,3 +139,13 @@ def test_pilots_of_unmarked_pictures_behave_as_the_bound_assumes() -> None:
 
 def test_a_picture_without_room_for_pilots_has_no_detection() -> None:
     assert METHOD.detect(COFFEE[:8, :8], None) is None
+
+
+def test_the_reserve_is_a_third_of_what_the_code_corrects() -> None:
+    assert watermark.MAX_RAW_BER == 0.04
+
+
+@pytest.mark.parametrize("stronger", ["jpeg:20", "noise:0.05"])
+def test_a_message_hidden_for_a_channel_survives_a_stronger_one(photograph: Image, stronger: str) -> None:
+    cover = photograph[40:232, 100:292].copy()
+    assert METHOD.reveal(parse(stronger)(hide(cover, survive=parse("jpeg:30"))), PASSPHRASE) == MESSAGE

@@ -63,8 +63,8 @@ def test_a_requested_channel_is_survived_or_refused() -> None:
     assert "shorten" in str(error.value.hint)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.binary(max_size=120), st.integers(96, 300), st.integers(96, 300), st.sampled_from([None, "p", "q"]))
+@settings(max_examples=8, deadline=None)
+@given(st.binary(max_size=120), st.integers(96, 200), st.integers(96, 200), st.sampled_from([None, "p", "q"]))
 def test_a_message_of_the_stated_capacity_fits(data: bytes, height: int, width: int, passphrase: str | None) -> None:
     cover = COFFEE[:height, :width]
     if len(data) > METHOD.capacity(cover).payload_bytes:
@@ -78,7 +78,7 @@ def test_a_message_of_the_stated_capacity_fits(data: bytes, height: int, width: 
 def test_files_of_kilobytes() -> None:
     payload = Payload(np.random.default_rng(1).bytes(400))
     assert METHOD.capacity(COFFEE).payload_bytes > 400
-    assert METHOD.reveal(parse("jpeg:50")(hide(COFFEE, payload)), PASSPHRASE) == payload
+    assert METHOD.reveal(parse("jpeg:50")(hide(COFFEE, payload, psnr=38)), PASSPHRASE) == payload
 
 
 def test_the_layout_of_version_1_is_frozen() -> None:

@@ -26,7 +26,14 @@ from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.ours import COUNT, RobustOurs, RobustOursRecipe, RandomKeys, embed_stdm, random_channel
+from underpaint_lab.papers.robust.ours import (
+    COUNT,
+    RandomKeys,
+    RobustOurs,
+    RobustOursRecipe,
+    embed_stdm,
+    random_channel,
+)
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]

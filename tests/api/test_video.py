@@ -177,7 +177,7 @@ def test_without_pyav_the_error_names_the_extra(cover: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError) as caught:
         api.reveal_file(cover)
-    assert caught.value.hint == "pip install 'underpaint[video]'"
+    assert caught.value.hint == "from a checkout of the project: pip install '.[video]'"
 
 
 def test_the_command_line_hides_and_reveals_a_message_in_a_video(cover: Path, tmp_path: Path) -> None:

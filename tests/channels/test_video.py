@@ -32,7 +32,7 @@ def test_without_pyav_the_extra_is_named(photo: Image, text: str, monkeypatch: p
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError) as caught:
         parse(text)(photo)
-    assert "underpaint[video]" in (caught.value.hint or "")
+    assert "pip install '.[video]'" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("text", ["mpeg4:2", "xvid:2", "h264:0"])

@@ -17,11 +17,12 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.sync import WHOLE, Window
 from underpaint.media import samples
+from underpaint.methods.robust import NETWORKS
 from underpaint.types import Image
 
 COFFEE = files.read(samples.path("coffee")).pixels
 CALM = (COFFEE // 2 + 60).astype(np.uint8)
-BOTH = (Canvas(128), Canvas(256))
+BOTH = (Canvas(128, networks=NETWORKS), Canvas(256, networks=NETWORKS))
 
 
 def resized(image: Image, height: int, width: int) -> Image:
@@ -116,7 +117,7 @@ def test_windows_may_reach_beyond_the_canvas() -> None:
     assert np.isnan(beyond[:, :4]).all()
 
 
-@pytest.mark.parametrize("canvas", BOTH, ids=str)
+@pytest.mark.parametrize("canvas", BOTH, ids=lambda canvas: str(canvas.side))
 def test_neighbours_on_the_z_order_curve_are_neighbours_on_the_canvas(canvas: Canvas) -> None:
     places, across = canvas.places, canvas.side // BLOCK
     assert places is not None
@@ -132,7 +133,7 @@ def test_neighbours_on_the_z_order_curve_are_neighbours_on_the_canvas(canvas: Ca
 
 
 @pytest.mark.parametrize("kind", ["photograph", "black", "white", "noise", "thin"])
-@pytest.mark.parametrize("canvas", BOTH, ids=str)
+@pytest.mark.parametrize("canvas", BOTH, ids=lambda canvas: str(canvas.side))
 def test_weights_are_positive(canvas: Canvas, kind: str) -> None:
     cover = {
         "photograph": COFFEE,
@@ -155,17 +156,17 @@ def test_textured_blocks_allow_more_change_and_clipped_ones_less() -> None:
     mild = np.repeat(texture, 3, axis=2)
 
     def mean(levels: NDArray[np.int64]) -> float:
-        return float(np.log(Canvas(128).weights(np.clip(levels, 0, 255).astype(np.uint8), 2)).mean())
+        return float(np.log(Canvas(128, networks=NETWORKS).weights(np.clip(levels, 0, 255).astype(np.uint8), 2)).mean())
 
     assert mean(mild + 120) > mean(mild + 246) + 0.5
     assert mean(mild + 120) > mean(mild - 8) + 0.5
     assert mean(8 * mild + 90) > mean(mild + 120)
 
 
-@pytest.mark.parametrize("canvas", BOTH, ids=str)
+@pytest.mark.parametrize("canvas", BOTH, ids=lambda canvas: str(canvas.side))
 def test_restored_coefficients_are_close_to_the_analysed_ones(canvas: Canvas) -> None:
     window = Window(0.1, 0.05, 0.7, 0.9)
-    for each in (canvas, Canvas(canvas.side, window)):
+    for each in (canvas, Canvas(canvas.side, window, networks=NETWORKS)):
         for count in (2, 14):
             plain, restored = each.analyse(COFFEE, count), each.restore(COFFEE, count)
             assert restored.shape == plain.shape
@@ -174,14 +175,14 @@ def test_restored_coefficients_are_close_to_the_analysed_ones(canvas: Canvas) ->
 
 
 def test_fewer_frequencies_are_the_first_of_many() -> None:
-    canvas = Canvas(128)
+    canvas = Canvas(128, networks=NETWORKS)
     for look in (canvas.analyse, canvas.restore, canvas.weights):
         few, many = look(COFFEE, 2).reshape(-1, 2), look(COFFEE, 14).reshape(-1, 14)
         assert many[:, :2] == pytest.approx(few, rel=1e-4, abs=1e-3)
 
 
 def test_the_cover_is_not_changed() -> None:
-    cover, canvas = COFFEE[:200, :180].copy(), Canvas(128)
+    cover, canvas = COFFEE[:200, :180].copy(), Canvas(128, networks=NETWORKS)
     before = cover.copy()
     cover.setflags(write=False)
     assert np.array_equal(canvas.paint(cover, np.zeros(canvas.blocks * 2, np.float32), 2), before)
@@ -194,8 +195,14 @@ def test_the_cover_is_not_changed() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (15, 17)])
 def test_tiny_and_thin_pictures(shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 3), 90, np.uint8)
-    for canvas in (Canvas(128), Canvas(128, Window(0.2, 0.1, 0.7, 0.65))):
+    for canvas in (Canvas(128, networks=NETWORKS), Canvas(128, Window(0.2, 0.1, 0.7, 0.65), networks=NETWORKS)):
         seen = canvas.analyse(picture, 2)
         assert np.nanmax(np.abs(seen)) < 1e-2
         assert math.isfinite(np.nanmax(canvas.restore(picture, 2)))
     assert Canvas(128).paint(picture, random_change(Canvas(128), 2), 2).shape == picture.shape
+
+
+def test_without_networks_restored_coefficients_are_those_received() -> None:
+    canvas = Canvas(128)
+    assert canvas.restore(COFFEE, 5) == pytest.approx(canvas.analyse(COFFEE, 5), abs=1e-3)
+    assert np.ptp(canvas.weights(COFFEE, 5).reshape(-1, 5), axis=1).max() == 0

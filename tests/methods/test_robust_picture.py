@@ -127,7 +127,7 @@ def test_a_payload_gets_the_quality_it_can_have(cover: Image) -> None:
 
 
 def test_of_large_pictures_the_middle_carries_all(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
-    monkeypatch.setattr(robust_picture, "_MIDDLE", 160)
+    monkeypatch.setattr(robust_picture, "MIDDLE_SIDE", 160)
     monkeypatch.setattr(dct_qim, "LONGEST_WORD", 4000)
     hidden = METHOD.hide(cover, Payload(bytes(range(200))), None, psnr=None, survive=None)
     changed = (hidden != cover).any(axis=2)

@@ -1,4 +1,4 @@
-"""Messages in video frames: embedded in every frame, decoded from one frame or from several together."""
+"""Messages in the luma planes of video frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def marked(frames: list[Image], message: str = MESSAGE, passphrase: str | None =
     return [writer.paint(plane, writer.change(plane)) for plane in frames]
 
 
-def test_the_message_is_in_every_frame() -> None:
+def test_a_single_frame_reveals_the_message() -> None:
     for plane in marked(planes(4)):
         found = VideoDecoder(None).add(plane)
         assert found is not None
@@ -29,19 +29,19 @@ def test_the_message_is_in_every_frame() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.7])
-def test_the_message_survives_scaling_of_a_frame(factor: float) -> None:
+def test_a_resized_frame_reveals_the_message(factor: float) -> None:
     (plane,) = marked(planes(1))
     size = (round(factor * WIDTH), round(factor * HEIGHT))
     found = VideoDecoder(None).add(np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC)))
     assert found == Payload.from_text(MESSAGE)
 
 
-def test_the_method_robust_reveals_the_message_from_a_frame_saved_as_a_picture() -> None:
+def test_robust_reveals_the_message_from_a_frame_saved_as_a_picture() -> None:
     (plane,) = marked(planes(1))
     assert Robust().reveal(np.repeat(plane[..., None], 3, axis=2), None).text == MESSAGE
 
 
-def test_noisy_frames_are_decoded_together() -> None:
+def test_noisy_frames_reveal_the_message_together() -> None:
     rng = np.random.default_rng(1)
     reader, frames = VideoDecoder(None), marked(planes(16))
     noisy = [np.clip(plane + rng.normal(0, 13, plane.shape), 0, 255).astype(np.uint8) for plane in frames]
@@ -49,7 +49,7 @@ def test_noisy_frames_are_decoded_together() -> None:
     assert [reader.add(plane) for plane in noisy][-1] == Payload.from_text(MESSAGE)
 
 
-def test_another_passphrase_finds_nothing() -> None:
+def test_another_passphrase_reveals_nothing() -> None:
     reader = VideoDecoder("other")
     for plane in marked(planes(4), passphrase="secret"):
         assert reader.add(plane) is None
@@ -57,18 +57,18 @@ def test_another_passphrase_finds_nothing() -> None:
         reader.end()
 
 
-def test_a_message_beyond_repair_is_reported_as_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_decoded_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
     def altered(*_: object) -> Payload:
         raise NotFoundError("its tag is wrong")
 
-    monkeypatch.setattr("underpaint.methods.video_message.frame.open_compact", altered)
+    monkeypatch.setattr("underpaint.methods.video_frames.frame.open_compact", altered)
     reader = VideoDecoder(None)
     assert reader.add(marked(planes(1))[0]) is None
     with pytest.raises(DamagedError):
         reader.end()
 
 
-def test_unmarked_frames_are_not_averaged_with_marked_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_without_a_message_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("underpaint.methods.video_message.TOGETHER", 4)
     reader = VideoDecoder(None)
     for plane in planes(6):
@@ -77,7 +77,7 @@ def test_unmarked_frames_are_not_averaged_with_marked_ones(monkeypatch: pytest.M
     assert reader.end().text == MESSAGE
 
 
-def test_a_still_scene_gets_the_same_change_in_every_frame() -> None:
+def test_still_frames_change_alike() -> None:
     plane = planes(1)[0]
     rng = np.random.default_rng(0)
     still = [(plane + rng.integers(0, 2, plane.shape)).astype(np.uint8) for _ in range(4)]
@@ -85,7 +85,7 @@ def test_a_still_scene_gets_the_same_change_in_every_frame() -> None:
     assert max(np.abs(change - changes[0]).max() for change in changes) < np.abs(changes[0]).max() / 2
 
 
-def test_a_black_frame_stays_black() -> None:
+def test_a_black_frame_stays_unchanged() -> None:
     black = np.full((HEIGHT, WIDTH), 16, np.uint8)
     assert (marked([black])[0] == black).all()
 
@@ -96,7 +96,7 @@ def test_a_message_that_does_not_fit_is_refused(height: int, width: int) -> None
         VideoEmbedder(height, width, Payload(np.random.default_rng(0).bytes(300)), None)
 
 
-def test_the_psnr_asked_for_is_reached_within_a_decibel() -> None:
+def test_the_mean_psnr_is_about_the_requested_one() -> None:
     writer = VideoEmbedder(HEIGHT, WIDTH, Payload.from_text("hi"), None, 42.0)
     errors = [np.square(writer.paint(p, writer.change(p)).astype(float) - p).mean() for p in planes()]
     assert 10 * np.log10(255**2 / np.mean(errors)) == pytest.approx(42, abs=0.7)

@@ -78,7 +78,8 @@ def _through(codec: str, image: Image, options: dict[str, str]) -> tuple[Image, 
     try:
         import av
     except ImportError:
-        raise MissingExtraError("video channels need PyAV", hint="pip install 'underpaint[video]'") from None
+        hint = "from a checkout of the project: pip install '.[video]'"
+        raise MissingExtraError("video channels need PyAV", hint=hint) from None
 
     height, width = image.shape[:2]
     padding = [(0, max(side + side % 2, _SMALLEST_SIDE) - side) for side in (height, width)]

@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from underpaint import models
 from underpaint.embedding import lapped
 from underpaint.embedding.lapped import BLOCK, Array
 from underpaint.embedding.sync import WHOLE, Window
 from underpaint.types import luma as luma_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from underpaint.types import Image
@@ -46,6 +47,23 @@ class _Masking:
 _MASKING = _Masking()
 
 
+class Networks(NamedTuple):
+    """Networks that the ``robust`` method gives to its canvases.
+
+    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns
+    one map of the latter shape. None stands for a network that returns 0.
+    """
+
+    #: Returns the logarithm of the factor by which the allowed change of each coefficient is multiplied.
+    writer: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+    #: Returns an estimate of the change of each coefficient that codecs undid.
+    reader: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+
+
+#: A canvas without networks.
+NO_NETWORKS = Networks()
+
+
 @dataclass(frozen=True)
 class Canvas:
     """The lapped blocks of a square canvas."""
@@ -56,6 +74,8 @@ class Canvas:
     window: Window = WHOLE
     #: True if a bit uses neighbouring blocks: a cropped picture then loses some bits and keeps the others.
     near: bool = True
+    #: Networks that refine the allowed change and restore received coefficients.
+    networks: Networks = NO_NETWORKS
 
     counts = (2, 5, 9, 14)
 
@@ -86,7 +106,8 @@ class Canvas:
         """Return the same coefficients, with the reader network's estimate of codec losses added."""
         luma, covered = self._luma(image)
         coefficients = lapped.transform(luma.copy(), _COUNT)
-        coefficients += self.seen("reader", luma, coefficients)
+        if self.networks.reader:
+            coefficients += self._run(self.networks.reader, luma, coefficients)
         if covered is not None:
             coefficients[np.repeat(~covered, _COUNT)] = np.nan
         return coefficients.reshape(-1, _COUNT)[:, :count].ravel()
@@ -105,13 +126,17 @@ class Canvas:
     def weights(self, cover: Image, count: int) -> Array:
         """Return the allowed change: more in textured blocks, less near black and white, times the writer network's."""
         luma, _ = self._luma(cover)
-        allocation = self.seen("writer", luma, lapped.transform(luma.copy(), _COUNT)).reshape(-1, _COUNT)
         headroom = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
         headroom = headroom * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1)
         across = self.side // BLOCK
         blocks = (lapped.local_activity(luma) + _MASKING.least_activity) ** _MASKING.exponent
         blocks *= headroom.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
-        return np.asarray(blocks[:, None] * np.exp(np.clip(allocation[:, :count], -4, 4)), np.float32).ravel()
+        weights = np.repeat(blocks[:, None], count, axis=1)
+        if self.networks.writer:
+            coefficients = lapped.transform(luma.copy(), _COUNT)
+            factors = self._run(self.networks.writer, luma, coefficients).reshape(-1, _COUNT)
+            weights = weights * np.exp(np.clip(factors[:, :count], -4, 4))
+        return np.asarray(weights, np.float32).ravel()
 
     def block_means(self, values: Array) -> Array:
         """Return the mean of *values*, ``(H, W)``, in each block, ``(blocks,)``, of a picture that is not cropped."""
@@ -121,16 +146,11 @@ class Canvas:
         small = Pillow.fromarray(values).resize((across, across), Pillow.Resampling.BOX)
         return np.asarray(small, np.float32).ravel()
 
-    def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
-        """What a network makes of *luma*, in the order of *coefficients*."""
+    def _run(self, network: Callable[[dict[str, Array]], dict[str, Array]], luma: Array, coefficients: Array) -> Array:
+        """Return the output of a network in the order of *coefficients*, which have all frequencies."""
         across = self.side // BLOCK
         maps = coefficients.reshape(1, across, across, _COUNT).transpose(0, 3, 1, 2)
-        (out,) = (
-            models.load("robust")
-            .graphs[graph]
-            .run({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)})
-            .values()
-        )
+        (out,) = network({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)}).values()
         return np.asarray(out[0].transpose(1, 2, 0), np.float32).ravel()
 
     def _luma(self, image: Image) -> tuple[Array, NDArray[np.bool_] | None]:

@@ -200,7 +200,7 @@ def test_a_letter_that_the_terminal_lacks_becomes_a_question_mark() -> None:
         (
             [],
             "train is a command of underpaint-lab, which is not installed",
-            "in a checkout of the project, run: pip install . ./lab",
+            "from a checkout of the project: pip install . ./lab",
         ),
     ],
     ids=["installed", "not installed"],

@@ -133,11 +133,11 @@ def test_planes_are_bought_where_they_are_cheapest() -> None:
     """The table is what equal marginal costs say, to the nearest step, and never falls with attention."""
     added = np.diff([bit_planes.squared_change(k, "confined") for k in range(5)])
     exact = 16 * np.log2(added / added[0])
-    assert np.abs(exact - basn._STEPS).max() < 1
-    assert (np.diff(basn._PLANES.astype(int), axis=0) >= 0).all()
-    assert (np.diff(basn._PLANES.astype(int), axis=1) >= 0).all()
-    assert basn._PLANES[0].sum() == 1
-    assert basn._PLANES[-1].min() == 3
+    assert np.abs(exact - basn.PLANE_THRESHOLDS).max() < 1
+    assert (np.diff(basn.PLANE_TABLE.astype(int), axis=0) >= 0).all()
+    assert (np.diff(basn.PLANE_TABLE.astype(int), axis=1) >= 0).all()
+    assert basn.PLANE_TABLE[0].sum() == 1
+    assert basn.PLANE_TABLE[-1].min() == 3
 
 
 def test_golden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_lsb_and_basn_do_not_take_each_other_for_their_own() -> None:
             method.reveal(container, None)
 
 
-@pytest.mark.parametrize("header", [frame.Header(len(basn._OFFSETS), 20), frame.Header(0, 1 << 40)])
+@pytest.mark.parametrize("header", [frame.Header(len(basn.OFFSETS), 20), frame.Header(0, 1 << 40)])
 def test_unknown_header_is_a_newer_version(header: frame.Header) -> None:
     salt, container = bytes(16), cover() & np.uint8(254)
     head = frame.seal_head(header, Key.derive(None, salt), salt, "basn")

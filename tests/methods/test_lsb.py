@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from underpaint.coding import frame
 from underpaint.coding.keys import Key
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, PayloadError, UsageError
-from underpaint.methods import MapCarrier
 from underpaint.methods.lsb import LSB
 from underpaint.types import Payload
 
@@ -74,7 +73,7 @@ def test_capacity_is_kept(shape: tuple[int, int]) -> None:
 
 
 def test_the_map_is_the_same_for_cover_and_container() -> None:
-    carrier: MapCarrier = METHOD
+    carrier = METHOD
     image = cover()
     container = hide(image, Payload(b"bytes"), "drawing")
     assert np.array_equal(carrier.capacity_map(image), carrier.capacity_map(container))

@@ -13,7 +13,7 @@ from underpaint.coding.template import cosine_similarity, pack, unpack
 from underpaint.errors import NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods import EXACT, METHODS, miais
-from underpaint.methods.miais import LIKE
+from underpaint.methods.miais import MIN_SIMILARITY
 from underpaint.models.face import template
 from underpaint.types import Image, Payload
 
@@ -42,7 +42,7 @@ def test_it_is_no_method_for_bytes() -> None:
 
 
 def test_a_template_comes_back_nearly_as_it_was() -> None:
-    assert told(container()) >= LIKE
+    assert told(container()) >= MIN_SIMILARITY
     assert metrics.psnr(COVER, container()) > 38
     assert np.array_equal(container()[248:], COVER[248:]), "what no whole block covers stays"
 
@@ -58,12 +58,12 @@ def test_only_by_its_passphrase() -> None:
         with pytest.raises(NotFoundError):
             MIAIS.reveal(container(), wrong)
     assert MIAIS.holds(container(), "gate")
-    assert told(container(None), None) >= LIKE
+    assert told(container(None), None) >= MIN_SIMILARITY
 
 
 def test_containers_of_one_face_are_not_alike() -> None:
-    said = [miais.numbers(miais.hide(COVER, FACE, "gate"), models.load("miais")) for _ in range(4)]
-    before = miais.numbers(COVER, models.load("miais"))
+    said = [miais.extract_numbers(miais.hide(COVER, FACE, "gate"), models.load("miais")) for _ in range(4)]
+    before = miais.extract_numbers(COVER, models.load("miais"))
     assert max(abs(cosine_similarity(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
     # Nor are they by what they are made of, whatever the places.
     made_of = [np.sort(np.abs(each[:64])) for each in said]
@@ -85,12 +85,12 @@ def test_a_clean_picture_says_nothing() -> None:
 def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     model = models.load("miais")
     tall = np.concatenate([COVER, COVER[::-1]])
-    whole = miais.numbers(tall, model)
+    whole = miais.extract_numbers(tall, model)
     wanted = np.random.default_rng(0).standard_normal(whole.size).astype(np.float32)
-    written = miais._written(tall, wanted, whole, model)
-    monkeypatch.setattr(miais, "_ROWS", 5)
-    assert np.allclose(miais.numbers(tall, model), whole, atol=1e-3)
-    apart = np.abs(miais._written(tall, wanted, whole, model).astype(int) - written)
+    written = miais.embed_numbers(tall, wanted, whole, model)
+    monkeypatch.setattr(miais, "_STRIP_ROWS", 5)
+    assert np.allclose(miais.extract_numbers(tall, model), whole, atol=1e-3)
+    apart = np.abs(miais.embed_numbers(tall, wanted, whole, model).astype(int) - written)
     assert apart.max() <= 1, "rounding"
     assert (apart > 0).mean() < 1e-3
 
@@ -98,11 +98,11 @@ def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("level", [0, 1, 254, 255])
 def test_black_and_white_covers_take_it(level: int) -> None:
     flat = np.full((64, 64, 3), level, np.uint8)
-    assert told(miais.hide(flat, FACE, "gate")) >= LIKE
+    assert told(miais.hide(flat, FACE, "gate")) >= MIN_SIMILARITY
 
 
 def test_a_cover_that_cannot_take_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(miais, "LIKE", 1.1)
+    monkeypatch.setattr(miais, "MIN_SIMILARITY", 1.1)
     with pytest.raises(SurvivalError, match="nobody would be recognised"):
         miais.hide(COVER, FACE, None)
 

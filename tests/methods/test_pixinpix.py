@@ -11,11 +11,12 @@ from support.picture_models import model
 from underpaint import media, metrics
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding.bit_planes import squared_change
+from underpaint.embedding.residues import BLOCK, VALUES, embed, extract
 from underpaint.errors import DamagedError, ModelError, NotFoundError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, ImageCarrier, pixinpix
 from underpaint.methods.lossless import HeaderPlaces
-from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES, packed, unpacked
+from underpaint.methods.pixinpix import KINDS
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def test_numbers_and_kinds_arrive() -> None:
     numbers = rng.integers(levels[kinds])
     free = np.ones(values.shape, bool)
     free[:30, rng.choice(VALUES, 25, replace=False)] = False
-    marked = packed(values, numbers, kinds, levels, free, KEY)
+    marked = embed(values, numbers, kinds, levels, free, KEY)
     assert (marked[~free] == values[~free]).all()
-    found, told = unpacked(marked, levels, free, KEY)
+    found, told = extract(marked, levels, free, KEY)
     assert (told == kinds).all()
     assert (found == numbers).all()
 
@@ -56,7 +57,7 @@ def test_equal_levels_cost_what_low_bits_cost(levels: int) -> None:
     table = np.full((KINDS, VALUES), levels)
     numbers = np.random.default_rng(3).integers(levels, size=values.shape)
     kinds = np.zeros(len(values), np.int64)
-    marked = packed(values, numbers, kinds, table, np.ones(values.shape, bool), KEY)
+    marked = embed(values, numbers, kinds, table, np.ones(values.shape, bool), KEY)
     change = np.square(marked.astype(int) - values).mean()
     # All but the few values that have the kind: those make the periods of others a little longer.
     assert change == pytest.approx((levels**2 - 1 + 3 * (levels % 2 == 0)) / 12, rel=0.12)
@@ -68,7 +69,7 @@ def test_uneven_levels_cost_hardly_more_than_their_mean_rate_says() -> None:
     values, levels, kinds = blocks(400)
     values = values // 2 + 64
     numbers = np.random.default_rng(4).integers(levels[kinds])
-    marked = packed(values, numbers, kinds, levels, np.ones(values.shape, bool), KEY)
+    marked = embed(values, numbers, kinds, levels, np.ones(values.shape, bool), KEY)
     least = ((4 ** np.log2(levels).mean(axis=1)[kinds] - 1) / 12).mean()
     assert least < np.square(marked.astype(int) - values).mean() < 1.1 * least + 0.2
 
@@ -78,17 +79,17 @@ def test_values_stay_within_eight_bits() -> None:
     values = np.repeat(np.array([[0], [255]], np.uint8), VALUES, axis=1)
     numbers = np.random.default_rng(5).integers(9, size=values.shape)
     kinds = np.zeros(2, np.int64)
-    marked = packed(values, numbers, kinds, table, np.ones(values.shape, bool), KEY)
+    marked = embed(values, numbers, kinds, table, np.ones(values.shape, bool), KEY)
     assert marked[0].max() <= 10
     assert marked[1].min() >= 245
-    assert (unpacked(marked, table, np.ones(values.shape, bool), KEY)[0] == numbers).all()
+    assert (extract(marked, table, np.ones(values.shape, bool), KEY)[0] == numbers).all()
 
 
 def test_too_many_levels_are_refused() -> None:
     values, _, kinds = blocks(2)
     table = np.full((KINDS, VALUES), 300)
     with pytest.raises(ModelError, match="more levels than a block can take"):
-        packed(values, np.zeros(values.shape, np.int64), kinds, table, np.ones(values.shape, bool), KEY)
+        embed(values, np.zeros(values.shape, np.int64), kinds, table, np.ones(values.shape, bool), KEY)
 
 
 @pytest.mark.parametrize("sides", [(32, 32), (40, 33), (71, 300), (300, 64)])
@@ -125,14 +126,14 @@ def test_residues_follow_from_the_key() -> None:
     values, levels, kinds = blocks(4)
     free = np.ones(values.shape, bool)
     numbers = np.zeros(values.shape, np.int64)
-    one, other = (packed(values, numbers, kinds, levels, free, Key(bytes([n]) * KEY_SIZE)) for n in (1, 2))
+    one, other = (embed(values, numbers, kinds, levels, free, Key(bytes([n]) * KEY_SIZE)) for n in (1, 2))
     assert (one != other).mean() > 0.3
-    assert (unpacked(one, levels, free, Key(bytes([2]) * KEY_SIZE))[0] != numbers).any()
+    assert (extract(one, levels, free, Key(bytes([2]) * KEY_SIZE))[0] != numbers).any()
 
 
 def test_what_is_altered_is_not_revealed() -> None:
     container = pixinpix.hide(noise(64, 64), noise(64, 64, seed=1), model=model())
-    places = set(pixinpix._HEAD.places(container.size).tolist())
+    places = set(pixinpix.HEADER.places(container.size).tolist())
     free = next(place for place in range(5000, 6000) if place not in places)
     container.reshape(-1)[free] ^= 1
     with pytest.raises(DamagedError, match="altered"):
@@ -186,8 +187,8 @@ def test_it_hides_nothing_but_pictures_and_has_no_settings() -> None:
 
 def test_its_salt_lies_where_that_of_the_others_does() -> None:
     for size in (3072, 3 * 10**6):
-        places = pixinpix._HEAD.places(size)
-        assert len(set(places.tolist())) == pixinpix._HEAD.bits
+        places = pixinpix.HEADER.places(size)
+        assert len(set(places.tolist())) == pixinpix.HEADER.bits
         assert places.max() < size
         plain = HeaderPlaces().places(size)
         np.testing.assert_array_equal(places[: len(plain)], plain)

@@ -229,7 +229,7 @@ def test_only_the_right_passphrase_reveals() -> None:
 
 
 def test_marks_are_found_with_the_right_key_only(small: Image) -> None:
-    found, other = METHOD.find(small, None), METHOD.find(small, PASSPHRASE)
+    found, other = METHOD.detect(small, None), METHOD.detect(small, PASSPHRASE)
     assert found is not None
     assert other is not None
     assert found.size == 13  # eight digits, five by the dictionary, and eight bytes of frame
@@ -243,7 +243,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
     chances = []
     for _ in range(20):
         top, left = rng.integers(0, 250, 2)
-        mark = METHOD.find(COFFEE[top : top + 100, left : left + 120], None)
+        mark = METHOD.detect(COFFEE[top : top + 100, left : left + 120], None)
         assert mark is not None
         chances.append(mark.p_value)
     assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
@@ -252,12 +252,12 @@ def test_unmarked_pictures_have_no_mark() -> None:
 
 def test_beyond_repair_is_damaged_and_not_nothing() -> None:
     canvas, cover = Canvas(256), SMALL
-    key = robust.own_key(KEY, canvas)
+    key = robust.canvas_key(KEY, canvas)
     count, pilots, message = watermark.layout(canvas, key, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
     plan = watermark.Embedding(canvas, cover, count, ((pilots, watermark.pilot(key, 16)), (message, noise)))
-    broken = robust._at_quality(plan, cover, 38, [])
-    assert METHOD.find(broken, None) is not None
+    broken = METHOD.embed_at_quality(plan, cover, 38, [])
+    assert METHOD.detect(broken, None) is not None
     with pytest.raises(DamagedError, match="too much of it is lost"):
         METHOD.reveal(broken, None)
     with pytest.raises(NotFoundError):
@@ -331,7 +331,7 @@ def test_containers_of_version_1_stay_readable() -> None:
     layout = hashlib.sha256()
     for side in SIDES:
         canvas = Canvas(side)
-        key = robust.own_key(KEY, canvas)
+        key = robust.canvas_key(KEY, canvas)
         count, pilots, message = watermark.layout(canvas, key, 13)
         for spread in (pilots, message):
             for part in (spread.order.astype("<i4"), spread.signs.astype("i1"), (spread.dither * 2**32).astype("<u4")):

@@ -129,7 +129,7 @@ def test_too_much_and_too_small() -> None:
         hide(COFFEE[:40, :40])
     with pytest.raises(NotFoundError):
         METHOD.reveal(COFFEE[:8, :8], None)
-    assert METHOD.find(COFFEE[:8, :8], None) is None
+    assert METHOD.detect(COFFEE[:8, :8], None) is None
 
 
 @pytest.mark.parametrize("psnr", [float("nan"), 5, 99])
@@ -142,7 +142,7 @@ def test_beyond_repair_is_damaged_and_not_nothing() -> None:
     count, pilots, message = watermark.layout(Grid.of(COFFEE), KEY, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
     plan = watermark.Embedding(Grid.of(COFFEE), COFFEE, count, ((pilots, watermark.pilot(KEY, 16)), (message, noise)))
-    broken = stdm._at_quality(plan, 42, parse("jpeg:50"))
+    broken = METHOD.embed_at_quality(plan, COFFEE, 42, [parse("jpeg:50")])
     with pytest.raises(DamagedError, match="too much of it is lost"):
         METHOD.reveal(broken, PASSPHRASE)
 
@@ -153,7 +153,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
     chances = []
     for _ in range(150):
         top, left = rng.integers(0, 250, 2)
-        mark = METHOD.find(COFFEE[top : top + 128, left : left + 128], None)
+        mark = METHOD.detect(COFFEE[top : top + 128, left : left + 128], None)
         assert mark is not None
         chances.append(mark.p_value)
     assert min(chances) > MAX_FALSE_POSITIVE_RATE * 100
@@ -161,7 +161,7 @@ def test_unmarked_pictures_have_no_mark() -> None:
 
 
 def test_marks_are_found_with_the_right_key_only(container: Image) -> None:
-    found, other = METHOD.find(container, PASSPHRASE), METHOD.find(container, None)
+    found, other = METHOD.detect(container, PASSPHRASE), METHOD.detect(container, None)
     assert found is not None
     assert other is not None
     assert found.size == 13  # eight digits, five by the dictionary, and eight bytes of frame

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.films import HEIGHT, WIDTH, planes, write_clip
 from support.run_cli import run
 from underpaint import api, media, metrics
 from underpaint.api import PicturePayload
-from underpaint.coding.reed_solomon import interpolate
-from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError
 from underpaint.media import video
 from underpaint.methods import video_picture
+from underpaint.methods.video_frames import FrameEmbedder
 from underpaint.methods.video_message import VideoDecoder
 from underpaint.methods.video_picture import GROUP, PacketDecoder, PacketEmbedder
 from underpaint.types import Payload
@@ -44,22 +42,6 @@ def gathered(frames: list[Image], passphrase: str | None = None) -> Payload:
     return gatherer.end()
 
 
-class TestErasure:
-    @given(st.integers(1, 20))
-    def test_any_k_packets_are_enough(self, count: int) -> None:
-        rng = np.random.default_rng(count)
-        values = rng.integers(0, 256, (count, 7), dtype=np.uint8)
-        every = interpolate(range(count), values, range(256))
-        assert (every[:count] == values).all()
-        some = [int(each) for each in rng.choice(256, count, replace=False)]
-        assert (interpolate(some, every[some], range(count)) == values).all()
-
-    def test_packets_have_places_of_their_own(self) -> None:
-        for places in ([1, 1], [0, 256]):
-            with pytest.raises(UsageError):
-                interpolate(places, np.zeros((2, 1), np.uint8), [5])
-
-
 class TestFrames:
     def test_all_frames_have_it(self, marked: list[Image]) -> None:
         assert gathered(marked) == PICTURE
@@ -72,12 +54,12 @@ class TestFrames:
         assert gathered(marked[:11] + marked[14:]) == PICTURE
 
     def test_it_is_read_while_frames_come(self, marked: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(video_picture, "_TOGETHER", 2)
+        monkeypatch.setattr(video_picture, "GROUPS_TOGETHER", 2)
         gatherer = PacketDecoder(None)
         found = [gatherer.add(plane) for plane in marked]
         assert found[0] is None
         assert found[-1] == gatherer.end() == PICTURE
-        assert len(gatherer._said) <= 2 * GROUP
+        assert gatherer.waiting <= 2 * GROUP
 
     def test_what_no_frame_says_alone_a_group_says_together(self, marked: list[Image]) -> None:
         rng = np.random.default_rng(1)
@@ -101,7 +83,7 @@ class TestFrames:
             reader.end()
 
     def test_packets_go_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(video_picture, "PLACES", 3)
+        monkeypatch.setattr(video_picture, "PACKETS", 3)
         sender = PacketEmbedder(HEIGHT, WIDTH, PICTURE, "secret")
         frames = [sender.paint(plane, sender.change(plane)) for plane in planes(5 * GROUP)]
         assert gathered(frames[3 * GROUP :], "secret") == PICTURE
@@ -154,7 +136,7 @@ class TestFiles:
     def test_what_cannot_be_read_back_leaves_no_file(
         self, cover: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("underpaint.methods.video_message._FLAT", 1000.0)
+        monkeypatch.setattr(FrameEmbedder, "change", lambda *_: None)
         with pytest.raises(SurvivalError):
             api.hide_file(cover, tmp_path / "container.mp4", PicturePayload.read(secret))
         assert not (tmp_path / "container.mp4").exists()

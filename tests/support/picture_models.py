@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from underpaint import models
-from underpaint.methods.pixinpix import BLOCK, VALUES
+from underpaint.embedding.residues import BLOCK, VALUES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

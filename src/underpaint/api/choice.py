@@ -67,7 +67,7 @@ def candidates(
         return [methods[method_named(method).name]]
     chain = parse(survive) if isinstance(survive, str) else survive
     names = DEFAULT_METHODS[payload.kind]
-    if chain is not None and not chain.moves:
+    if chain is not None and not chain.geometric:
         names = tuple(sorted(names, key=lambda name: name != "stdm"))
     if chain is not None:
         names = tuple(name for name in names if not methods[name].needs_lossless) or names

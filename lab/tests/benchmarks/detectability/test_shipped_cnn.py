@@ -39,10 +39,7 @@ def test_shipped_detector_is_measured_on_every_case(
         pixels = PHOTO[100 * number : 100 * number + 256, 40:296]
         media.write(media.Picture(pixels.copy()), tmp_path / f"{number}.png")
     monkeypatch.setattr(shipped_cnn, "CASES", {"LSB matching 0.4": ("lsb", 0.4), "stdm": ("stdm", 0)})
-    monkeypatch.setattr(
-        "sys.argv", ["judge_detector", "pairs", str(tmp_path), "--jobs", "1", "--scores", str(tmp_path / "scores.json")]
-    )
-    shipped_cnn.main()
+    shipped_cnn.main(["pairs", str(tmp_path), "--jobs", "1", "--scores", str(tmp_path / "scores.json")])
     printed = capsys.readouterr().out.splitlines()
     assert [re.split(r" *\| *", line)[1:4] for line in printed[2:5]] == [
         ["as they are", "LSB matching 0.4", "2"],
@@ -54,13 +51,13 @@ def test_shipped_detector_is_measured_on_every_case(
 
 
 def test_detectors_can_be_sent_to_other_processes() -> None:
-    assert pickle.dumps(shipped_cnn.ASKED)
+    assert pickle.dumps(shipped_cnn.SCORERS)
 
 
 def test_detector_of_a_run_is_measured(tmp_path: Path) -> None:
     recipe = SteganalysisRecipe(steps=1, batch=2, crop=32, network="ye")
     fit(RECIPES["steganalysis-ye"].model(recipe), toy(), tmp_path, accelerator="cpu", progress=False)
-    odds = [shipped_cnn.trained(np.ascontiguousarray(PHOTO[:64, :64] // step), tmp_path) for step in (1, 4)]
+    odds = [shipped_cnn.run_score(np.ascontiguousarray(PHOTO[:64, :64] // step), tmp_path) for step in (1, 4)]
     assert odds[0] != odds[1]
 
 
@@ -71,5 +68,5 @@ def test_large_photographs_are_measured_in_crops_and_whole() -> None:
 
 def test_clean_covers_have_scores() -> None:
     crops: list[Image] = [PHOTO[:128, :128], PHOTO[128:256, :128]]
-    assert ((shipped_cnn.clean(crops) > 0) & (shipped_cnn.clean(crops) < 1)).all()
+    assert ((shipped_cnn.clean_scores(crops) > 0) & (shipped_cnn.clean_scores(crops) < 1)).all()
     assert models.card("detector").method == "analyst"

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from underpaint import media, models
 from underpaint.types import Image
+from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd import refinement
 from underpaint_lab.benchmarks.jnd.refinement import refined
-from underpaint_lab.benchmarks.jnd.rows import PANEL
-from underpaint_lab.benchmarks.robustness.rows import read
+from underpaint_lab.benchmarks.jnd.rows import PANEL, LabelRow
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
 from underpaint_lab.papers.dmvjnd import panel as panels
 from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
@@ -94,9 +94,7 @@ def test_refinement_is_measured_and_written(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(bench, "change", change)
     monkeypatch.setattr(bench, "LEVELS", (20.0,))
-    monkeypatch.setattr("sys.argv", ["refinement", str(folder), "--results", str(tmp_path)])
-    refinement.main()
-    found = read(tmp_path / "dmvjnd" / "refined.json")
-    rows = found.lists()["rows"]
-    assert [row["change"] for row in rows] == [f"{n} step{'s' * (n > 1)} of refinement" for n in (1, 2, 5)]
-    assert all(row["pictures"] == 6 and 19 < row["psnr"] < 21 for row in rows)
+    refinement.main([str(folder), "--results", str(tmp_path)])
+    rows: tuple[LabelRow, ...] = report.read(tmp_path / "dmvjnd" / "refined.json").rows
+    assert [row.change for row in rows] == [f"{n} step{'s' * (n > 1)} of refinement" for n in (1, 2, 5)]
+    assert all(row.pictures == 6 and 19 < row.psnr < 21 for row in rows)

@@ -61,7 +61,7 @@ def test_equal_attention_extracts_the_embedded_bits(seed: int, masked: int, keye
     assert np.array_equal(stego >> k, cover >> k), "a bit above"
     below = (1 << np.minimum(masked, k)) - 1
     assert np.array_equal(stego & below, cover & below), "a masked bit"
-    assert published_basn.outcome(bits, received, k, k, masked) == (len(bits), 0, 0)
+    assert published_basn.error_rates(bits, received, k, k, masked) == (len(bits), 0, 0)
 
 
 def test_wrong_key_extracts_random_bits() -> None:
@@ -83,7 +83,7 @@ def test_one_wrong_value_of_k_destroys_the_following_bits(source: Key | None) ->
     other = k.copy()
     other[0, 0, 0] += 1
     received = published_basn.extract(stego, other, 1, len(bits), source)
-    found = published_basn.outcome(bits, received, k, other, 1)
+    found = published_basn.error_rates(bits, received, k, other, 1)
     assert found.bser == 1 / len(bits)
     assert 0.4 < found.ber < 0.55
 
@@ -91,7 +91,7 @@ def test_one_wrong_value_of_k_destroys_the_following_bits(source: Key | None) ->
 def test_missing_bits_count_as_errors() -> None:
     k = np.full((2, 2, 3), 4, np.uint8)
     sent = np.ones(20, np.uint8)
-    assert published_basn.outcome(sent, sent[:15], k, k - 1, 1) == (20, 12 / 20, 5 / 20)
+    assert published_basn.error_rates(sent, sent[:15], k, k - 1, 1) == (20, 12 / 20, 5 / 20)
 
 
 def test_payload_above_the_capacity_is_refused() -> None:

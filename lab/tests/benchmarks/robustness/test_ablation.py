@@ -11,8 +11,9 @@ import pytest
 from underpaint import media
 from underpaint.media import samples
 from underpaint.metrics import psnr
-from underpaint_lab.benchmarks.robustness import ablation, rows
-from underpaint_lab.benchmarks.robustness.rows import Ablation
+from underpaint_lab.benchmarks.core import report
+from underpaint_lab.benchmarks.robustness import ablation
+from underpaint_lab.benchmarks.robustness.rows import qualities
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust.published import RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.training.trainable import RecipeEntry
@@ -40,7 +41,7 @@ def test_changes_are_scaled_to_an_equal_psnr() -> None:
     originals = rng.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
     change = rng.normal(0, 20, originals.shape).astype(np.float32)
     for wanted in ablation.EQUAL:
-        scaled = ablation._scaled(originals, change, ablation._factor(originals, change, wanted))
+        scaled = ablation.scale_change(originals, change, ablation.factor_for_psnr(originals, change, wanted))
         mean = np.mean([psnr(cover, container) for cover, container in zip(originals, scaled, strict=True)])
         assert mean == pytest.approx(wanted, abs=0.02)
 
@@ -49,16 +50,16 @@ def test_a_column_is_trained_measured_and_written(
     photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ablation, "CROPS", 4)
-    monkeypatch.setattr(ablation, "CHANNELS", ("none", "jpeg:50"))
+    monkeypatch.setattr(ablation, "ABLATION_CHANNELS", ("none", "jpeg:50"))
     for name in ("start", "shin-song"):
         recipe = replace(TOY, attack="none" if name == "start" else name)
         monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(RobustPublished, recipe, ""))
     run = ablation.train("shin-song", photographs, tmp_path)
     found = ablation.measure("shin-song", run, photographs, seed=0, command="as in the test")
     assert [(row.channel, row.sent, row.bits) for row in found.rows[:2]] == [("none", 4, 8), ("jpeg:50", 4, 8)]
-    assert [quality.psnr_mean for quality in found.quality[1:]] == pytest.approx(list(ablation.EQUAL), abs=0.02)
-    assert [stage["stage"] for stage in found.training] == ["start", "shin-song"]
-    assert all(str(stage["scale"]).startswith("reduced: crop 16 of 128, bits 2 of 30") for stage in found.training)
-    file = found.write(tmp_path)
-    assert Ablation.read(file) == found
-    assert rows.read(file) == found
+    assert [quality.psnr_mean for quality in qualities(found)[1:]] == pytest.approx(list(ablation.EQUAL), abs=0.02)
+    assert [stage["stage"] for stage in found.notes["training"]] == ["start", "shin-song"]
+    assert all(
+        str(stage["scale"]).startswith("reduced: crop 16 of 128, bits 2 of 30") for stage in found.notes["training"]
+    )
+    assert report.read(found.write(tmp_path)) == found

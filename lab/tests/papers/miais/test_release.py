@@ -10,7 +10,7 @@ import torch
 
 from underpaint import models
 from underpaint.media import read, samples
-from underpaint.methods.miais import numbers
+from underpaint.methods.miais import extract_numbers
 from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
@@ -58,4 +58,4 @@ def test_released_graphs_compute_the_same_as_the_networks(tmp_path: Path) -> Non
     container = torch.from_numpy(PHOTO[:96, :128].copy()).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
         extracted = model.networks["reader"](container)[0].numpy()
-    assert numbers(PHOTO[:100, :131], networks)[: extracted.size] == pytest.approx(extracted, abs=1e-3)
+    assert extract_numbers(PHOTO[:100, :131], networks)[: extracted.size] == pytest.approx(extracted, abs=1e-3)

@@ -10,6 +10,8 @@ the squared change. With one price for all frequencies, no other choice with the
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +23,7 @@ from underpaint.embedding.dct_qim import BLOCK, CoefficientLayout, Frequency
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -103,8 +104,8 @@ def channel_noise(pictures: Iterable[Image], channel: str) -> NDArray[np.float64
     for picture in pictures:
         layout = CoefficientLayout(picture.shape, 0, Key(bytes(KEY_SIZE)))
         drawn = np.unpackbits(layout.key.stream("noise", -(-layout.slots.size // 8)))[: layout.slots.size]
-        before, wanted = layout.coefficients(picture), layout.classes(drawn, 0)
-        container = layout.painted(picture, np.rint(before - wanted) + wanted - before)
+        before, wanted = layout.coefficients(picture), layout.cosets(drawn, 0)
+        container = layout.paint(picture, np.rint(before - wanted) + wanted - before)
         change = layout.coefficients(parse(channel)(container)) - layout.coefficients(container)
         squares.append(np.square(change * layout.periods).mean(axis=0))
     return np.sqrt(np.mean(squares, axis=0, dtype=np.float64))
@@ -120,3 +121,10 @@ def print_tables(data: Path) -> None:
     for price, table in zip(PRICES, dct_qim.TABLES, strict=True):
         found = choose_frequencies(price)
         print(price, "as in the format" if found == table else found)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the noise of codecs in containers of photographs, and the coefficient tables learned from it."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate picture-tables", description=main.__doc__)
+    parser.add_argument("photographs", type=Path, help="folder or zip file")
+    print_tables(parser.parse_args(arguments).photographs)

@@ -25,7 +25,7 @@ from underpaint_lab.papers.miais.teacher import KnownRecipe, Teacher, TeacherRec
 from underpaint_lab.papers.release import release
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.losses import ms_ssim_normalised, triplet
-from underpaint_lab.training.run_folder import read_state
+from underpaint_lab.training.run_folder import read_state, start_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,8 +174,8 @@ def test_a_run_of_each(tmp_path: Path) -> None:
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
         for name, value in teacher.network.state_dict().items():
             assert torch.equal(model.teacher.state_dict()[name], value)
-    more = Published(replace(PUBLISHED, start=str(tmp_path / "Published")))
-    more.inherit()
+    more = Published(PUBLISHED)
+    start_from(more, tmp_path / "Published")
     before = read_state(tmp_path / "Published")
     assert before is not None
     assert all(torch.equal(value, before["weights"][name]) for name, value in more.state_dict().items())

@@ -18,7 +18,6 @@ CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +32,6 @@ from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.nets import cifar_classifiers
 from underpaint_lab.nets.classifiers import CLASSIFIERS, HELD_OUT
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -70,8 +68,6 @@ class ClassifierRecipe(Recipe):
     first: int = 0
     #: Share of the steps after which they no longer are.
     grown: float = 0.5
-    #: Run whose network training begins with; nothing if it begins anew.
-    before: str = ""
     #: Share of the batches in which parts are pasted over.
     pasted: float = 0.7
     #: Share of the answer that is spread over all classes.
@@ -111,16 +107,6 @@ class Trained(nn.Module):
         self.network: AnyClassifier = NETWORKS[recipe.network](recipe.classes)
         self._teachers = [[from_zoo_cifar(name) for name in recipe.teachers]]  # a list: they are no part to be trained
         channels_last(self)
-
-    def inherit(self) -> None:
-        """Take over what the recipe's run before learned, if it names one.
-
-        Raises:
-            ModelError: it has not.
-        """
-        if self.recipe.before:
-            run = Path(self.recipe.before)
-            folder.load_weights(self.network, folder.learned(run, "network"), run)
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield the cross-entropy of labelled *images*, ``(B, 4, H, W)``: colour, and the class of each pixel.
@@ -213,12 +199,12 @@ def _cifar(network: str, **otherwise: Any) -> RecipeEntry:
     role = "which only judges" if network in cifar_classifiers.HELD_OUT else "whose just noticeable difference is asked"
     summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
     recipe = replace(_CIFAR, network=f"cifar-{network}", **otherwise)
-    return RecipeEntry(Trained, recipe, summary, read=Cifar.of, inherit=Trained.inherit)
+    return RecipeEntry(Trained, recipe, summary, read=Cifar.of)
 
 
 def _more(network: str, steps: int) -> RecipeEntry:
     rate = 0.75 * _OTHERWISE.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
-    entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, before=f"runs/cifar-{network}")
+    entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, start=f"runs/cifar-{network}")
     return replace(entry, summary=f"{entry.summary}; goes on from cifar-{network}")
 
 

@@ -28,7 +28,6 @@ Deviations from the paper, beside those: no attention in the losses, which held 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,7 +42,6 @@ from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -121,8 +119,6 @@ class OursRecipe(PanelRecipe):
     #: Share of the pictures that take any way alike, and how much a promise counts for the others.
     explored: float = 0.1
     trusted: float = 2.0
-    #: Run whose generator training begins with; nothing if it begins anew.
-    before: str = ""
     #: Classifiers, drawn anew in each step, whose answers count.
     asked: int = 1
     #: Weights of divergence and cross-entropy.
@@ -236,16 +232,6 @@ class Ours(Taught):
         for network in (self.generator, self.panel):
             channels_last(network)
 
-    def inherit(self) -> None:
-        """Take over what the recipe's run before learned, if it names one.
-
-        Raises:
-            ModelError: it has not.
-        """
-        if self.recipe.before:
-            run = Path(self.recipe.before)
-            folder.load_weights(self.generator, folder.learned(run, "generator"), run)
-
     def changed(self, images: Tensor, psnr: float) -> Tensor:
         """*images*, ``(B, 3, H, W)`` in [0, 1], each as far as *psnr* dB leaves it; whole levels of 8 bits.
 
@@ -358,13 +344,11 @@ RECIPES = {
         _OURS,
         "our JND of machines, by pictures of 32×32; --data has CIFAR-10",
         read=Cifar.of,
-        inherit=Ours.inherit,
     ),
     "dmvjnd": RecipeEntry(
         Ours,
         _PHOTO,
         "our JND of machines, for photographs; --data has labels.csv",
         read=Labelled.of,
-        inherit=Ours.inherit,
     ),
 }

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
@@ -44,12 +43,12 @@ from underpaint_lab.papers.miais.teacher import (
     identity,
     recogniser,
 )
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.losses import ms_ssim_normalised
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import numpy as np
 
@@ -91,8 +90,6 @@ class PublishedRecipe(KnownRecipe):
     multitask: bool = False
     #: Run of ``miais-teacher`` whose network is the plain classifier.
     teacher: str = "runs/miais-teacher"
-    #: Run of these networks to go on from with other covers; none is named at first.
-    start: str = ""
     #: Share of the steps that are joint, before stages take turns, and steps of a stage.
     joint: float = 0.6
     epoch: int = 50
@@ -136,14 +133,11 @@ class Published(Student):
         self.register_buffer("visible", torch.zeros(3))
 
     def inherit(self) -> None:
-        """Take over the recipe's teacher, and its sight for classifiers to begin with; or all of an earlier run.
+        """Take over the recipe's teacher, and its sight for classifiers to begin with.
 
         Raises:
             ModelError: there is none.
         """
-        if self.recipe.start:
-            folder.restore(self, Path(self.recipe.start))
-            return
         self.learn_from(self.recipe.teacher)
         for classifier in self._classifiers():
             classifier.trunk.load_state_dict(self.teacher.trunk.state_dict())

@@ -17,7 +17,8 @@ from underpaint.errors import UsageError
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.benchmarks.detectability import shipped_cnn
-from underpaint_lab.data.cover_stego import CURRICULUM, KINDS, CoverStegoPairs, developed, embed_at, make
+from underpaint_lab.data.camera import developed
+from underpaint_lab.data.cover_stego import CURRICULUM_STEPS, KINDS, CoverStegoPairs, embed_at, make
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.steganalysis.models import Counted, SteganalysisRecipe
@@ -90,7 +91,7 @@ def test_members_of_a_pair_stay_together() -> None:
 
 def test_rates_begin_with_the_highest() -> None:
     shown = toy(40)
-    for step, lowest in ((0, 30), (CURRICULUM // 2, 15), (CURRICULUM, 0), (10 * CURRICULUM, 0)):
+    for step, lowest in ((0, 30), (CURRICULUM_STEPS // 2, 15), (CURRICULUM_STEPS, 0), (10 * CURRICULUM_STEPS, 0)):
         drawn = shown.drawn(step, 400, np.random.default_rng(0))
         ranks = {int((shown.rates[kind] < shown.rates[kind, number]).sum()) for kind, number in drawn}
         assert lowest <= min(ranks) < lowest + 3

@@ -61,7 +61,7 @@ class Counted(CoverStegoPairs):
     """Pairs of which only what :class:`~underpaint_lab.papers.steganalysis.nets.Counts` says is left.
 
     Args:
-        name, covers, containers, rates: as of :class:`~underpaint_lab.data.cover_stego.Pairs`.
+        name, covers, containers, rates: as of :class:`~underpaint_lab.data.cover_stego.CoverStegoPairs`.
     """
 
     def __init__(

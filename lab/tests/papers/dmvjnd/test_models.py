@@ -17,7 +17,7 @@ from underpaint_lab.benchmarks.jnd.refinement import refined
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, Mapped, cam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.dmvjnd.models import Ours, OursRecipe, Published, PublishedRecipe, magnitude, place
 from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken

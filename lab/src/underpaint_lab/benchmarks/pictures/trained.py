@@ -29,7 +29,7 @@ from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Revealed
 from underpaint_lab.data import cover_secret
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import models, rivals
 from underpaint_lab.papers.pixinpix.models import Published

@@ -39,7 +39,7 @@ from underpaint.models.jnd import PANELS
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import lacking, moved, shaken
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, Generator, Panel
 from underpaint_lab.training.recipe import Recipe

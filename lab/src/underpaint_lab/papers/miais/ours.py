@@ -26,7 +26,7 @@ from underpaint.errors import UsageError
 from underpaint.methods.miais import BLOCK, SIGNS, dither
 from underpaint_lab.data import faces
 from underpaint_lab.noise_layers import DiffJpeg
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.miais.nets import LENGTH, Embedder, Extractor, Keys
 from underpaint_lab.papers.miais.teacher import OBJECTS, KnownRecipe, LabelledBatch, Student, both_ways
 from underpaint_lab.training.trainable import RecipeEntry

@@ -33,7 +33,7 @@ from underpaint.errors import UsageError
 from underpaint.methods.pixinpix import BLOCK
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.unet import Blocks, UNet, nothing_yet
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 

@@ -19,8 +19,8 @@ from underpaint.errors import UsageError
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.noise_layers import (
-    LAYERS,
-    NOISE_LAYERS_OF,
+    CHANNEL_LAYERS,
+    NOISE_LAYERS,
     Blur,
     Brightness,
     Contrast,
@@ -36,7 +36,7 @@ from underpaint_lab.noise_layers import (
     Resize,
     Rotate,
     Sequence,
-    from_channel,
+    from_chain,
 )
 from underpaint_lab.noise_layers.blocks import ZIGZAG, to_blocks, to_ycc
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
@@ -95,10 +95,10 @@ EACH = pytest.mark.parametrize("layer", EXAMPLES.values(), ids=EXAMPLES)
 
 class TestContract:
     def test_every_layer_has_an_example(self) -> None:
-        assert {name: type(layer) for name, layer in EXAMPLES.items()} == LAYERS
+        assert {name: type(layer) for name, layer in EXAMPLES.items()} == NOISE_LAYERS
 
     def test_a_twin_has_a_channels_name_and_parameters(self) -> None:
-        for name, layer in NOISE_LAYERS_OF.items():
+        for name, layer in CHANNEL_LAYERS.items():
             ours, theirs = (inspect.signature(kind).parameters for kind in (layer, CHANNELS[name]))
             assert list(ours)[: len(theirs)] == list(theirs)
 
@@ -195,7 +195,7 @@ class TestPseudoDifferentiable:
         weights = torch.rand_like(photos)
         assert torch.equal(gradient(PseudoDifferentiable("jpeg:50"), photos, weights), weights)
 
-    @pytest.mark.parametrize("surrogate", [DiffJpeg(50), from_channel], ids=["layer", "function"])
+    @pytest.mark.parametrize("surrogate", [DiffJpeg(50), from_chain], ids=["layer", "function"])
     def test_with_a_surrogate_the_gradient_is_the_surrogates(self, photos: Tensor, surrogate: Any) -> None:
         weights = torch.rand_like(photos)
         layer = PseudoDifferentiable("jpeg:50", surrogate=surrogate)
@@ -204,7 +204,7 @@ class TestPseudoDifferentiable:
 
     def test_chance_is_the_same_forward_and_backward(self, photos: Tensor) -> None:
         weights = torch.rand_like(photos)
-        layer = PseudoDifferentiable("cropout:0.3", surrogate=from_channel)
+        layer = PseudoDifferentiable("cropout:0.3", surrogate=from_chain)
         left = layer(photos, generator()) == photos
         assert torch.equal(gradient(layer, photos, weights) == weights, left.all(1, keepdim=True).expand_as(left))
 
@@ -309,7 +309,7 @@ class TestTwins:
     )
     def test_is_the_runtimes_channel_before_rounding(self, photos: Tensor, chain: str, levels: float) -> None:
         for photo in torch.split(photos, 1):
-            apart = levels_apart(from_channel(parse(chain))(photo, generator()), real(chain, photo))
+            apart = levels_apart(from_chain(parse(chain))(photo, generator()), real(chain, photo))
             assert apart.max() <= levels + 1e-3
 
     def test_every_picture_loses_places_of_its_own(self) -> None:
@@ -318,4 +318,4 @@ class TestTwins:
         assert len({picture.numpy().tobytes() for picture in lost}) == 4
 
     def test_a_channel_without_a_twin_is_passed_over(self) -> None:
-        assert from_channel(parse("webp:50 | blur:1")) == Sequence((Blur(1),))
+        assert from_chain(parse("webp:50 | blur:1")) == Sequence((Blur(1),))

@@ -18,7 +18,6 @@ The published system is :mod:`underpaint_lab.papers.dmvjnd.published`. Ours diff
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -33,7 +32,6 @@ from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
 from underpaint_lab.papers.dmvjnd.nets import JndGenerator, Panel
 from underpaint_lab.papers.dmvjnd.panel import PanelRecipe, PanelStudent, label_loss
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ def test_a_graph_that_differs_is_not_written(graph: Graph, tmp_path: Path) -> No
 
 def test_whole_outputs_that_differ_are_refused(graph: Graph, data: bytes) -> None:
     whole = graph._replace(whole=("bits",))
-    with pytest.raises(ModelError, match=r"reader: .*% of bits of real inputs are not PyTorch's"):
+    with pytest.raises(ModelError, match=r"reader: bits of real inputs: .*% of the values are not PyTorch's"):
         largest_difference(changed(whole, 0.5), data, "reader")
 
 

@@ -62,7 +62,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 RNG = np.random.default_rng(3)
 
 
-PICTURES = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
+NOISE = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
 
 
 def test_release_of_exact_basn_has_graph_and_card(run: Path) -> None:
@@ -103,7 +103,7 @@ def test_attention_of_the_zoo_is_integers_in_any_tiling() -> None:
 
 def test_published_attention_is_released_from_two_runs(tmp_path: Path) -> None:
     recipe = BasnRecipe(steps=2, batch=2, crop=32, width=8, task_width=8)
-    photographs = Photographs("noise", PICTURES)
+    photographs = Photographs("noise", NOISE)
     for stage, steps in (("itc", 2), ("mfd", 1)):
         model = RECIPES[f"basn-{stage}"].model(replace(recipe, steps=steps))
         fit(model, photographs, tmp_path / stage, accelerator="cpu", progress=False)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
-from underpaint.methods.pixinpix import VALUES
+from underpaint.embedding.residues import VALUES
 from underpaint_lab.nets.colour_dct import colour_dct
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_colour_dct_is_orthonormal() -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lab_support.run_lab import run
 from lab_support.toy import Toy, photographs, recipe
 from underpaint import media
+from underpaint.errors import UsageError
+from underpaint_lab.data.cover_secret import CoverSecretPairs
+from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, RecipeEntry
+from underpaint_lab.papers.pixinpix.models import PixInPixPublished, PixInPixPublishedRecipe
+from underpaint_lab.training.loop import fit
 
 
 @pytest.fixture(autouse=True)
@@ -100,16 +107,31 @@ def test_without_pytorch_the_hint_names_the_installation(monkeypatch: pytest.Mon
         )
 
 
-def test_the_runtime_does_not_import_pytorch() -> None:
+def test_runs_begun_before_a_model_was_renamed_resume(tmp_path: Path) -> None:
+    recipe = PixInPixPublishedRecipe(steps=1, batch=2, crop=32)
+    pictures = [np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(2)]
+    pairs = CoverSecretPairs(*(Photographs("noise", [each]) for each in pictures), turns=True)
+    fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+    file = tmp_path / "recipe.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert (record["model"], PixInPixPublished.former_name) == ("PixInPixPublished", "Published")
+    for model, refused in (("Published", False), ("Ours", True)):
+        file.write_text(json.dumps(record | {"model": model}), encoding="utf-8")
+        with pytest.raises(UsageError, match="begun with model Ours") if refused else nullcontext():
+            fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+
+
+def test_pytorch_is_not_imported_before_it_is_needed() -> None:
+    """Neither the runtime nor the lab's command line and list of tables imports PyTorch or ONNX."""
     program = (
         "import sys, importlib, underpaint, pathlib\n"
         "root = pathlib.Path(underpaint.__file__).parent\n"
         "for file in root.rglob('*.py'):\n"
         "    words = file.relative_to(root.parent).with_suffix('').parts\n"
-        "    if words[1] != 'lab' and words[-1] != '__main__':\n"
+        "    if words[-1] != '__main__':\n"
         "        importlib.import_module('.'.join(words))\n"
-        "import underpaint_lab.papers.train\n"
-        "print({'torch', 'lightning_fabric', 'onnx'} & set(sys.modules), 'underpaint_lab.benchmarks' in sys.modules)"
+        "import underpaint_lab.cli, underpaint_lab.benchmarks\n"
+        "print({'torch', 'lightning_fabric', 'onnx'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set() True\n"
+    assert done.stdout == "set()\n"

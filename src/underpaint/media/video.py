@@ -67,7 +67,8 @@ def open_video(path: str | Path) -> Iterator[InputContainer]:
     try:
         import av
     except ImportError:
-        raise MissingExtraError("videos need PyAV", hint="pip install 'underpaint[video]'") from None
+        hint = "from a checkout of the project: pip install '.[video]'"
+        raise MissingExtraError("videos need PyAV", hint=hint) from None
 
     try:
         # An absolute path is never taken for an address, nor is one followed that a playlist names.

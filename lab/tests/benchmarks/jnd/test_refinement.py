@@ -24,7 +24,7 @@ from underpaint_lab.papers.dmvjnd.nets import Panel
 
 
 def sides() -> CamClassifier:
-    """A classifier that says whether the left or the right is brighter, by how much."""
+    """Return a classifier whose logits are the brightness of the left and the right half."""
     halves = nn.Conv2d(3, 2, 8, stride=8)
     network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
     with torch.no_grad():
@@ -63,18 +63,18 @@ def _panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
 def test_refinement_restores_labels_at_the_same_psnr() -> None:
     images, other = pictures(8), sides()
     other.classify.weight.data.mul_(-1)
-    asked = Panel([sides(), other])
+    both = Panel([sides(), other])
     with torch.no_grad():
-        before = asked(images)[0].view(8, 2, 2).argmax(dim=2)
+        before = both(images)[0].view(8, 2, 2).argmax(dim=2)
         swapped = move_to_psnr(images, images.flip(3) - images, torch.full((8, 1), 12.0))
     lost = [
-        (asked(refined(asked, images, swapped, 12.0, steps))[0].view(8, 2, 2).argmax(dim=2) != before).sum()
+        (both(refined(both, images, swapped, 12.0, steps))[0].view(8, 2, 2).argmax(dim=2) != before).sum()
         for steps in (0, 8)
     ]
-    assert torch.equal(refined(asked, images, swapped, 12.0, 0), swapped)
+    assert torch.equal(refined(both, images, swapped, 12.0, 0), swapped)
     assert lost[1] < lost[0]
-    assert (decibels(images, refined(asked, images, swapped, 12.0, 8)) <= 12.001).all()
-    assert torch.equal(refined(asked, images, images, 12.0, 3), images), (
+    assert (decibels(images, refined(both, images, swapped, 12.0, 8)) <= 12.001).all()
+    assert torch.equal(refined(both, images, images, 12.0, 3), images), (
         "pictures that keep their labels are not changed"
     )
 

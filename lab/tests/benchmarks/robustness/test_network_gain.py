@@ -13,10 +13,11 @@ from underpaint.channels import parse
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import UnderpaintError
 from underpaint.media import samples
+from underpaint.methods import robust
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.robustness import network_gain
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, CropBits, carriers
-from underpaint_lab.benchmarks.robustness.network_gain import VARIANTS, PartialCanvas, measure
+from underpaint_lab.benchmarks.robustness.network_gain import VARIANTS, measure
 from underpaint_lab.benchmarks.robustness.rows import ALL, NETWORKS, BerChange, changes, qualities
 from underpaint_lab.benchmarks.robustness.table import networks_table
 from underpaint_lab.data.pictures import crops
@@ -45,12 +46,12 @@ def test_both_networks_together_are_the_method_of_the_runtime() -> None:
 
 
 def test_networks_are_switched_off_one_by_one() -> None:
-    full = Canvas(CROP, near=False)
+    full = Canvas(CROP, near=False, networks=robust.NETWORKS)
     for name, writer, reader in (("plain", 0, 0), ("writer", 1, 0), ("reader", 0, 1), ("both", 1, 1)):
-        partial = PartialCanvas(CROP, near=False, networks=VARIANTS[name].networks)
+        partial = Canvas(CROP, near=False, networks=VARIANTS[name].networks)
         assert np.array_equal(partial.weights(COVERS[0], 2), full.weights(COVERS[0], 2)) == bool(writer)
         assert np.array_equal(partial.restore(COVERS[0], 2), full.restore(COVERS[0], 2)) == bool(reader)
-    plain = PartialCanvas(CROP, near=False)
+    plain = Canvas(CROP, near=False)
     assert plain.restore(COVERS[0], 2) == pytest.approx(full.analyse(COVERS[0], 2), abs=1e-3)
     first, second = plain.weights(COVERS[0], 2).reshape(-1, 2).T
     assert np.array_equal(first, second), "weights follow from the block alone"

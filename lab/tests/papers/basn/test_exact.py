@@ -39,7 +39,7 @@ PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
 TOY = ExactRecipe(steps=2, teachers=(), batch=2, crop=56, learning_rate=1e-4)
 
 
-#: Beyond which no output depends on an input; the card says so.
+#: Receptive field in pixels, as on the card.
 REACH = 48
 
 
@@ -58,8 +58,8 @@ def attention() -> IntegerAttention:
 
 
 @pytest.fixture(scope="module")
-def shaken() -> IntegerAttention:
-    """A network whose every layer matters."""
+def randomised() -> IntegerAttention:
+    """A network with random weights in every layer."""
     torch.manual_seed(1)
     made = IntegerAttention().eval()
     with torch.no_grad():
@@ -69,17 +69,17 @@ def shaken() -> IntegerAttention:
 
 
 @pytest.fixture(scope="module")
-def graph(shaken: IntegerAttention) -> bytes:
-    return to_onnx(Graph(freeze(shaken), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
+def graph(randomised: IntegerAttention) -> bytes:
+    return to_onnx(Graph(freeze(randomised), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run without teachers, towards texture."""
+    """A short run without task networks, for texture alone."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
-    asked = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
-    recipe = ExactRecipe(**(asdict(TOY) | asked))
+    changes = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
+    recipe = ExactRecipe(**(asdict(TOY) | changes))
     fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
     return folder
 
@@ -90,29 +90,31 @@ def test_attention_is_constant_before_training(attention: IntegerAttention) -> N
     assert float(found.min()) == float(found.max()) == (PEAK + 1) / 2
 
 
-def test_attention_is_integers_from_0_to_255(shaken: IntegerAttention) -> None:
+def test_attention_is_integers_from_0_to_255(randomised: IntegerAttention) -> None:
     with torch.no_grad():
-        found = shaken(view())
+        found = randomised(view())
     assert found.shape == (1, 3, 64, 64)
     assert torch.equal(found, found.round())
     assert 0 <= float(found.min()) < float(found.max()) <= PEAK
 
 
-def test_receptive_field_is_48_pixels(shaken: IntegerAttention) -> None:
+def test_receptive_field_is_48_pixels(randomised: IntegerAttention) -> None:
     seen = torch.full((1, 3, 144, 144), 112.0).requires_grad_()
     for phase in range(8):
-        (gradient,) = torch.autograd.grad(shaken(seen)[0, :, 64 + phase, 72 - phase].sum(), seen)
+        (gradient,) = torch.autograd.grad(randomised(seen)[0, :, 64 + phase, 72 - phase].sum(), seen)
         rows, columns = torch.nonzero(gradient[0].abs().sum(0), as_tuple=True)
         assert max(int((rows - 64 - phase).abs().max()), int((columns - 72 + phase).abs().max())) <= REACH
 
 
-def test_attention_is_bit_identical_across_runtimes_tiles_and_threads(shaken: IntegerAttention, graph: bytes) -> None:
+def test_attention_is_bit_identical_across_runtimes_tiles_and_threads(
+    randomised: IntegerAttention, graph: bytes
+) -> None:
     """Whole and in tiles, optimised and not, one thread and two, PyTorch and ONNX Runtime, 32 bits and 64."""
     seen = view(200)
     with torch.no_grad():
-        wanted = freeze(shaken)(seen).numpy()
-        assert np.array_equal(shaken(seen).numpy(), wanted)
-        assert np.array_equal(freeze(shaken).double()(seen.double()).numpy(), wanted)
+        wanted = freeze(randomised)(seen).numpy()
+        assert np.array_equal(randomised(seen).numpy(), wanted)
+        assert np.array_equal(freeze(randomised).double()(seen.double()).numpy(), wanted)
     for threads in (1, 2):
         session = Session(graph, threads=threads)
         assert np.array_equal(session.run({"view": seen.numpy()})["attention"], wanted)

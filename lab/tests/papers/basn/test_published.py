@@ -48,10 +48,12 @@ def test_invalid_settings_are_refused(wrong: dict[str, object], said: str) -> No
 
 
 def test_recipes_have_the_published_protocol() -> None:
-    told = {name: cast("BasnRecipe", RECIPES[f"basn-published-{name}"].recipe) for name in ("itc", "mfd", "tune-itc")}
-    assert [recipe.batch for recipe in told.values()] == [32, 32, 16]
-    assert [round(r.steps * r.batch / 1_281_167, 2) for r in told.values()] == [3, 5, 2]
-    assert {(r.learning_rate, r.variance_weight, r.crop, r.decay, r.clip) for r in told.values()} == {
+    recipes = {
+        name: cast("BasnRecipe", RECIPES[f"basn-published-{name}"].recipe) for name in ("itc", "mfd", "tune-itc")
+    }
+    assert [recipe.batch for recipe in recipes.values()] == [32, 32, 16]
+    assert [round(r.steps * r.batch / 1_281_167, 2) for r in recipes.values()] == [3, 5, 2]
+    assert {(r.learning_rate, r.variance_weight, r.crop, r.decay, r.clip) for r in recipes.values()} == {
         (0.01, 0.99, 224, "constant", 0)
     }
 

@@ -24,13 +24,13 @@ RNG = np.random.default_rng(3)
 PICTURES = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
 
 
-Shipped = dict[str, tuple[Mapping[str, Graph], models.Card]]
+Released = dict[str, tuple[Mapping[str, Graph], models.Card]]
 
 
 @pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch) -> Shipped:
-    """What would have been exported, by folder."""
-    found: Shipped = {}
+def released(monkeypatch: pytest.MonkeyPatch) -> Released:
+    """Graphs and cards passed to the export, by folder name."""
+    found: Released = {}
 
     def export(graphs: Mapping[str, Graph], folder: Path, card: models.Card) -> float:
         found[folder.name] = graphs, card
@@ -41,14 +41,14 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Shipped:
 
 
 def test_released_classifier_returns_features_logits_and_cam(
-    tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, released: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="classifier-mobile", classes=2)
     pictures = Labelled("noise", PICTURES, [0, 1] * 3)
     fit(TrainableClassifier(recipe), pictures, tmp_path, accelerator="cpu", progress=False)
     monkeypatch.setattr(Labelled, "of", lambda folder, split: pictures)
     assert release.release("classifier-mobile", tmp_path, tmp_path / "classifier-mobile", data=tmp_path) == 0
-    graphs, card = shipped["classifier-mobile"]
+    graphs, card = released["classifier-mobile"]
     ((name, graph),) = graphs.items()
     assert (name, graph.outputs) == ("classifier", ("features", "logits", "cam"))
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def test_released_classifier_returns_features_logits_and_cam(
 
 
 def test_released_cifar_classifier_returns_logits_and_cam(
-    tmp_path: Path, shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, released: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, network="cifar-mobile", classes=2)
     pictures = Cifar("noise", [picture[:32, :32] for picture in PICTURES], [0, 1] * 3)
@@ -75,7 +75,7 @@ def test_released_cifar_classifier_returns_logits_and_cam(
 
     monkeypatch.setattr(Cifar, "of", of)
     assert release.release("cifar-mobile", tmp_path, tmp_path / "cifar-mobile", data=tmp_path) == 0
-    graphs, card = shipped["cifar-mobile"]
+    graphs, card = released["cifar-mobile"]
     graph = graphs["classifier"]
     assert graph.outputs == ("logits", "cam")
     with torch.inference_mode():

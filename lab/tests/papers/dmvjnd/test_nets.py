@@ -66,22 +66,22 @@ def test_patterns_are_weighted_by_the_probability_of_their_answer() -> None:
 
 def test_panel_concatenates_logits_and_averages_attention() -> None:
     members = [NETWORKS[name](10).eval() for name in ("vgg", "plain")]
-    asked, images = Panel(members), pictures()
+    both, images = Panel(members), pictures()
     with torch.inference_mode():
-        odds, attention = asked(images)
-        assert torch.equal(odds, torch.cat([each(images) for each in members], dim=1))
+        logits, attention = both(images)
+        assert torch.equal(logits, torch.cat([each(images) for each in members], dim=1))
         torch.testing.assert_close(attention, (cam(members[0], images) + cam(members[1], images)) / 2)
-        assert torch.equal(asked.logits(1, images), odds[:, 10:])
-    assert asked.answers == 20
-    assert not any(parameter.requires_grad for parameter in asked.parameters())
+        assert torch.equal(both.logits(1, images), logits[:, 10:])
+    assert both.answers == 20
+    assert not any(parameter.requires_grad for parameter in both.parameters())
 
 
 @pytest.mark.parametrize("name", ["mixer", "resnet"])
 def test_panel_accepts_classifiers_of_photographs(name: str) -> None:
     classifier = CLASSIFIERS[name](5).eval()
     with torch.inference_mode():
-        odds, attention = Panel([classifier])(pictures())
-        torch.testing.assert_close(odds, classifier(pictures()))
+        logits, attention = Panel([classifier])(pictures())
+        torch.testing.assert_close(logits, classifier(pictures()))
     assert attention.shape == (4, 1, 32, 32)
     assert attention.amin() >= 0
     assert attention.amax() <= 1

@@ -32,7 +32,7 @@ RNG = np.random.default_rng(3)
 
 
 def sides() -> CamClassifier:
-    """A classifier that says whether the left or the right is brighter, by how much."""
+    """Return a classifier whose logits are the brightness of the left and the right half."""
     halves = nn.Conv2d(3, 2, 8, stride=8)
     network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
     with torch.no_grad():

@@ -52,7 +52,9 @@ def test_release_of_our_generator(name: str, tmp_path: Path) -> None:
     assert promises.shape == graph.inputs["way"].shape
     assert card.method == name
     assert "steps=1" in card.recipe
-    assert card.reported.get("rca_test") == (0.9218 if name == "dmvjnd-cifar" else None), "the paper knows CIFAR-10"
+    assert card.reported.get("rca_test") == (0.9218 if name == "dmvjnd-cifar" else None), (
+        "the paper's figures are of CIFAR-10"
+    )
 
 
 def test_release_of_the_published_network_keeps_its_width(tmp_path: Path) -> None:

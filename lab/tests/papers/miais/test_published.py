@@ -45,7 +45,7 @@ def batch(size: int = 8, side: int = 32) -> torch.Tensor:
     return images
 
 
-def couples() -> KnownPairs:
+def pairs() -> KnownPairs:
     rng = np.random.default_rng(0)
     faces = [rng.integers(256, size=(40, 40, 3), dtype=np.uint8) for _ in range(12)]
     return KnownPairs(Photographs("coffee", [PHOTO]), Faces("noise", faces, np.arange(3).repeat(4).tolist()))
@@ -121,11 +121,11 @@ def test_teacher_is_frozen() -> None:
 
 
 def test_runs_begin_with_the_teacher_or_an_earlier_run(tmp_path: Path) -> None:
-    data = couples()
+    data = pairs()
     teacher = Teacher(TeacherRecipe(**SMALL))
     fit(teacher, data.secrets, tmp_path / "teacher", progress=False)
-    taught: dict[str, Any] = {"teacher": str(tmp_path / "teacher")}
-    for model in (MiaisPublished(replace(PUBLISHED, **taught)), MiaisOurs(replace(OURS, **taught, jpeg=50))):
+    teacher_run: dict[str, Any] = {"teacher": str(tmp_path / "teacher")}
+    for model in (MiaisPublished(replace(PUBLISHED, **teacher_run)), MiaisOurs(replace(OURS, **teacher_run, jpeg=50))):
         model.inherit()
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
         for name, value in teacher.network.state_dict().items():
@@ -139,7 +139,7 @@ def test_runs_begin_with_the_teacher_or_an_earlier_run(tmp_path: Path) -> None:
 
 def test_classifiers_begin_with_the_teachers_trunk(tmp_path: Path) -> None:
     teacher = Teacher(TeacherRecipe(**SMALL))
-    fit(teacher, couples().secrets, tmp_path, progress=False)
+    fit(teacher, pairs().secrets, tmp_path, progress=False)
     model = MiaisPublished(replace(PUBLISHED, teacher=str(tmp_path)))
     model.inherit()
     one, other = model.classifiers()

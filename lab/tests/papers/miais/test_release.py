@@ -10,7 +10,7 @@ import torch
 
 from underpaint import models
 from underpaint.media import read, samples
-from underpaint.methods.miais import numbers
+from underpaint.methods.miais import extract_numbers
 from underpaint.models.face import template
 from underpaint_lab.data.faces import Faces, KnownPairs
 from underpaint_lab.data.photographs import Photographs
@@ -36,7 +36,7 @@ def batch(size: int = 8, side: int = 32) -> torch.Tensor:
     return images
 
 
-def couples() -> KnownPairs:
+def pairs() -> KnownPairs:
     rng = np.random.default_rng(0)
     faces = [rng.integers(256, size=(40, 40, 3), dtype=np.uint8) for _ in range(12)]
     return KnownPairs(Photographs("coffee", [PHOTO]), Faces("noise", faces, np.arange(3).repeat(4).tolist()))
@@ -49,7 +49,7 @@ def test_released_graphs_compute_the_same_as_the_networks(tmp_path: Path) -> Non
     fit(Teacher(TeacherRecipe(**SMALL | {"size": 64, "crop": 64})), plain, tmp_path / "miais-teacher", progress=False)
     recipe = MiaisOursRecipe(**SMALL | {"size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
     model = MiaisOurs(recipe)
-    fit(model, couples(), tmp_path / "miais", progress=False)  # type: ignore[arg-type]
+    fit(model, pairs(), tmp_path / "miais", progress=False)  # type: ignore[arg-type]
     for name in ("miais", "miais-teacher"):
         assert release(name, tmp_path / name, tmp_path / "zoo" / name, {"accuracy": 0.5}) < 1e-4
     networks, seen = (models.read_model(tmp_path / "zoo" / name) for name in ("miais", "miais-teacher"))
@@ -58,4 +58,4 @@ def test_released_graphs_compute_the_same_as_the_networks(tmp_path: Path) -> Non
     container = torch.from_numpy(PHOTO[:96, :128].copy()).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
         extracted = model.networks["reader"](container)[0].numpy()
-    assert numbers(PHOTO[:100, :131], networks)[: extracted.size] == pytest.approx(extracted, abs=1e-3)
+    assert extract_numbers(PHOTO[:100, :131], networks)[: extracted.size] == pytest.approx(extracted, abs=1e-3)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from underpaint.coding.keys import KEY_SIZE, Key
+from underpaint.embedding import residues
+from underpaint.embedding.residues import VALUES
 from underpaint.media import read, samples
-from underpaint.methods import pixinpix
-from underpaint.methods.pixinpix import VALUES
 from underpaint_lab.papers.pixinpix.nets import BlockCoder, FrozenBlockCoder, LevelTable, SecretDecoder, SecretEncoder
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_costs_are_the_mean_squared_change_of_containers() -> None:
         kinds = np.full(100, kind)
         free = np.ones(values.shape, bool)
         numbers = rng.integers(levels[kinds])
-        marked = pixinpix.packed(values, numbers, kinds, levels, free, Key(bytes(KEY_SIZE)))
+        marked = residues.embed(values, numbers, kinds, levels, free, Key(bytes(KEY_SIZE)))
         assert np.square(marked.astype(int) - values).mean() == pytest.approx(expected, rel=0.15, abs=0.15)
 
 

@@ -21,7 +21,6 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.robust import lapped, ours
 from underpaint_lab.papers.robust.ours import (
     COUNT,
@@ -44,7 +43,7 @@ TOY = RobustOursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, 
 
 @pytest.fixture
 def jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One channel for all, that needs no extra."""
+    """Use one channel, which needs no extra."""
     monkeypatch.setattr(ours, "random_channel", lambda _rng: "jpeg:20")
 
 
@@ -76,18 +75,6 @@ def images(count: int = 4, side: int = 32) -> Tensor:
     return tensor(np.stack(tiles))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two steps of the size that is shipped."""
-    folder = tmp_path_factory.mktemp("run")
-    recipe = RobustOursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "random_channel", lambda _rng: "jpeg:20")
-        fit(RobustOurs(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
-    return folder
-
-
 def test_untrained_networks_leave_plain_stdm() -> None:
     model = toy()
     light = lapped.luma(images())
@@ -95,17 +82,24 @@ def test_untrained_networks_leave_plain_stdm() -> None:
     with torch.no_grad():
         assert not model.writer(light[:, None], coefficients).any()
         assert not model.reader(light[:, None], coefficients).any()
-        allocation, arriving, variance = model.writer.forecast(light[:, None], coefficients)
-        correction, doubt = model.reader.estimate(light[:, None], coefficients)
-    assert allocation.shape == arriving.shape == variance.shape == correction.shape == doubt.shape == coefficients.shape
+        allocation, surviving, variance = model.writer.forecast(light[:, None], coefficients)
+        correction, remaining = model.reader.estimate(light[:, None], coefficients)
+    assert (
+        allocation.shape
+        == surviving.shape
+        == variance.shape
+        == correction.shape
+        == remaining.shape
+        == coefficients.shape
+    )
     assert not allocation.any()
     assert not correction.any()
-    assert bool(((arriving > 0) & (arriving < 1)).all())
+    assert bool(((surviving > 0) & (surviving < 1)).all())
     assert torch.allclose(variance.exp().sqrt(), torch.tensor(8.0))
 
 
 def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Order, scale and masking: the runtime's weights and corrections with a network's graphs are the network's own."""
+    """The runtime's weights and corrections with a network's graphs equal the network's: order, scale and masking."""
     model = randomised(toy())
 
     def graph(network: nn.Module) -> SimpleNamespace:
@@ -136,20 +130,20 @@ def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.M
 @pytest.mark.parametrize("seed", range(5))
 def test_keys_assign_each_coefficient_to_one_bit_and_change_at_least_cost(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spreads = RandomKeys.draw(rng, 64, 5)
-    share, bits = spreads.order.shape
+    keys = RandomKeys.draw(rng, 64, 5)
+    share, bits = keys.order.shape
     assert 2 <= share <= 8
     assert bits == 64 * 5 // share
-    assert len(set(spreads.order.flatten().tolist())) == spreads.order.numel()
-    assert set(spreads.signs.flatten().tolist()) == {-1, 1}
+    assert len(set(keys.order.flatten().tolist())) == keys.order.numel()
+    assert set(keys.signs.flatten().tolist()) == {-1, 1}
     weights = torch.rand(3, 5, 8, 8) + 0.1
     moves = torch.randn(3, bits)
-    change = spreads.change(moves, weights)
+    change = keys.change(moves, weights)
     assert change.shape == weights.shape
-    assert torch.allclose(spreads.project(change), moves, atol=1e-4)
+    assert torch.allclose(keys.project(change), moves, atol=1e-4)
     # No other change that moves the projections so has a lower weighted cost.
     other = torch.randn(weights.shape)
-    other -= spreads.change(spreads.project(other), torch.ones_like(weights))
+    other -= keys.change(keys.project(other), torch.ones_like(weights))
     cost = (change.square() / weights).sum()
     for aside in (0.1, -0.1):
         assert ((change + aside * other).square() / weights).sum() > cost
@@ -160,22 +154,22 @@ def test_embedding_moves_projections_to_lattice_points(psnr: float) -> None:
     light = lapped.luma(images(3, 128))
     hosts = lapped.analyse(light, COUNT)
     rng = np.random.default_rng(0)
-    spreads = RandomKeys.draw(rng, 64, COUNT)
-    offsets = torch.from_numpy(rng.random((3, spreads.order.shape[1]))).float()
+    keys = RandomKeys.draw(rng, 64, COUNT)
+    offsets = torch.from_numpy(rng.random((3, keys.order.shape[1]))).float()
     energy = torch.full((3,), 128 * 128 * 255**2 / 10 ** (psnr / 10))
     weights = (torch.rand(hosts.shape) + 0.2).requires_grad_()
-    change, step = embed_stdm(hosts, weights, spreads, offsets, energy)
+    change, step = embed_stdm(hosts, weights, keys, offsets, energy)
     assert torch.allclose(change.square().flatten(1).sum(1), energy, rtol=0.03)
-    cells = spreads.project(hosts + change) / step[:, None] - offsets
+    cells = keys.project(hosts + change) / step[:, None] - offsets
     assert float((cells - cells.round()).abs().max().detach()) < 1e-3
-    moved = spreads.project(change.detach()) / step[:, None]
+    moved = keys.project(change.detach()) / step[:, None]
     assert float(moved.abs().max().detach()) <= 0.5 + 1e-3
-    # Cheaper weights would leave room for a larger step, and the gradient knows.
+    # The gradient points to weights that allow a larger step at this energy.
     (gradient,) = torch.autograd.grad(step.sum(), weights)
     assert float(gradient.abs().max()) > 0
     with torch.no_grad():  # the step that the same moves leave at this energy grows along it
         better = weights + 1e-3 * gradient / gradient.abs().max()
-        again = spreads.change(spreads.project(change), better)
+        again = keys.change(keys.project(change), better)
     assert bool((again.square().flatten(1).sum(1) < change.square().flatten(1).sum(1)).all())
 
 
@@ -196,13 +190,13 @@ def test_each_loss_trains_its_own_outputs() -> None:
     assert (name, set(losses)) == ("writer", {"forecast", "margin", "mask"})
     assert all(loss.ndim == 0 and bool(loss.isfinite()) for loss in losses.values())
     last = cast("nn.Conv2d", model.writer.sight.out)
-    for term, taught in (("forecast", slice(COUNT, None)), ("margin", slice(COUNT)), ("mask", slice(COUNT))):
+    for term, trained in (("forecast", slice(COUNT, None)), ("margin", slice(COUNT)), ("mask", slice(COUNT))):
         model.zero_grad()
         losses[term].backward(retain_graph=True)  # type: ignore[no-untyped-call]
         assert last.weight.grad is not None
-        assert bool(last.weight.grad[taught].any()), term
+        assert bool(last.weight.grad[trained].any()), term
         rest = torch.ones(3 * COUNT, dtype=torch.bool)
-        rest[taught] = False
+        rest[trained] = False
         assert not bool(last.weight.grad[rest].any()), term
         assert all(parameter.grad is None for parameter in model.reader.parameters())
     model.zero_grad()
@@ -244,7 +238,7 @@ def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
 @pytest.mark.usefixtures("jpeg")
 def test_training_lowers_forecast_and_correction_losses(tmp_path: Path) -> None:
     def mean_losses(model: RobustOurs) -> dict[str, float]:
-        """Of the same pictures and the same draws each time."""
+        """Return the losses of the same pictures with the same random numbers."""
         found: dict[str, list[float]] = {}
         for seed in range(3):
             for _, losses in model.losses(images(8), 0, np.random.default_rng(seed)):

@@ -48,7 +48,7 @@ def toy(**changes: Any) -> RobustOurs:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two steps of the size that is shipped."""
+    """A run of two steps with the released size."""
     folder = tmp_path_factory.mktemp("run")
     recipe = RobustOursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
     torch.manual_seed(0)

@@ -23,7 +23,8 @@ def figure(target: Path, width: float, height: float) -> Iterator[Any]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingExtraError("plots need matplotlib", hint="pip install matplotlib") from None
+        hint = "from a checkout of the project: pip install '.[plot]'"
+        raise MissingExtraError("plots need matplotlib", hint=hint) from None
 
     # Fixed hash salt and no date: the same numbers give the same file.
     with mpl.rc_context({"svg.hashsalt": "underpaint", "svg.fonttype": "none", "font.size": 9}):

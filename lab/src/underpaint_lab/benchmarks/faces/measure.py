@@ -166,7 +166,7 @@ def _hide(way: Way, task: tuple[Image, Image, Template]) -> SampleResult:
         read = nothing
     wrong_key = nothing
     if way.method == miais.NAME:
-        wrong_key = miais.believed(received, Key.derive("wrong", SALT, COMPACT_COST))
+        wrong_key = miais.extract_unchecked(received, Key.derive("wrong", SALT, COMPACT_COST))
     else:
         with suppress(PayloadError):
             wrong_key = unpack(method.reveal(received, "wrong").data)

@@ -68,7 +68,8 @@ def embed_in_plane(codes: Tensor, seed: int) -> NDArray[np.floating]:
     try:
         from sklearn.manifold import TSNE  # type: ignore[import-untyped]
     except ImportError:
-        raise MissingExtraError("t-SNE needs scikit-learn", hint="pip install scikit-learn") from None
+        hint = "from a checkout of the project: pip install . ./lab"
+        raise MissingExtraError("t-SNE needs scikit-learn", hint=hint) from None
     perplexity = min(30.0, (len(codes) - 1) / 3)
     found: NDArray[np.floating] = TSNE(perplexity=perplexity, random_state=seed).fit_transform(codes.numpy())
     return found

@@ -17,6 +17,7 @@ from underpaint import media, models
 from underpaint.api.payloads import DEFAULT_PSNR, PicturePayload
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
+from underpaint.embedding import residues
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, pixinpix, robust_picture
@@ -98,9 +99,9 @@ def pixinpix_network(cover: Image, secret: Image, model: Model | None = None) ->
     levels, values = pixinpix.levels_of(model), pixinpix.blocks_of(cover)
     free = np.ones(values.shape, bool)
     container = cover.copy()
-    pixinpix.put(container, pixinpix.packed(values, *pixinpix.written(secret, model), levels, free, key))
-    found = pixinpix.unpacked(pixinpix.blocks_of(container), levels, free, key)
-    return container, pixinpix.drawn(*found, (cover.shape[0], cover.shape[1]), model)
+    pixinpix.put_blocks(container, residues.embed(values, *pixinpix.quantise(secret, model), levels, free, key))
+    found = residues.extract(pixinpix.blocks_of(container), levels, free, key)
+    return container, pixinpix.dequantise(*found, (cover.shape[0], cover.shape[1]), model)
 
 
 def ways(*, small: bool = False) -> dict[str, Way]:

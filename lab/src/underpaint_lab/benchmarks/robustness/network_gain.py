@@ -20,9 +20,10 @@ import numpy as np
 
 from underpaint.channels import parse
 from underpaint.embedding import watermark
-from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.canvas import Networks
 from underpaint.errors import UnderpaintError
-from underpaint.methods.robust import HARSH, bare, refined
+from underpaint.methods.robust import HARSH, bit_layout, refine
+from underpaint.methods.robust import NETWORKS as ROBUST_NETWORKS
 from underpaint.metrics import psnr, ssim
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, BitErrors, CropBits, sendable
@@ -37,7 +38,6 @@ from underpaint_lab.provenance import Source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from underpaint.embedding.lapped import Array
     from underpaint.types import Channel, Image
 
 #: Mean PSNR in dB of the containers of every variant, and how often a miss is corrected.
@@ -49,38 +49,30 @@ CROPS = 150
 
 
 @dataclass(frozen=True)
-class PartialCanvas(Canvas):
-    """A canvas that runs only some of its networks. The others return 0, as before training."""
-
-    networks: tuple[str, ...] = ()
-
-    def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
-        """Return the output of a network for *luma*, zeros if it is switched off."""
-        return super().seen(graph, luma, coefficients) if graph in self.networks else np.zeros_like(coefficients)
-
-
-@dataclass(frozen=True)
 class Variant:
-    """The bit carrier of ``robust`` with some of its *networks*, its containers refined for some *channels*."""
+    """The bit carrier of ``robust`` with some *networks*, its containers refined for some *channels*."""
 
-    networks: tuple[str, ...]
+    networks: Networks
     channels: Sequence[Channel]
 
     def embed(self, cover: Image, secret: CropBits, nominal: float) -> Image:
         """Return a container with the bits of *secret*, of about *nominal* dB."""
-        canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
-        partial = PartialCanvas(canvas.side, near=canvas.near, networks=self.networks)
-        return refined(watermark.Embedding(partial, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
+        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        return refine(watermark.Embedding(canvas, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
 
     def wrong(self, image: Image, secret: CropBits, nominal: float) -> int:
         """Return the number of wrong bits when *secret*, embedded at *nominal* dB, is extracted from *image*."""
-        canvas, frequencies, spread, step = bare(secret.key, secret.count, nominal)
-        partial = PartialCanvas(canvas.side, near=canvas.near, networks=self.networks)
-        projections = spread.project(partial.restore(image, frequencies))
+        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        projections = spread.project(canvas.restore(image, frequencies))
         return int(((spread.blind_bits(projections, step) > 0) != secret.bits).sum())
 
 
-_NETWORKS = {"plain": (), "writer": ("writer",), "reader": ("reader",), "both": ("writer", "reader")}
+_NETWORKS = {
+    "plain": Networks(),
+    "writer": Networks(writer=ROBUST_NETWORKS.writer),
+    "reader": Networks(reader=ROBUST_NETWORKS.reader),
+    "both": ROBUST_NETWORKS,
+}
 VARIANTS = {name: Variant(networks, ()) for name, networks in _NETWORKS.items()}
 VARIANTS |= {f"{name}-refined": Variant(networks, HARSH) for name, networks in _NETWORKS.items()}
 
@@ -107,9 +99,9 @@ def measure(covers: Sequence[Image], source: Source, channels: Sequence[str]) ->
             rng = np.random.default_rng([source.seed, crop, crc32(chains[c].encode())])
             received = parse(chains[c])(containers[crop], rng)
             errors[crop, c] = variant.wrong(received, secrets[crop], quality.nominal or PSNR)
-        if not variant.networks:
+        if variant.networks == Networks():
             plain = errors
-        changes = BerChange.of(errors - plain, BITS, chains, source.seed) if variant.networks else ()
+        changes = BerChange.of(errors - plain, BITS, chains, source.seed) if variant.networks != Networks() else ()
         rows = BitErrors(chains, errors, np.full(errors.shape, np.nan)).rows(PSNR, BITS)
         notes = {"quality": (quality,), "skipped": skipped, "changes": changes}
         found.append(ResultFile(NETWORKS, name, source, tuple(rows), notes))

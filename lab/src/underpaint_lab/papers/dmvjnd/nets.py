@@ -156,10 +156,12 @@ class JndGenerator(nn.Module):
         Returns:
             Direction, ``(B, 3, H, W)``, and promises, ``(B, 8)``: log-odds that a classifier keeps its answer.
         """
-        seen = self.seen(images, attention, answers, level)
-        return self.direction(images, answers, way, *seen), self.promises(*seen[1:])
+        features = self.features(images, attention, answers, level)
+        return self.direction(images, answers, way, *features), self.promises(*features[1:])
 
-    def seen(self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def features(
+        self, images: Tensor, attention: Tensor, answers: Tensor, level: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the features that do not depend on the way: maps at 1/2 and 1/4 resolution, and the condition."""
         condition = self.told(torch.cat([answers / 4, level / 10 - 1.5], dim=1))
         fine = self.fine(torch.cat([images - 0.5, attention - 0.5], dim=1))
@@ -176,7 +178,7 @@ class JndGenerator(nn.Module):
     def direction(
         self, images: Tensor, answers: Tensor, way: Tensor, fine: Tensor, coarse: Tensor, condition: Tensor
     ) -> Tensor:
-        """Return the direction of one way, from the output of :meth:`seen`."""
+        """Return the direction of one way, from the output of :meth:`features`."""
         all_colours = self.colours(coarse).unflatten(1, (self.ways, 6))
         chosen = (all_colours * way[:, :, None, None, None]).sum(dim=1)
         colours = functional.interpolate(chosen, scale_factor=4.0, mode="bilinear", align_corners=False)

@@ -12,7 +12,7 @@ The published system is :mod:`underpaint_lab.papers.dmvjnd.published`. Ours diff
 * There are eight ways (directions) to choose from, which begin with more or less brightness and contrast. In training
   each picture takes a random way, more likely one that the network expects to keep the answer; so each way specialises
   on the pictures that take it.
-* Attention is in no loss; there it kept the change small where classifiers look.
+* Attention is in no loss: it kept the change small where class activation maps are high.
 """
 
 from __future__ import annotations
@@ -137,9 +137,9 @@ class JndOurs(PanelStudent):
         panel = self.panel.to(images.device)
         levels = images.new_full((len(images), 1), psnr)
         logits, attention = panel(images)
-        seen = self.generator.seen(images, attention, logits, levels)
-        way = _one_hot(self.generator.promises(*seen[1:]).argmax(dim=1))
-        return move_to_psnr(images, self.generator.direction(images, logits, way, *seen), levels)
+        features = self.generator.features(images, attention, logits, levels)
+        way = _one_hot(self.generator.promises(*features[1:]).argmax(dim=1))
+        return move_to_psnr(images, self.generator.direction(images, logits, way, *features), levels)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``generator`` with ``answers`` (divergence), ``labels``, ``room``, ``length`` and ``promise``.
@@ -156,11 +156,13 @@ class JndOurs(PanelStudent):
         drawn = rng.uniform(recipe.lowest_psnr, recipe.highest_psnr, len(images))
         drawn[rng.random(len(images)) < recipe.at_lowest] = recipe.lowest_psnr
         levels = torch.from_numpy(drawn).to(images)[:, None]
-        seen = self.generator.seen(images, attention, logits, levels)
-        promises = self.generator.promises(*seen[1:])
+        features = self.generator.features(images, attention, logits, levels)
+        promises = self.generator.promises(*features[1:])
         way = self.draw_way(promises.detach())
-        direction = self.generator.direction(images, logits, way, *seen)
-        changed = round_8_bit(images + self.draw_factors(images, rng) * (move_to_psnr(images, direction, levels) - images))
+        direction = self.generator.direction(images, logits, way, *features)
+        changed = round_8_bit(
+            images + self.draw_factors(images, rng) * (move_to_psnr(images, direction, levels) - images)
+        )
         if rng.random() < recipe.shaken:
             changed = jitter(changed, rng)
         parts = logits.chunk(len(panel.members), dim=1)

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from underpaint.embedding.residues import BLOCK
 from underpaint.errors import UsageError
-from underpaint.methods.pixinpix import BLOCK
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.unet import UNet, zero_initialised
 from underpaint_lab.noise_layers.rounding import round_8_bit

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES
+from underpaint.embedding.residues import BLOCK, VALUES
+from underpaint.methods.pixinpix import KINDS
 from underpaint_lab.nets.colour_dct import colour_dct
 from underpaint_lab.nets.unet import zero_initialised
 from underpaint_lab.noise_layers.layer import straight_through

@@ -7,7 +7,7 @@
     container ─real codec─► lapped transform ─ + extractor's correction ─► keyed projections ─► soft bits
 
 Before training the pair is spread-transform dither modulation (STDM; Chen & Wornell 2001): the last layers of both
-networks are zero. The networks know neither key nor message nor its length, so they serve any payload and any canvas.
+networks are zero. The networks do not depend on key, message or its length, so they serve any payload and any canvas.
 
 The codec's error is treated as additive noise (Zhang et al., arXiv:2101.00973). That gradient does not tell which
 changes a codec removes, so the embedder learns to forecast it: for each coefficient the share of a change that
@@ -221,7 +221,7 @@ class RobustOurs(nn.Module):
         energy = cover[0].numel() * 255**2 / 10 ** (psnr / 10)
         allocation, surviving, log_variance = self.writer.forecast(cover[:, None], hosts)
         weights = torch.exp(allocation.clamp(-4, 4)[:, :carriers]) * (activity + ACTIVITY_OFFSET) ** ACTIVITY_EXPONENT
-        # Random changes of the allocation, so that the embedder sees the codecs' effect on other allocations too.
+        # Random changes of the allocation, so that the embedder learns the codecs' effect on other allocations too.
         varied = weights.detach() * torch.from_numpy(np.exp(0.5 * rng.standard_normal(weights.shape))).to(weights)
         offsets = torch.from_numpy(rng.random((len(images), keys.order.shape[1]))).to(cover)
         change, _ = embed_stdm(hosts[:, :carriers], varied, keys, offsets, energy)

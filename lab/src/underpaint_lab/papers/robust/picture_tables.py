@@ -104,8 +104,8 @@ def channel_noise(pictures: Iterable[Image], channel: str) -> NDArray[np.float64
     for picture in pictures:
         layout = CoefficientLayout(picture.shape, 0, Key(bytes(KEY_SIZE)))
         drawn = np.unpackbits(layout.key.stream("noise", -(-layout.slots.size // 8)))[: layout.slots.size]
-        before, wanted = layout.coefficients(picture), layout.classes(drawn, 0)
-        container = layout.painted(picture, np.rint(before - wanted) + wanted - before)
+        before, wanted = layout.coefficients(picture), layout.cosets(drawn, 0)
+        container = layout.paint(picture, np.rint(before - wanted) + wanted - before)
         change = layout.coefficients(parse(channel)(container)) - layout.coefficients(container)
         squares.append(np.square(change * layout.periods).mean(axis=0))
     return np.sqrt(np.mean(squares, axis=0, dtype=np.float64))

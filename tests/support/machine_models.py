@@ -1,4 +1,4 @@
-"""Stand-ins for the networks that JND asks: two classifiers that go by brightness, and a simple generator."""
+"""Stand-ins for the networks of the JND: two classifiers of brightness, and a simple generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ["classifier-mobile", "classifier-resnet", "dmvjnd"]
 
 
 class Classifier:
-    """Of two classes: dark, and at least as bright as *border*. It looks at what is bright."""
+    """Two classes: darker than *border*, and at least as bright. The class activation map is the brightness."""
 
     def __init__(self, border: float) -> None:
         self.border = border
@@ -30,7 +30,7 @@ class Classifier:
 
 
 class Generator:
-    """Brightens by its first way, more where pixels are bright, darkens by its second; says how large pictures were."""
+    """The first way brightens, most where pixels are bright; the second darkens. ``asked`` has the inputs' shapes."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
@@ -51,7 +51,7 @@ class Generator:
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Generator:
-    """The zoo holds these networks and no others; the generator is returned."""
+    """Put these networks, and no others, into the zoo; return the generator."""
     found = Generator()
     graphs: dict[str, dict[str, Any]] = {
         "classifier-mobile": {"classifier": Classifier(0.4)},

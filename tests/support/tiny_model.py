@@ -1,6 +1,6 @@
-"""Make the zoo's smallest model, ``smooth-3x3``, and its card: ``python tests/make_tiny_model.py``.
+"""The test model ``smooth-3x3``, a fixed smoothing filter, and its card; run from ``tests`` it writes both anew.
 
-It has no use but to keep the zoo, the session and the tiling tested without a trained model. Needs ``onnx``.
+``python -m support.tiny_model`` needs ``onnx``. The model tests zoo, session and tiling without training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "smooth-3x3"
 
 #: Binomial, in powers of two, so that float arithmetic on 8-bit pixels is exact in any order.
 KERNEL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
-#: Taken off before ReLU, so that ReLU has something to do.
+#: Subtracted before ReLU, so that ReLU has an effect.
 BIAS = np.float32(-1 / 8)
 
 CARD = """\
@@ -48,7 +48,7 @@ Smooths each colour by a 3×3 binomial kernel, takes off 1/8, and cuts off below
 
 
 def convolutional(layers: list[tuple[np.ndarray, np.ndarray]], *, groups: int = 1, scale: int = 1) -> bytes:
-    """A graph of 3×3 convolutions, each followed by ReLU, and a depth-to-space step if *scale* is above 1."""
+    """Return a graph of 3×3 convolutions with ReLU, and a depth-to-space step if *scale* is above 1."""
     nodes, weights, last = [], [], "image"
     for index, (kernel, bias) in enumerate(layers):
         weights += [numpy_helper.from_array(kernel, f"kernel{index}"), numpy_helper.from_array(bias, f"bias{index}")]
@@ -68,13 +68,13 @@ def convolutional(layers: list[tuple[np.ndarray, np.ndarray]], *, groups: int = 
 
 
 def model() -> bytes:
-    """The graph."""
+    """Return the graph of the test model."""
     kernel = np.broadcast_to(KERNEL, (3, 1, 3, 3)).copy()
     return convolutional([(kernel, np.full(3, BIAS, np.float32))], groups=3)
 
 
 def card(graph: bytes) -> str:
-    """The card of *graph*."""
+    """Return the card for *graph*."""
     return CARD.format(bytes=len(graph), sha256=hashlib.sha256(graph).hexdigest())
 
 

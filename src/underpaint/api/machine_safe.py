@@ -20,7 +20,7 @@ from underpaint.models.jnd import tolerance
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from underpaint.models.classifiers import Judge
+    from underpaint.models.classifiers import Classifier
     from underpaint.types import Image
 
 Result = TypeVar("Result")
@@ -42,9 +42,9 @@ class ClassifierGuard:
         ModelError: a classifier is missing or altered.
     """
 
-    def __init__(self, cover: Image, judges: Mapping[str, Judge] | None = None) -> None:
+    def __init__(self, cover: Image, judges: Mapping[str, Classifier] | None = None) -> None:
         self._cover = cover
-        self._classifiers = classifiers.classifiers_for_check() if judges is None else judges
+        self._classifiers = classifiers.load_classifiers() if judges is None else judges
         self._labels = {name: label(cover) for name, label in self._classifiers.items()}
 
     def accept(

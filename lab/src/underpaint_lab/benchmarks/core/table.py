@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from underpaint.errors import UsageError
-from underpaint.models.jnd import MODEL, PANELS
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint_lab.benchmarks.jnd.coded import CODING, PLAIN, PSNR, Coding
 from underpaint_lab.benchmarks.jnd.flipped import MACHINE_SAFE, Flips
 from underpaint_lab.benchmarks.lossless.stc_bound import TRELLIS, Searches

@@ -20,9 +20,10 @@ import torch
 
 from underpaint.errors import UnderpaintError
 from underpaint.methods import METHODS
-from underpaint.steganalysis.cnn import learned
+from underpaint.steganalysis.cnn import cnn
 from underpaint.steganalysis.detectors import DETECTORS
-from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
+from underpaint.steganalysis.stegexpose import stegexpose
+from underpaint.steganalysis.ws import ws
 from underpaint.types import Payload
 from underpaint_lab.data.cover_stego import HELD_OUT, developed, embed_at, halved
 from underpaint_lab.data.photographs import Photographs
@@ -64,8 +65,8 @@ def _mean(picture: Image) -> float | None:
 
 #: What is asked of one picture, beside networks of runs.
 ASKED: dict[str, Detector] = {
-    "network": learned,
-    "weighted-stego": weighted_stego,
+    "network": cnn,
+    "weighted-stego": ws,
     "stegexpose": _mean,
 }
 #: Side of the crops of large photographs, in pixels.
@@ -124,7 +125,7 @@ def _loaded(run: Path) -> nn.Module:
 
 def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """The network's scores of *covers*."""
-    return np.array([learned(np.ascontiguousarray(cover)) for cover in covers])
+    return np.array([cnn(np.ascontiguousarray(cover)) for cover in covers])
 
 
 def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = ASKED) -> list[str]:

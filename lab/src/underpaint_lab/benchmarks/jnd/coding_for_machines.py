@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from underpaint import media
 from underpaint.api.coding_for_machines import MachineCoder, compress_for_machines
 from underpaint.models import classifiers, jnd
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.jnd.coded import BOTH, CODING, JND, LOWER, PLAIN, PREPARED, PSNR, Coded, Coding
 from underpaint_lab.data.pictures import pictures_in, spread
@@ -59,9 +60,9 @@ def savings(method: str = JND, *, images: Path | None = None, seed: int = 0, job
 
 def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
     """What one picture comes to, by format and quality, and by way."""
-    picture, judges = media.read(file), classifiers.classifiers_for_check()
-    panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in jnd.PANELS[jnd.MODEL]}
-    threshold = jnd.jnd(picture.pixels, PSNR, judges=panel).threshold
+    picture, judges = media.read(file), classifiers.load_classifiers()
+    panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in PANELS[MODEL]}
+    threshold = jnd.jnd(picture.pixels, PSNR, classifiers=panel).threshold
     found = {}
     for kind, quality in TARGETS:
         everyone, loop = MachineCoder(picture, kind, judges), MachineCoder(picture, kind, panel)

@@ -17,7 +17,7 @@ from underpaint.api.machine_safe import TOLERANT_METHODS, ClassifierGuard
 from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.methods import METHODS, Method
 from underpaint.models import classifiers
-from underpaint.models.jnd import MODEL, PANELS
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint.types import Payload
 from underpaint_lab.benchmarks.core.source import Source
 from underpaint_lab.benchmarks.jnd.flipped import FREE, MACHINE_SAFE, SAFE, SPARED, Flipped, Flips
@@ -72,7 +72,7 @@ def flips(method: str, *, images: Path | None = None, seed: int = 0, jobs: int |
 def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, Fate | None]:
     """What one picture comes to, by way; None where the payload is not hidden."""
     number, file = task
-    cover, judges = media.read(file).pixels, classifiers.classifiers_for_check()
+    cover, judges = media.read(file).pixels, classifiers.load_classifiers()
     labels = {name: judge(cover) for name, judge in judges.items()}
     panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in PANELS[MODEL]}
     rng, free, spared = np.random.default_rng([seed, number]), METHODS[method], TOLERANT_METHODS[method]

@@ -36,12 +36,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
-from underpaint.models.jnd import PANELS
+from underpaint.models.jnd_networks import PANELS
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.dmvjnd.moving import missing_headroom, move_to_psnr, jitter
+from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe

@@ -41,7 +41,8 @@ def _command_line() -> str:
     overview = _help()
     # The overview names every command at the start of a line that is indented by two blanks.
     names = dict.fromkeys(re.findall(r"^  ([a-z]+) ", overview, re.MULTILINE))
-    names.pop("underpaint")  # the examples
+    for name in ("underpaint", "bench", "train"):  # the examples, and pointers to the lab, which have no help page
+        names.pop(name)
     sections = [("underpaint", overview), *((f"underpaint {name}", _help(name)) for name in names)]
     blocks = (f"## {title}\n\n```text\n{text.strip()}\n```\n" for title, text in sections)
     return "\n".join([INTRODUCTION, *blocks])

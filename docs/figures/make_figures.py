@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
-from underpaint.media import samples
 
 import underpaint
+from underpaint.media import samples
 
 FOLDER = Path(__file__).parent
 MESSAGE = "meet me at noon"

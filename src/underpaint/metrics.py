@@ -44,7 +44,7 @@ def apd(a: Image, b: Image) -> float:
 def ssim(a: Image, b: Image) -> float:
     """Return the structural similarity (SSIM) of the luma: -1 to 1, 1 if equal.
 
-    Gaussian window 11×11 with sigma 1.5; the mean is over windows that lie wholly within the picture, as in the authors'
+    Gaussian window 11×11 with sigma 1.5; the mean is over windows wholly within the picture, as in the authors'
     code and in scikit-image. The picture is not downscaled, and the luma (BT.601, full range) is not rounded.
 
     Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural

@@ -26,13 +26,13 @@ def chelsea() -> Image:
 
 
 def test_a_finding_has_the_error_rate_and_threshold_of_its_detector() -> None:
-    found = api.inspect(chelsea())
+    found, scores = api.inspect(chelsea()), detectors.scores(chelsea())
     assert list(found) == list(detectors.DETECTORS)
     for name, finding in found.items():
         known = detectors.DETECTORS[name]
         assert (finding.false_alarms, finding.meaning) == (known.false_alarms, known.meaning)
         assert finding.threshold == known.threshold_at(128 * 160)
-        assert finding.score == detectors.scores(chelsea())[name]
+        assert finding.score == scores[name]
         assert finding.suspicious == ((finding.score or 0) > finding.threshold)
 
 

@@ -18,6 +18,8 @@ from underpaint.methods.robust import Robust
 from underpaint.models import classifiers
 from underpaint.types import Image, Payload
 
+pytestmark = pytest.mark.usefixtures("cheap_keys")
+
 COVER = np.ascontiguousarray(media.read(samples.path("coffee")).pixels[:160, 100:260])
 PAYLOAD = Payload(bytes(range(200)))
 #: A container that differs from the cover in every value.

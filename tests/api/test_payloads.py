@@ -189,7 +189,7 @@ def test_a_revealed_picture_is_converted_to_the_format_that_is_named() -> None:
     assert api.picture_as(payload, f"back.{report.compression.codec}") == (payload.data, ())
     data, (warning,) = api.picture_as(payload, "back.jpg")
     assert media.decode(data).format == "jpeg"
-    assert warning.startswith("jpeg is not exact")
+    assert warning.startswith("jpeg is lossy")
     with pytest.raises(UsageError, match="no picture format"):
         api.picture_as(payload, "back.txt")
     assert api.revealed_name(payload) == "coffee-revealed.png"

@@ -1,3 +1,5 @@
+"""Bit planes: placing bits in values, round trips under any capacity map, expected distortion."""
+
 from __future__ import annotations
 
 import hashlib
@@ -27,41 +29,35 @@ def noise(label: str, *shape: int) -> NDArray[np.uint8]:
     return KEY.stream(label, math.prod(shape)).reshape(shape)
 
 
-# --- place: every value, every depth, every wish
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("depth", range(9))
 def test_place_ends_in_the_wanted_bits(depth: int, mode: Mode) -> None:
-    values, wanted, coins = (grid.ravel().astype(np.uint8) for grid in np.mgrid[:256, : 1 << depth, :2])
-    placed = bit_planes.place(values, wanted, np.full_like(values, depth), coins, mode)
+    values, wanted, tie_breakers = (grid.ravel().astype(np.uint8) for grid in np.mgrid[:256, : 1 << depth, :2])
+    placed = bit_planes.place(values, wanted, np.full_like(values, depth), tie_breakers, mode)
     assert (placed & ((1 << depth) - 1) == wanted).all()
 
 
 @pytest.mark.parametrize("depth", range(9))
-def test_matching_takes_the_nearest(depth: int) -> None:
+def test_matching_takes_the_nearest_value(depth: int) -> None:
     fitting = np.arange(256)
-    for coin in (0, 1):
+    for tie_breaker in (0, 1):
         for wish in range(1 << depth):
             values = np.arange(256, dtype=np.uint8)
-            wanted, depths, coins = (np.full(256, fill, np.uint8) for fill in (wish, depth, coin))
-            moved = np.abs(bit_planes.place(values, wanted, depths, coins).astype(int) - values)
+            wanted, depths, tie_breakers = (np.full(256, fill, np.uint8) for fill in (wish, depth, tie_breaker))
+            moved = np.abs(bit_planes.place(values, wanted, depths, tie_breakers).astype(int) - values)
             candidates = fitting[fitting % (1 << depth) == wish]
             assert (moved == np.abs(candidates - values[:, None]).min(1)).all()
 
 
-def test_ties_fall_by_the_coin_and_inward() -> None:
+def test_ties_are_broken_by_the_key_and_inward() -> None:
     values = np.array([100, 100, 0, 0, 255, 255, 2, 2], np.uint8)
-    one, coins = np.ones(8, np.uint8), np.array([0, 1] * 4, np.uint8)
-    assert bit_planes.place(values, 1 - values % 2, one, coins).tolist() == [101, 99, 1, 1, 254, 254, 3, 1]
-
-
-# --- embed and extract
+    one, tie_breakers = np.ones(8, np.uint8), np.array([0, 1] * 4, np.uint8)
+    assert bit_planes.place(values, 1 - values % 2, one, tie_breakers).tolist() == [101, 99, 1, 1, 254, 254, 3, 1]
 
 
 @settings(deadline=None)
 @given(maps, st.data(), st.sampled_from(MODES))
-def test_round_trip_under_any_map(capacity: NDArray[np.uint8], data: st.DataObject, mode: Mode) -> None:
+def test_round_trip_with_any_capacity_map(capacity: NDArray[np.uint8], data: st.DataObject, mode: Mode) -> None:
     values = noise("cover", *capacity.shape)
     content = data.draw(st.binary(max_size=bit_planes.room(capacity)))
     carrying = bit_planes.embed(values, content, capacity, KEY, mode)
@@ -86,8 +82,8 @@ def test_room_is_exact(capacity: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1, 17])
-def test_segments_share_evenly(extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bit_planes, "_SEGMENT", 512)
+def test_segments_share_bytes_evenly(extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bit_planes, "SEGMENT_SIZE", 512)
     values = noise("cover", 512 * 20 + extra)
     capacity = np.full_like(values, 3)
     for count in (1, 19, 300, 2000, bit_planes.room(capacity)):
@@ -99,7 +95,7 @@ def test_segments_share_evenly(extra: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert 80 < changes.min() < changes.max() < 176  # 128 each, standard deviation 10
 
 
-def test_planes_fill_one_after_the_other() -> None:
+def test_planes_are_filled_one_after_another() -> None:
     values = np.full(1000, 128, np.uint8)
     capacity = np.full_like(values, 4)
     for bits, highest in ((1000, 1), (1008, 2), (2000, 2), (2008, 4), (3008, 8)):  # largest change: half the modulus
@@ -109,7 +105,7 @@ def test_planes_fill_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("planes", range(1, 5))
-def test_psnr_is_as_expected(planes: int, mode: Mode) -> None:
+def test_psnr_equals_the_expected_psnr(planes: int, mode: Mode) -> None:
     values = noise("cover", 1 << 16) // 2 + 64
     capacity = np.full_like(values, planes)
     carrying = bit_planes.embed(values, noise("data", bit_planes.room(capacity)).tobytes(), capacity, KEY, mode)
@@ -117,13 +113,13 @@ def test_psnr_is_as_expected(planes: int, mode: Mode) -> None:
     assert psnr == pytest.approx(bit_planes.expected_psnr(planes, mode), abs=0.05)
 
 
-def test_expected_psnr_of_the_literature() -> None:
+def test_expected_psnr_equals_the_literature() -> None:
     """51.1, 44.2, 37.9, 31.8 dB for one to four replaced planes."""
     assert [round(bit_planes.expected_psnr(k, "replacement"), 1) for k in range(1, 5)] == [51.1, 44.2, 37.9, 31.8]
     assert [round(bit_planes.expected_psnr(k, "matching"), 1) for k in range(1, 5)] == [51.1, 46.4, 40.7, 34.8]
 
 
-def test_matching_leaves_no_pairs_of_values() -> None:
+def test_matching_rises_as_often_as_it_falls() -> None:
     """Replacement evens out the counts of 2k and 2k + 1; matching must not."""
     values = np.repeat(np.arange(100, 140, 2, dtype=np.uint8), 2000)  # even values only
     capacity = np.ones_like(values)
@@ -134,7 +130,7 @@ def test_matching_leaves_no_pairs_of_values() -> None:
     assert abs(int(below) - int(above)) < 5 * math.sqrt(below + above)
 
 
-def test_another_key_reads_noise() -> None:
+def test_another_key_extracts_random_bits() -> None:
     values = noise("cover", 4096)
     capacity = np.ones_like(values)
     carrying = bit_planes.embed(values, bytes(512), capacity, KEY)
@@ -145,7 +141,7 @@ def test_another_key_reads_noise() -> None:
     assert abs(np.unpackbits(wrong ^ noise("data", 512)).mean() - 0.5) < 0.05
 
 
-def test_nothing_to_embed() -> None:
+def test_an_empty_message_changes_nothing() -> None:
     values = noise("cover", 8)
     assert (bit_planes.embed(values, b"", np.zeros_like(values), KEY) == values).all()
     assert bit_planes.extract(values, 0, np.zeros_like(values), KEY) == b""
@@ -158,8 +154,8 @@ def test_nothing_to_embed() -> None:
         ("replacement", "1dd32ab698d3476692d829f4aa0448e7"),
     ],
 )
-def test_golden(mode: Mode, digest: str) -> None:
-    """Version 1 put these bits here; it must be so for ever."""
+def test_embedding_stays_the_same(mode: Mode, digest: str) -> None:
+    """Containers of format version 1 depend on this order of bits."""
     values = noise("cover", 70_000)
     capacity = np.arange(70_000, dtype=np.uint32).astype(np.uint8) % 5
     carrying = bit_planes.embed(values, noise("data", 12_345).tobytes(), capacity, KEY, mode)

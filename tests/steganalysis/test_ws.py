@@ -47,3 +47,8 @@ def test_replacement_is_detected_and_matching_is_not() -> None:
 def test_a_grey_picture_saved_in_colour_has_the_estimate_of_grey() -> None:
     grey = replaced(PHOTOGRAPHS["coffee"][..., 1], 0.3)
     assert ws(np.stack([grey] * 3, axis=-1)) == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6])
+def test_the_estimate_is_the_share_of_replaced_bits(share: float) -> None:
+    assert ws(replaced(PHOTOGRAPHS["chelsea"], share)) == pytest.approx(share, abs=0.05)

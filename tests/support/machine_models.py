@@ -1,4 +1,4 @@
-"""Stand-ins for the networks of the JND: two classifiers of brightness, and a simple generator."""
+"""Stand-ins for the networks of the machine-vision JND: two classifiers by brightness, and a simple generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ["classifier-mobile", "classifier-resnet", "dmvjnd"]
 
 
 class Classifier:
-    """Two classes: darker than *border*, and at least as bright. The class activation map is the brightness."""
+    """Classifier of two classes, darker and brighter than *border*; its attention is the brightness."""
 
     def __init__(self, border: float) -> None:
         self.border = border
@@ -30,7 +30,7 @@ class Classifier:
 
 
 class Generator:
-    """The first way brightens, most where pixels are bright; the second darkens. ``asked`` has the inputs' shapes."""
+    """Generator that brightens in its first direction, darkens in its second, and records the shapes of its inputs."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
@@ -51,7 +51,7 @@ class Generator:
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Generator:
-    """Put these networks, and no others, into the zoo; return the generator."""
+    """Replace the zoo by these networks, and return the generator."""
     found = Generator()
     graphs: dict[str, dict[str, Any]] = {
         "classifier-mobile": {"classifier": Classifier(0.4)},

@@ -149,12 +149,12 @@ def test_a_level_map_shows_nothing() -> None:
     assert cam(toy(0.0), torch.rand(2, 3, 32, 32)).abs().max() == 0
 
 
-def test_three_of_them_only_judge() -> None:
+def test_three_classifiers_are_held_out() -> None:
     assert len(NETWORKS) == 7
     assert len(HELD_OUT) == 3
     assert set(HELD_OUT) < set(NETWORKS)
     for name in NETWORKS:
-        assert ("only judges" in RECIPES[f"cifar-{name}"].summary) == (name in HELD_OUT)
+        assert ("for evaluation only" in RECIPES[f"cifar-{name}"].summary) == (name in HELD_OUT)
     assert not set(classifiers.names()) & {f"cifar-{name}" for name in NETWORKS}
 
 

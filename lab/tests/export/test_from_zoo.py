@@ -1,4 +1,4 @@
-"""A classifier of the zoo, back in PyTorch: the same answers."""
+"""Classifiers of the zoo loaded as PyTorch networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from underpaint_lab.nets.classifiers import CLASSIFIERS
 
 
 @pytest.mark.parametrize("name", classifiers.names())
-def test_it_answers_as_its_graph_does(name: str) -> None:
+def test_classifier_computes_the_same_as_its_graph(name: str) -> None:
     images = np.random.default_rng(0).random((2, 3, 96, 64), np.float32)
     wanted = models.load(f"classifier-{name}").graphs["classifier"].run({"image": images})
     with torch.inference_mode():
@@ -27,7 +27,7 @@ def test_it_answers_as_its_graph_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_one_of_cifar_does_too(name: str) -> None:
+def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
     images = np.random.default_rng(0).random((2, 3, 32, 40), np.float32)
     wanted = models.load(f"cifar-{name}").graphs["classifier"].run({"image": images})
     network = from_zoo_cifar(name)

@@ -1,4 +1,4 @@
-"""The export: graphs compute what their networks do, cards read as they were written, nothing else is let through."""
+"""Export to ONNX: graphs equal their networks, cards are read as they were written, and errors are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Card, Session, read_card, read_model
 from underpaint_lab.export import onnx as module
-from underpaint_lab.export.onnx import PARITY, Graph, card_text, largest_difference, export, to_onnx
+from underpaint_lab.export.onnx import PARITY, Graph, card_text, export, largest_difference, to_onnx
 
 CARD = Card(
     method="toy",
@@ -40,7 +40,7 @@ CARD = Card(
 
 
 class Net(nn.Module):
-    """Two inputs, two outputs, one of them a picture of half the size."""
+    """Network with two inputs and two outputs, one of which is a picture of half the size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Net(nn.Module):
 
 
 def changed(graph: Graph, value: float) -> Graph:
-    """The same graph of a network with other weights."""
+    """Return the same graph with a network of other weights."""
     net = Net()
     nn.init.constant_(net.bits.bias, value)
     return graph._replace(module=net)
@@ -79,7 +79,7 @@ def made_once(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(module, "to_onnx", lambda _: data)
 
 
-def test_a_graph_computes_what_its_network_does(graph: Graph, data: bytes) -> None:
+def test_graph_computes_the_same_as_its_network(graph: Graph, data: bytes) -> None:
     assert 0 < largest_difference(graph, data) < PARITY / 10
     session = Session(data)
     assert session.inputs == {"picture": ["n", 3, "h", "w"], "message": ["n", 5]}
@@ -88,7 +88,7 @@ def test_a_graph_computes_what_its_network_does(graph: Graph, data: bytes) -> No
     assert [output.shape for output in made.values()] == [(3, 5), (3, 3, 5, 3)]
 
 
-def test_a_graph_says_nothing_of_its_machine(data: bytes) -> None:
+def test_graph_contains_no_paths_or_stack_traces(data: bytes) -> None:
     onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
     assert str(Path(module.__file__).parents[3]).encode() not in data
     assert b".py" not in data
@@ -96,7 +96,7 @@ def test_a_graph_says_nothing_of_its_machine(data: bytes) -> None:
     assert len(data) < 4000
 
 
-def test_a_model_is_written_as_the_zoo_reads_it(graph: Graph, data: bytes, tmp_path: Path) -> None:
+def test_exported_model_is_read_by_the_zoo(graph: Graph, data: bytes, tmp_path: Path) -> None:
     assert export({"reader": graph}, tmp_path / "toy", CARD) == largest_difference(graph, data)
     read = read_model(tmp_path / "toy", threads=1)
     assert list(read.graphs) == ["reader"]
@@ -113,13 +113,13 @@ def test_a_graph_that_differs_is_not_written(graph: Graph, tmp_path: Path) -> No
     assert not (tmp_path / "toy").exists()
 
 
-def test_whole_numbers_may_hardly_ever_be_others(graph: Graph, data: bytes) -> None:
+def test_whole_outputs_that_differ_are_refused(graph: Graph, data: bytes) -> None:
     whole = graph._replace(whole=("bits",))
-    with pytest.raises(ModelError, match=r"reader: .*% of bits of real inputs are not PyTorch's"):
+    with pytest.raises(ModelError, match=r"reader: bits of real inputs: .*% of the values are not PyTorch's"):
         largest_difference(changed(whole, 0.5), data, "reader")
 
 
-def test_a_network_that_makes_no_numbers_is_not_written(graph: Graph, tmp_path: Path) -> None:
+def test_graph_with_nan_is_not_written(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is nan from PyTorch's"):
         export({"reader": changed(graph, np.nan)}, tmp_path, CARD)
 
@@ -130,6 +130,6 @@ def test_inputs_are_float32(graph: Graph) -> None:
         to_onnx(graph._replace(inputs=inputs))
 
 
-def test_a_card_reads_as_it_was_written(tmp_path: Path) -> None:
+def test_card_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "card.md").write_text(card_text(CARD), encoding="utf-8")
     assert read_card(tmp_path) == replace(CARD, text=CARD.text.strip())

@@ -1,6 +1,6 @@
-"""Make the vectors in tests/analyst: what public implementations compute for pieces of the sample photographs.
+"""Write reference values of public steganalysis implementations for crops of the sample photographs.
 
-    python tests/make_analyst_vectors.py
+    python lab/tests/lab_support/make_vectors.py
 
 Needs sealwatch 2025.9 and conseal 2025.11 with what they import; neither is installed with underpaint.
 """
@@ -18,12 +18,12 @@ from underpaint import media
 from underpaint.media import samples
 
 FILE = Path(__file__).parents[1] / "data_files" / "steganalysis_vectors.npz"
-#: Photograph, first row and column, rows, columns, channel.
+#: Photograph, first row and column, number of rows and columns, channel.
 PIECES = [("coffee", 100, 200, 48, 64, 1), ("chelsea", 90, 150, 41, 37, 0)]
 
 
 def main() -> None:
-    """Write what each implementation returns for each piece."""
+    """Write the output of each implementation for each crop."""
     arrays: dict[str, Any] = {}
     for number, (name, top, left, height, width, channel) in enumerate(PIECES):
         pixels = media.read(samples.path(name)).pixels

@@ -1,4 +1,4 @@
-"""Data as those have it who recognise secrets: people, objects and covers, all of noise."""
+"""Training data of MIAIS for tests: faces, objects and covers, all of noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 
 def people(folder: Path) -> Path:
-    """Write to *folder* ten people, each with a brightness of their own, as many kinds of objects, and covers."""
+    """Write to *folder* faces of ten people and ten kinds of objects, each with its own brightness, and covers."""
     faces = {f"{number}.png": noise(20 * (number // 6)) for number in range(60)}
     archive(folder / "faces" / "few.zip", faces)
     rows = [f"{name},{number // 6}" for number, name in enumerate(faces)]
@@ -32,7 +32,7 @@ def people(folder: Path) -> Path:
 
 
 def noise(low: int, side: int = 32) -> bytes:
-    """A PNG file of random levels from *low* on."""
+    """Return a PNG file of random levels from *low* on."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(RNG.integers(low, 256, (side, side, 3), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Run ``underpaint-lab`` in this process, on streams of its own."""
+"""Run ``underpaint-lab`` in this process with captured streams."""
 
 from __future__ import annotations
 

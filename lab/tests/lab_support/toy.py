@@ -1,4 +1,4 @@
-"""A model of a few hundred parameters and pictures of noise, for the tests of the lab."""
+"""A model of a few hundred parameters and pictures of noise, for tests of training."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Toy(nn.Module):
-    """A coder that learns to turn a noisy picture into its negative, and a critic that learns to tell which is which.
+    """A coder that learns to invert noisy pictures, and a critic that learns to distinguish its output from pictures.
 
     Args:
-        recipe: what it is trained by.
-        interrupted_at: the step in which it presses Ctrl-C.
-        broken_at: the step in which a loss is no number.
+        recipe: settings.
+        interrupted_at: the step in which it sends SIGINT to its process.
+        broken_at: the step in which a loss is NaN.
     """
 
     def __init__(self, recipe: Recipe, *, interrupted_at: int | None = None, broken_at: int | None = None) -> None:
@@ -34,7 +34,7 @@ class Toy(nn.Module):
         self.critic = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), nn.ReLU(), nn.Conv2d(6, 1, 1))
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """The critic's, then the coder's."""
+        """Yield the losses of the critic, then those of the coder."""
         if step == self.interrupted_at:
             os.kill(os.getpid(), signal.SIGINT)
         made = self.coder(images + 0.02 * torch.randn_like(images) + float(rng.normal(0, 0.02)))
@@ -51,17 +51,17 @@ class Toy(nn.Module):
 
 
 def recipe(**changes: Any) -> Recipe:
-    """What the toy is trained by, with *changes*."""
+    """Return the toy's recipe with *changes*."""
     return Recipe(**{"steps": 12, "batch": 4, "crop": 16, "learning_rate": 1e-2, "ema": 0.9, "warmup": 3} | changes)
 
 
 def toy(*, interrupted_at: int | None = None, broken_at: int | None = None, **changes: Any) -> Toy:
-    """A toy with the same first weights each time."""
+    """Return a toy with the same initial weights each time."""
     torch.manual_seed(0)
     return Toy(recipe(**changes), interrupted_at=interrupted_at, broken_at=broken_at)
 
 
 def photographs(count: int = 5) -> Photographs:
-    """Pictures of noise."""
+    """Return pictures of noise."""
     rng = np.random.default_rng(5)
     return Photographs("noise", [rng.integers(0, 256, (40, 48, 3), dtype=np.uint8) for _ in range(count)])

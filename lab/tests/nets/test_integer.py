@@ -1,4 +1,4 @@
-"""Convolutions in whole numbers: every way of computing them ends at the same integers, and the bound is a proof."""
+"""Integer convolutions: identical results in every arithmetic, and the bound of sums."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from underpaint_lab.nets.integer import BOUND, PEAK, SHIFT, FrozenConv, IntegerC
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """Networks this small only lose time to more."""
+    """Use one thread: more only slow down small networks."""
     torch.set_num_threads(1)
 
 
@@ -40,7 +40,7 @@ def activations(seed: int, channels: int = 5, side: int = 12, peak: int = PEAK) 
 
 
 def plain(made: IntegerConv, x: Tensor) -> NDArray[np.int64]:
-    """What the layer computes, in NumPy's 64-bit integers."""
+    """Compute the layer in NumPy's 64-bit integers."""
     weight, bias = (parameter.detach().numpy().astype(np.int64) for parameter in made.integers())
     margin, stride, kernel = made.padding, made.stride, weight.shape[2]
     padded = np.pad(x.numpy().astype(np.int64), ((0, 0), (0, 0), (margin, margin), (margin, margin)))
@@ -52,7 +52,7 @@ def plain(made: IntegerConv, x: Tensor) -> NDArray[np.int64]:
 
 @given(st.integers(0, 2**31), st.sampled_from([(1, 1), (3, 1), (5, 1), (2, 2), (6, 2)]), st.floats(0.1, 100))
 @settings(max_examples=40, deadline=None)
-def test_every_arithmetic_makes_the_same_integers(seed: int, form: tuple[int, int], scale: float) -> None:
+def test_every_arithmetic_gives_the_same_integers(seed: int, form: tuple[int, int], scale: float) -> None:
     made, x = layer(seed, kernel=form[0], stride=form[1], scale=scale), activations(seed)
     wanted = plain(made, x)
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_every_arithmetic_makes_the_same_integers(seed: int, form: tuple[int, in
         np.testing.assert_array_equal(once.double()(x.double()).numpy(), wanted)
 
 
-def test_errors_below_half_a_unit_change_nothing() -> None:
+def test_errors_below_half_a_unit_do_not_change_the_result() -> None:
     made, x = FrozenConv(layer()), activations(0)
     sums = nn.functional.conv2d(x, made.weight, made.bias, made.stride, made.padding)
     generator = torch.Generator().manual_seed(1)
@@ -73,7 +73,7 @@ def test_errors_below_half_a_unit_change_nothing() -> None:
 
 @given(st.integers(0, 2**31), st.floats(1e-3, 1e4), st.integers(1, 600))
 @settings(max_examples=30, deadline=None)
-def test_no_weights_leave_the_bound(seed: int, scale: float, inputs: int) -> None:
+def test_sums_stay_below_the_bound_for_any_weights(seed: int, scale: float, inputs: int) -> None:
     made = layer(seed, inputs=inputs, outputs=3, scale=scale)
     with torch.no_grad():
         made.bias.mul_(scale)
@@ -83,14 +83,14 @@ def test_no_weights_leave_the_bound(seed: int, scale: float, inputs: int) -> Non
     assert torch.equal(bias, bias.round())
 
 
-def test_the_reach_is_reached() -> None:
+def test_largest_sum_is_exact() -> None:
     weight, bias = torch.tensor([3.0, -4.0, 1.0]).reshape(1, 3, 1, 1), torch.tensor([-7.0])
     assert largest_sum(weight, bias, 10) == 8 * 10 + 7
     huge = torch.full((1, 2, 1, 1), 2.0**24 + 2)
     assert largest_sum(huge, torch.ones(1), 255) == 2 * 255 * (2**24 + 2) + 1
 
 
-def test_what_could_leave_the_bound_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_that_could_exceed_the_bound_are_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     made = layer()
     weight, bias = (parameter.detach() for parameter in made.integers())
     monkeypatch.setattr(made, "integers", lambda: (weight * 2000, bias))
@@ -98,7 +98,7 @@ def test_what_could_leave_the_bound_is_not_frozen(monkeypatch: pytest.MonkeyPatc
         freeze(nn.Sequential(made))
 
 
-def test_roundings_have_the_gradient_1() -> None:
+def test_rounding_has_a_straight_through_gradient() -> None:
     made = layer(scale=0.2)
     x = activations(0)
     inside = made(x)
@@ -106,13 +106,13 @@ def test_roundings_have_the_gradient_1() -> None:
     made(x)[open_].sum().backward()
     assert made.bias.grad is not None
     assert made.weight.grad is not None
-    # As though nothing were rounded: a bias adds 64 levels to each place that is not clipped.
+    # As without rounding: a bias adds 64 levels to each value that is not clipped.
     counts = open_.float().sum((0, 2, 3))
     assert torch.allclose(made.bias.grad, 64 * counts)
     assert bool(made.weight.grad.any())
 
 
-def test_what_is_clipped_can_come_back() -> None:
+def test_clipped_activations_have_a_gradient() -> None:
     made = layer()
     with torch.no_grad():
         made.bias.fill_(100.0)
@@ -123,7 +123,7 @@ def test_what_is_clipped_can_come_back() -> None:
     assert bool((made.bias.grad > 0).all())
 
 
-def test_biases_are_what_comes_out_of_mean_inputs() -> None:
+def test_bias_is_the_output_for_mean_inputs() -> None:
     made = layer(scale=0.1).train()
     with torch.no_grad():
         made.bias.copy_(torch.linspace(1, 3, 7))
@@ -133,7 +133,7 @@ def test_biases_are_what_comes_out_of_mean_inputs() -> None:
     assert out.mean((0, 2, 3)).numpy() == pytest.approx(64 * np.linspace(1, 3, 7), abs=6)
 
 
-def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
+def test_freeze_replaces_every_layer_of_a_copy() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(IntegerConv(3, 8, 2, stride=2), nn.Sequential(IntegerConv(8, 4, 3)), nn.PixelShuffle(2))
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -150,7 +150,7 @@ def test_a_network_is_frozen_wholly_and_stays_what_it_was() -> None:
         assert torch.equal(still.double()(x.double()).float(), network(x))
 
 
-def test_the_graph_makes_the_same_integers() -> None:
+def test_graph_gives_the_same_integers() -> None:
     torch.manual_seed(0)
     network = freeze(nn.Sequential(IntegerConv(3, 8, 6, stride=2), IntegerConv(8, 12, 3), nn.PixelShuffle(2)))
     x = activations(0, channels=3)[:1]

@@ -1,25 +1,32 @@
-"""``underpaint train``: a name, settings and photographs make a run; what is wrong is said before it begins."""
+"""The command ``underpaint-lab train``: recipes, runs, resuming, and errors."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lab_support.run_lab import run
 from lab_support.toy import Toy, photographs, recipe
 from underpaint import media
+from underpaint.errors import UsageError
+from underpaint_lab.data.cover_secret import CoverSecretPairs
+from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, RecipeEntry
+from underpaint_lab.papers.pixinpix.models import PixInPixPublished, PixInPixPublishedRecipe
+from underpaint_lab.training.loop import fit
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(RECIPES, "toy", RecipeEntry(Toy, recipe(), "turns pictures into their negatives"))
+    monkeypatch.setitem(RECIPES, "toy", RecipeEntry(Toy, recipe(), "inverts pictures"))
     Path("photographs").mkdir()
     for index, pixels in enumerate(photographs().pictures):
         media.write(media.Picture(pixels), f"photographs/{index}.png")
@@ -27,20 +34,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def train(*words: str) -> tuple[int, str]:
-    """Run ``underpaint train`` and return its status and what it says on standard error."""
+    """Run ``underpaint-lab train`` and return its exit status and standard error."""
     outcome = run("train", *words)
     assert outcome.stdout == b""
     return outcome.status, outcome.stderr
 
 
-def test_without_a_recipe_all_are_listed() -> None:
+def test_recipes_are_listed_without_arguments() -> None:
     outcome = run("train")
     assert outcome.status == 0
     assert [line.split()[0] for line in outcome.stdout.decode().splitlines()] == list(RECIPES)
-    assert "  turns pictures into their negatives\n" in outcome.stdout.decode()
+    assert "  inverts pictures\n" in outcome.stdout.decode()
 
 
-def test_training_leaves_a_run() -> None:
+def test_training_writes_a_run_that_resumes_with_the_same_settings_only() -> None:
     words = "toy", "--data", "photographs", "--set", "steps=3", "--set", "learning_rate=5e-3"
     first = train(*words)
     assert first == (0, "trained toy for 3 steps: runs/toy/checkpoint.pt\n")
@@ -53,7 +60,7 @@ def test_training_leaves_a_run() -> None:
     assert "was begun with learning_rate 0.005, not 0.001" in said
 
 
-def test_the_first_weights_follow_from_the_seed() -> None:
+def test_initial_weights_depend_on_the_seed_alone() -> None:
     for name in ("one", "two"):
         train("toy", "--data", "photographs", "--set", "steps=1", "--run", name)
     assert (
@@ -62,7 +69,7 @@ def test_the_first_weights_follow_from_the_seed() -> None:
     )
 
 
-def test_an_interrupted_run_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_resumes_with_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "toy", "--data", "photographs", "--run", "run"
     with monkeypatch.context() as patch:
         patch.setitem(RECIPES, "toy", replace(RECIPES["toy"], build=lambda recipe: Toy(recipe, interrupted_at=4)))
@@ -74,7 +81,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("words", "reason", "hint"),
     [
-        ("nothing --data photographs", "no recipe is called 'nothing'", "'underpaint train' lists them all"),
+        ("nothing --data photographs", "no recipe is called 'nothing'", "'underpaint-lab train' lists them all"),
         ("toys --data photographs", "no recipe is called 'toys'", "did you mean 'toy'?"),
         ("toy --data photographs --set step=1", "the recipe has no 'step'", "did you mean 'steps'?"),
         ("toy --data photographs --devices 3", "a batch of 4 cannot be shared by 3", "multiple"),
@@ -82,34 +89,49 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -
         ("toy --data elsewhere", "there is no elsewhere", ""),
     ],
 )
-def test_what_cannot_be_trained(words: str, reason: str, hint: str) -> None:
+def test_invalid_arguments_are_refused(words: str, reason: str, hint: str) -> None:
     status, said = train(*words.split())
     assert status == 2
     assert said.startswith(f"underpaint: error: {reason}")
     assert hint in said
 
 
-def test_without_pytorch_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pytorch_the_hint_names_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     for words in (("train",), ("train", "toy", "--data", "photographs")):
         outcome = run(*words)
         assert outcome.status == 1
         assert outcome.stderr == (
             "underpaint: error: training needs PyTorch and Lightning Fabric\n"
-            "underpaint: hint: pip install 'underpaint[lab]'\n"
+            "underpaint: hint: from a checkout of the project: pip install . ./lab\n"
         )
 
 
-def test_the_runtime_does_not_import_pytorch() -> None:
+def test_runs_begun_before_a_model_was_renamed_resume(tmp_path: Path) -> None:
+    recipe = PixInPixPublishedRecipe(steps=1, batch=2, crop=32)
+    pictures = [np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(2)]
+    pairs = CoverSecretPairs(*(Photographs("noise", [each]) for each in pictures), turns=True)
+    fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+    file = tmp_path / "recipe.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert (record["model"], PixInPixPublished.former_name) == ("PixInPixPublished", "Published")
+    for model, refused in (("Published", False), ("Ours", True)):
+        file.write_text(json.dumps(record | {"model": model}), encoding="utf-8")
+        with pytest.raises(UsageError, match="begun with model Ours") if refused else nullcontext():
+            fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+
+
+def test_pytorch_is_not_imported_before_it_is_needed() -> None:
+    """Neither the runtime nor the lab's command line and list of tables imports PyTorch or ONNX."""
     program = (
         "import sys, importlib, underpaint, pathlib\n"
         "root = pathlib.Path(underpaint.__file__).parent\n"
         "for file in root.rglob('*.py'):\n"
         "    words = file.relative_to(root.parent).with_suffix('').parts\n"
-        "    if words[1] != 'lab' and words[-1] != '__main__':\n"
+        "    if words[-1] != '__main__':\n"
         "        importlib.import_module('.'.join(words))\n"
-        "import underpaint_lab.papers.train\n"
-        "print({'torch', 'lightning_fabric', 'onnx'} & set(sys.modules), 'underpaint_lab.benchmarks' in sys.modules)"
+        "import underpaint_lab.cli, underpaint_lab.benchmarks\n"
+        "print({'torch', 'lightning_fabric', 'onnx'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set() True\n"
+    assert done.stdout == "set()\n"

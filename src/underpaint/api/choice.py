@@ -67,7 +67,7 @@ def candidates(
         return [methods[method_named(method).name]]
     chain = parse(survive) if isinstance(survive, str) else survive
     names = DEFAULT_METHODS[payload.kind]
-    if chain is not None and not chain.moves:
+    if chain is not None and not chain.geometric:
         names = tuple(sorted(names, key=lambda name: name != "stdm"))
     if chain is not None:
         names = tuple(name for name in names if not methods[name].needs_lossless) or names
@@ -87,8 +87,8 @@ def methods_for_lossy_file(methods: list[Method], written: str) -> list[Method]:
     robust = [method for method in methods if not method.needs_lossless]
     if not robust:
         others = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
-        hint = f"write a .png without a quality, or hide less with what survives: {others}"
-        raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
+        hint = f"write a .png without a quality, or use a method that survives: {others}"
+        raise UsageError(f"{methods[0].name} needs a lossless file, and {written} is lossy", hint=hint)
     return robust
 
 

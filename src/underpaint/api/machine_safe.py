@@ -14,7 +14,7 @@ from underpaint.errors import CapacityError, SurvivalError
 from underpaint.methods import METHODS, Method
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.robust import Robust
-from underpaint.models import classifiers
+from underpaint.models.classifiers import load_classifiers
 from underpaint.models.jnd import tolerance
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ class ClassifierGuard:
 
     Args:
         cover: ``uint8 (H, W, 3)``, both sides at least 32 pixels.
-        judges: functions from an image to its label, by name; None for the classifiers of the zoo.
+        classifiers: functions from an image to its label, by name; None for the classifiers of the zoo.
 
     Raises:
         ModelError: a classifier is missing or altered.
     """
 
-    def __init__(self, cover: Image, judges: Mapping[str, Classifier] | None = None) -> None:
+    def __init__(self, cover: Image, classifiers: Mapping[str, Classifier] | None = None) -> None:
         self._cover = cover
-        self._classifiers = classifiers.load_classifiers() if judges is None else judges
+        self._classifiers = load_classifiers() if classifiers is None else classifiers
         self._labels = {name: label(cover) for name, label in self._classifiers.items()}
 
     def accept(

@@ -194,7 +194,7 @@ def _recognised(
     threshold: float | None,
 ) -> Recognition:
     if not gallery:
-        raise UsageError("the gallery is empty", hint="enrol somebody")
+        raise UsageError("the gallery is empty", hint="enrol people first")
     threshold = MIN_SIMILARITY if threshold is None else threshold
     if not -1 <= threshold <= 1:
         raise UsageError(f"the threshold must be -1–1, not {threshold:g}")

@@ -10,7 +10,7 @@ from underpaint.coding.template import cosine_similarity, unpack
 from underpaint.errors import PayloadError, SurvivalError
 from underpaint.media import decode, encode, is_exact
 from underpaint.methods import ImageCarrier
-from underpaint.methods.miais import LIKE, MIAIS
+from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
 
 if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared
@@ -163,5 +163,5 @@ def _restored(revealed: Payload, prepared: Prepared) -> bool:
     if revealed.kind != prepared.payload.kind:
         return False
     if isinstance(prepared.method, MIAIS):
-        return cosine_similarity(unpack(revealed.data), unpack(prepared.payload.data)) >= LIKE
+        return cosine_similarity(unpack(revealed.data), unpack(prepared.payload.data)) >= MIN_SIMILARITY
     return isinstance(prepared.method, ImageCarrier) or revealed.data == prepared.payload.data

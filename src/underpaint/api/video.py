@@ -131,10 +131,7 @@ def hide_video(
         MissingExtraError: PyAV is not installed.
     """
     started = time.perf_counter()
-    for path in (cover, container):
-        if not is_video(path):
-            raise UsageError(f"{path} is no video", hint=f"cover and container are both one of {', '.join(VIDEOS)}")
-    check_target(container, cover, force=force)
+    _check_videos(cover, container, force=force)
     progress = progress or _no_progress
     with writing(container), replacing(Path(container)) as part:
         first = _first_frame(cover)
@@ -148,7 +145,7 @@ def hide_video(
             finally:
                 copy.close()
         reached, survives = _verify(cover, part, data, passphrase, pictured=pictured, progress=progress)
-    missed = psnr is not None and reached < psnr
+    missed = (f"encoding brought {psnr:g} dB down to {reached:.1f}",) if psnr is not None and reached < psnr else ()
     return HideReport(
         container=str(container),
         method=METHOD,
@@ -156,7 +153,7 @@ def hide_video(
         psnr=reached,
         survives=survives,
         seconds=time.perf_counter() - started,
-        warnings=(*copy.warnings, *([f"encoding brought {psnr:g} dB down to {reached:.1f}"] if missed else ())),
+        warnings=(*copy.warnings, *missed),
         compression=compression,
         findings=None,
     )
@@ -208,6 +205,13 @@ def refuse_settings(**settings: object) -> None:
         if value:
             option = name.replace("_", "-")
             raise UsageError(f"a video takes no --{option}", hint="leave it out; a message is hidden in every frame")
+
+
+def _check_videos(cover: str | Path, container: str | Path, *, force: bool) -> None:
+    for path in (cover, container):
+        if not is_video(path):
+            raise UsageError(f"{path} is no video", hint=f"cover and container are both one of {', '.join(VIDEOS)}")
+    check_target(container, cover, force=force)
 
 
 def _prepare(payload: PayloadSource, cover: str | Path, first: VideoFrame) -> tuple[Payload, PictureCompression | None]:

@@ -1,6 +1,7 @@
-"""What may happen to a container on its way: one class per channel, one entry each in :data:`CHANNELS`.
+"""Channels: distortions of a container by compression, noise, resampling and the like.
 
-A chain is written with bars, the first parameter of a channel after a colon, further ones by name::
+There is one class per channel and one entry each in :data:`CHANNELS`. In a chain channels are separated by bars. The
+first parameter of a channel follows a colon, further ones are given by name::
 
     jpeg:50 | resize:0.5
     jpeg:50,subsampling=444 | noise:0.02
@@ -37,36 +38,43 @@ _CLASSES: tuple[type[BaseChannel], ...] = (
     *(Noise, Blur, Brightness, Contrast, Gamma, Quantise),
     *(Resize, Rescale, Crop, Cropout, Dropout, Rotate, Flip),
 )
+#: All channels by name.
 CHANNELS: dict[str, type[BaseChannel]] = {channel.name: channel for channel in _CLASSES}
-
-
-#: How often a random channel is tried before something is said to survive it.
+#: Trials of a random channel before a payload is said to survive it.
 TRIALS = 8
+#: Seed of the first trial, far from the seeds that users and benchmarks choose.
 _TRIAL_SEED = 1 << 20
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Channels one after the other. ``parse(str(chain)) == chain``."""
+    """Channels applied one after the other. ``parse(str(chain)) == chain``."""
 
     channels: tuple[BaseChannel, ...]
 
     def __post_init__(self) -> None:
         if not self.channels:
-            raise UsageError("a chain needs at least one channel", hint="the channel that does nothing is none")
+            raise UsageError("a chain needs at least one channel", hint="the channel 'none' changes nothing")
 
     @property
     def random(self) -> bool:
-        """Whether the seed matters."""
+        """True if the result depends on the seed."""
         return any(channel.random for channel in self.channels)
 
     @property
-    def moves(self) -> bool:
-        """Whether pixels are moved, rescaled, or cut off."""
-        return any(channel.moves for channel in self.channels)
+    def geometric(self) -> bool:
+        """True if pixels are moved, resampled or cut off."""
+        return any(channel.geometric for channel in self.channels)
 
     def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
-        """Return what arrives of *image*, ``uint8 (H, W, 3)``; *rng* is a generator, which moves on, or a seed.
+        """Send a picture through the channels.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            rng: a generator, whose state advances, or a seed.
+
+        Returns:
+            The received picture, ``uint8``; some channels change its size.
 
         Raises:
             UsageError: *image* is not ``uint8 (H, W, 3)``.
@@ -83,21 +91,22 @@ class Chain:
 
 
 def parse(text: str) -> Chain:
-    """Read a chain such as ``jpeg:50 | resize:0.5``; spaces and case do not matter.
+    """Parse a chain such as ``jpeg:50 | resize:0.5``; spaces and case do not matter.
 
     Raises:
-        UsageError: no such channel or parameter, or a value out of range.
+        UsageError: a channel or parameter is unknown, or a value is out of range.
     """
     return Chain(tuple(_parse_channel(part.strip().lower()) for part in text.split("|")))
 
 
-def received(passage: Channel, image: Image) -> Iterator[Image]:
-    """What arrives of *image*: once, or of a random *passage* :data:`TRIALS` times, by seeds kept for this."""
-    for seed in range(_TRIAL_SEED, _TRIAL_SEED + (TRIALS if passage.random else 1)):
-        yield passage(image, seed)
+def received(channel: Channel, image: Image) -> Iterator[Image]:
+    """Yield the pictures received when *image* is sent: one, or :data:`TRIALS` if the channel is random."""
+    for seed in range(_TRIAL_SEED, _TRIAL_SEED + (TRIALS if channel.random else 1)):
+        yield channel(image, seed)
 
 
 def _parse_channel(text: str) -> BaseChannel:
+    """Parse one channel of a chain."""
     name, _, arguments = (part.strip() for part in text.partition(":"))
     if name not in CHANNELS:
         near = get_close_matches(name, CHANNELS, n=1)

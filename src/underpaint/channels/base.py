@@ -1,4 +1,4 @@
-"""What a channel is: parameters checked in the constructor, a picture in, a picture out."""
+"""Base classes of channels: checked parameters, a picture in, a picture out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Number:
-    """The closed range of whole or real numbers a parameter may take."""
+    """Closed range of a numeric parameter."""
 
     low: float
     high: float
     kind: type[int] | type[float]
 
     def read(self, value: Any) -> float:
-        """Return *value*, a number or its text, as a plain number. Raises ValueError if it is not in the range."""
+        """Return *value*, a number or its text, as a number. Raises ValueError if it is out of range."""
         number = self.kind(value)
         if not self.low <= number <= self.high or (not isinstance(value, str) and number != value):
             raise ValueError
@@ -36,7 +36,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """The words a parameter may take."""
+    """Words that a parameter may take."""
 
     words: tuple[str, ...]
 
@@ -67,22 +67,22 @@ def choice(*words: str, default: Any = MISSING) -> Any:
 
 @dataclass(frozen=True)
 class BaseChannel(ABC):
-    """One thing that may happen to a picture on its way.
+    """A distortion of a picture.
 
-    A channel is pure: the same picture and the same state of the generator give the same result, the picture given is
-    never altered, and the result shares no memory with it. Results are rounded to 8 bits, never truncated, and have the
-    shape of the picture given unless the channel's docstring says otherwise.
+    A channel is pure: the same picture and the same state of the generator give the same result, the input is never
+    changed, and the result shares no memory with it. Results are rounded to 8 bits, never truncated, and have the shape
+    of the input unless the channel's docstring says otherwise.
 
     Raises:
         UsageError: a parameter is out of its range; the hint lists what is legal.
     """
 
-    #: How the channel is written in a chain.
+    #: Name of the channel in a chain.
     name: ClassVar[str]
-    #: Whether the generator matters.
+    #: True if the result depends on the generator.
     random: ClassVar[bool] = False
-    #: Whether pixels are moved, rescaled, or cut off.
-    moves: ClassVar[bool] = False
+    #: True if pixels are moved, resampled or cut off.
+    geometric: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for parameter in fields(self):
@@ -94,7 +94,14 @@ class BaseChannel(ABC):
                 raise UsageError(message, hint=f"legal is {self.usage()}") from None
 
     def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
-        """Return what arrives of *image*; *rng* is a generator, which moves on, or a seed.
+        """Send a picture through the channel.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            rng: a generator, whose state advances, or a seed.
+
+        Returns:
+            The received picture, ``uint8``.
 
         Raises:
             UsageError: *image* is not ``uint8 (H, W, 3)``.
@@ -105,7 +112,7 @@ class BaseChannel(ABC):
     def _apply(self, image: Image, rng: np.random.Generator) -> Image: ...
 
     def __str__(self) -> str:
-        """Write the channel as ``name:first,second=…``, leaving out what is at its default."""
+        """Return the channel as ``name:first,second=…``, without parameters at their default."""
         given = [(p.name, getattr(self, p.name)) for p in fields(self) if getattr(self, p.name) != p.default]
         first = next(iter(fields(self)), None)
         words = [_write(value) if first and name == first.name else f"{name}={_write(value)}" for name, value in given]
@@ -124,16 +131,21 @@ class BaseChannel(ABC):
 
 
 class Codec(BaseChannel):
-    """A channel whose pictures travel as a file or a stream, of which the size is known."""
+    """A channel that encodes the picture as a file or a stream, whose size is known."""
 
     def transmit(self, image: Image) -> tuple[Image, float]:
-        """Return what arrives of *image*, and the bits per pixel that went over the wire.
+        """Encode and decode a picture.
 
-        A file is counted whole, with its headers. Of a clip the mean over its frames is counted, without a file around.
+        Args:
+            image: ``uint8 (H, W, 3)``.
+
+        Returns:
+            The decoded picture, and the bits per pixel of its file with headers. For video these are the mean bits per
+            pixel over the clip's frames, without a container file.
 
         Raises:
             UsageError: *image* is not ``uint8 (H, W, 3)``.
-            ImageError: the codec cannot hold this picture.
+            ImageError: the codec cannot encode this picture.
             MissingExtraError: a video codec without PyAV.
         """
         return self._code(as_image(image))
@@ -146,4 +158,5 @@ class Codec(BaseChannel):
 
 
 def _write(value: float | str) -> str:
+    """Return a parameter's value as text."""
     return str(value).removesuffix(".0")

@@ -1,4 +1,4 @@
-"""Lossy still-picture codecs, the real ones, through Pillow and in memory."""
+"""Still-picture codecs: real encoders and decoders, through Pillow and in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Jpeg(Codec):
-    """JPEG at a quality of 1–100 (libjpeg's scale), chroma halved both ways unless said otherwise."""
+    """JPEG compression at a quality of 1–100 (libjpeg), chroma 4:2:0 by default."""
 
     name = "jpeg"
     quality: int = whole(1, 100)
@@ -28,22 +28,21 @@ class Jpeg(Codec):
 
 @dataclass(frozen=True)
 class Jpeg2000(Codec):
-    """JPEG 2000 at a rate of 10 for 10:1; 1 is lossless.
+    """JPEG 2000 compression at a rate (raw size over file size); 1 is lossless.
 
-    The rate is raw size over file size, reached with the reversible 5/3 wavelet. ``x1000`` takes OpenCV's
-    ``IMWRITE_JPEG2000_COMPRESSION_X1000`` instead, which papers quote: 1000 / rate, so 100 is 10:1 and 500 is 2:1.
-    On small pictures the file's headers count too: at 10:1 they weigh little from 128×128 up.
+    The wavelet is the reversible 5/3. Instead of the rate, ``x1000`` takes OpenCV's
+    ``IMWRITE_JPEG2000_COMPRESSION_X1000``, which some papers report: 1000 / rate, so 100 is 10:1 and 500 is 2:1. In
+    small pictures the file's headers count too: at 10:1 they matter below 128×128.
     """
 
     name = "jpeg2000"
-    # The default is outside the range, so that one of rate and x1000 must be given.
-    rate: float = real(1, 1000, default=0.0)
+    rate: float | None = real(1, 1000, default=None)
     x1000: InitVar[float | None] = None
 
     def __post_init__(self, x1000: float | None) -> None:
+        if (self.rate is None) == (x1000 is None):
+            raise UsageError("jpeg2000 takes either a rate or x1000", hint=f"it is written {self.usage()}")
         if x1000 is not None:
-            if self.rate:
-                raise UsageError("jpeg2000: rate and x1000 are two ways to say the same", hint="give only one of them")
             try:
                 object.__setattr__(self, "rate", 1000 / float(x1000))
             except (ValueError, ZeroDivisionError):
@@ -56,7 +55,7 @@ class Jpeg2000(Codec):
 
 @dataclass(frozen=True)
 class WebP(Codec):
-    """Lossy WebP at a quality of 0–100."""
+    """Lossy WebP compression at a quality of 0–100."""
 
     name = "webp"
     quality: int = whole(0, 100)
@@ -67,7 +66,7 @@ class WebP(Codec):
 
 @dataclass(frozen=True)
 class Avif(Codec):
-    """AVIF at a quality of 0–100, 4:2:0, encoder speed 8, one thread."""
+    """AVIF compression at a quality of 0–100, chroma 4:2:0, encoder speed 8."""
 
     name = "avif"
     quality: int = whole(0, 100)
@@ -78,10 +77,10 @@ class Avif(Codec):
 
 
 def _through(codec: str, image: Image, **settings: Any) -> tuple[Image, float]:
-    """Encode *image* with Pillow's *codec*, decode the result, and say how many bits per pixel it had.
+    """Encode *image* with Pillow's *codec* and decode it; return the result and its bits per pixel.
 
     Raises:
-        ImageError: the codec cannot hold this picture, mostly because a side is too long for it.
+        ImageError: the codec cannot encode this picture, usually because a side is too long.
     """
     from PIL import Image as Pillow
 

@@ -1,4 +1,4 @@
-"""What happens to places: scaling, cutting, losing and turning."""
+"""Geometric channels: resizing, cropping, dropout, rotation, mirroring."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from underpaint.channels.base import BaseChannel, choice, real
 if TYPE_CHECKING:
     from underpaint.types import Image
 
-#: What stands where nothing of the picture is left: middle grey.
+#: Value of pixels that are cut off: middle grey.
 _GREY = 128
 _FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True)
 class Resize(BaseChannel):
-    """Scaled by a factor per side and back to the original size; 1 changes nothing."""
+    """Resized by a factor per side, then back to the original size."""
 
     name = "resize"
-    moves = True
+    geometric = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -33,10 +33,10 @@ class Resize(BaseChannel):
 
 @dataclass(frozen=True)
 class Rescale(BaseChannel):
-    """Scaled by a factor per side, and left so: the result has another size."""
+    """Resized by a factor per side; the result has another size."""
 
     name = "rescale"
-    moves = True
+    geometric = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -46,13 +46,13 @@ class Rescale(BaseChannel):
 
 @dataclass(frozen=True)
 class Crop(BaseChannel):
-    """A window of the picture's proportions with that share of its area; the result is smaller.
+    """Cropped to a window with a share of the area; the result is smaller.
 
-    HiDDeN's Crop (Zhu et al. 2018) in its definition of the share, H'W' / HW.
+    The window has the picture's proportions. The share is defined as in HiDDeN (Zhu et al. 2018): H'W' / HW.
     """
 
     name = "crop"
-    moves = True
+    geometric = True
     random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
@@ -63,30 +63,30 @@ class Crop(BaseChannel):
 
 @dataclass(frozen=True)
 class Cropout(BaseChannel):
-    """All but a window with that share of the area becomes middle grey; the size stays.
+    """All but a window with a share of the area becomes grey; the size stays.
 
-    HiDDeN's Cropout fills from the cover, which nobody on the way has.
+    HiDDeN's Cropout fills in the cover, which is not available outside training.
     """
 
     name = "cropout"
-    moves = True
+    geometric = True
     random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
 
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:
         window = _window(image, self.area, self.at, rng)
-        left = np.full_like(image, _GREY)
-        left[window] = image[window]
-        return left
+        result = np.full_like(image, _GREY)
+        result[window] = image[window]
+        return result
 
 
 @dataclass(frozen=True)
 class Dropout(BaseChannel):
-    """That share of the pixels, at random, becomes the mean of their eight neighbours; 0 changes nothing.
+    """A random share of the pixels becomes the mean of their eight neighbours.
 
-    HiDDeN's Dropout takes them from the cover, which nobody on the way has; the neighbours come as close. Note that
-    HiDDeN counts the pixels that stay.
+    HiDDeN's Dropout replaces them by the cover's, which is not available outside training. HiDDeN's parameter is the
+    share of pixels that are kept.
     """
 
     name = "dropout"
@@ -98,31 +98,31 @@ class Dropout(BaseChannel):
         height, width = image.shape[:2]
         padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge").astype(np.uint16)
         total = sum(padded[y : y + height, x : x + width] for y in range(3) for x in range(3) if (y, x) != (1, 1))
-        # Half the divisor first makes the integer division round.
+        # Adding half the divisor makes the integer division round.
         return np.where(lost[..., None], (total + np.uint16(4)) // np.uint16(8), image).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Rotate(BaseChannel):
-    """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey."""
+    """Rotated counter-clockwise by degrees; the size stays, corners become grey."""
 
     name = "rotate"
-    moves = True
+    geometric = True
     degrees: float = real(-180, 180)
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
         from PIL import Image as Pillow
 
-        turned = Pillow.fromarray(image).rotate(self.degrees, Pillow.Resampling.BICUBIC, fillcolor=(_GREY,) * 3)
-        return np.array(turned)
+        rotated = Pillow.fromarray(image).rotate(self.degrees, Pillow.Resampling.BICUBIC, fillcolor=(_GREY,) * 3)
+        return np.array(rotated)
 
 
 @dataclass(frozen=True)
 class Flip(BaseChannel):
-    """Mirrored: left and right change places (horizontal), or top and bottom (vertical)."""
+    """Mirrored: left and right swapped (horizontal) or top and bottom (vertical)."""
 
     name = "flip"
-    moves = True
+    geometric = True
     axis: str = choice("horizontal", "vertical", default="horizontal")
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
@@ -135,9 +135,10 @@ def _times(factor: float, height: int, width: int) -> tuple[int, int]:
 
 
 def _scaled(image: Image, height: int, width: int, name: str) -> Image:
+    """Return *image* resampled by the filter of this name."""
     from PIL import Image as Pillow
 
-    # Pillow widens the filter by the factor when it scales down, so nothing aliases.
+    # Pillow widens the filter when it scales down, so nothing aliases.
     return np.array(Pillow.fromarray(image).resize((width, height), Pillow.Resampling[name.upper()]))
 
 

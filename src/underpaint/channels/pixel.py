@@ -1,4 +1,4 @@
-"""What happens to values but not to places: noise, blur, light and fewer levels."""
+"""Channels that change pixel values but no positions: noise, blur, brightness, contrast, gamma, quantisation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Share of red, green and blue in grey (ITU-R BT.601).
-_GREY_WEIGHTS = np.array(LUMA)
+#: Luma weights (ITU-R BT.601) in double precision.
+_LUMA_WEIGHTS = np.array(LUMA)
+#: All 8-bit values.
+_LEVELS = np.arange(256, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Identity(BaseChannel):
-    """The picture arrives as it is."""
+    """The picture is not changed."""
 
     name = "none"
 
@@ -31,7 +33,7 @@ class Identity(BaseChannel):
 
 @dataclass(frozen=True)
 class Noise(BaseChannel):
-    """Gaussian noise, independent per value; sigma is a share of full scale, 0.04 is 10.2 levels."""
+    """Gaussian noise, independent per value; sigma is a share of full scale (255)."""
 
     name = "noise"
     random = True
@@ -44,7 +46,7 @@ class Noise(BaseChannel):
 
 @dataclass(frozen=True)
 class Blur(BaseChannel):
-    """Gaussian blur; sigma in pixels, mirrored at the edges."""
+    """Gaussian blur; sigma in pixels, edges mirrored."""
 
     name = "blur"
     sigma: float = real(0, 20)
@@ -68,7 +70,7 @@ class Blur(BaseChannel):
 
 @dataclass(frozen=True)
 class Brightness(BaseChannel):
-    """Every value times a factor, clipped; 1 changes nothing, 0 is black (as in torchvision)."""
+    """Values multiplied by a factor and clipped, as in torchvision; 0 is black."""
 
     name = "brightness"
     factor: float = real(0, 10)
@@ -79,19 +81,19 @@ class Brightness(BaseChannel):
 
 @dataclass(frozen=True)
 class Contrast(BaseChannel):
-    """The distance of every value to the picture's mean grey times a factor; 1 changes nothing (as in torchvision)."""
+    """Distances from the mean grey multiplied by a factor, as in torchvision."""
 
     name = "contrast"
     factor: float = real(0, 10)
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
-        mean = float(image.mean(axis=(0, 1)) @ _GREY_WEIGHTS)
+        mean = float(image.mean(axis=(0, 1)) @ _LUMA_WEIGHTS)
         return _mapped(image, mean + self.factor * (_LEVELS - mean))
 
 
 @dataclass(frozen=True)
 class Gamma(BaseChannel):
-    """Every value, as a share of full scale, to the power of an exponent; 1 changes nothing, more is darker."""
+    """Gamma correction: values (0–1) to the power of an exponent; above 1 is darker."""
 
     name = "gamma"
     exponent: float = real(0.05, 20)
@@ -102,7 +104,7 @@ class Gamma(BaseChannel):
 
 @dataclass(frozen=True)
 class Quantise(BaseChannel):
-    """Values rounded to so many bits, 1–8, evenly from black to white; 8 changes nothing."""
+    """Values quantised uniformly to 1–8 bits; 8 changes nothing."""
 
     name = "quantise"
     bits: int = whole(1, 8)
@@ -112,10 +114,8 @@ class Quantise(BaseChannel):
         return _mapped(image, np.rint(_LEVELS / 255 * steps) / steps * 255)
 
 
-_LEVELS = np.arange(256, dtype=np.float64)
-
-
 def _to_8_bits(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return *values* rounded and clipped to 0–255."""
     rounded: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return rounded
 

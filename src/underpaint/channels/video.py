@@ -1,9 +1,8 @@
-"""Video codecs, the real ones, through PyAV: the picture becomes a short clip, and one frame of it is what arrives.
+"""Video codecs: real encoders and decoders, through PyAV. The picture is encoded as a short clip.
 
-The clip is :data:`FRAMES` times the same picture in 4:2:0 and the last frame is decoded. It is a predicted frame, as
-nearly all frames of a film are, and lies after the encoder's rate control and B-frames have had their say. Encoder and
-decoder run in one thread, so the result does not depend on the machine's cores. Odd sides are padded by repeating the
-edge, and cropped back.
+The clip shows the picture :data:`FRAMES` times, in 4:2:0; its last decoded frame is the result. Like nearly all frames
+of a video it is a predicted frame, and rate control and B-frames have settled by then. Encoder and decoder run in one
+thread, so the result does not depend on the machine's cores. Odd sides are padded by repeating the edge, and cropped.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from underpaint.errors import ImageError, MissingExtraError
 if TYPE_CHECKING:
     from underpaint.types import Image
 
-#: How many times the picture is in the clip.
+#: Frames of the clip.
 FRAMES = 5
-#: Encoders refuse pictures smaller than this; they are padded.
+#: Pixels; smaller pictures are padded, because encoders refuse them.
 _SMALLEST_SIDE = 16
 
 
 @dataclass(frozen=True)
 class Mpeg4(Codec):
-    """MPEG-4 part 2 video, simple profile, at a fixed quantiser of 2–31, FFmpeg's qscale."""
+    """MPEG-4 part 2 video, simple profile, at a fixed quantiser (qscale) of 2–31."""
 
     name = "mpeg4"
     qscale: int = whole(2, 31)
@@ -39,9 +38,10 @@ class Mpeg4(Codec):
 
 @dataclass(frozen=True)
 class Xvid(Codec):
-    """MPEG-4 part 2 video with Xvid's tools at a fixed quantiser of 2–31: B-frames, trellis, MPEG matrices.
+    """MPEG-4 part 2 video with Xvid's tools, at a fixed quantiser of 2–31.
 
-    PyAV's wheels carry no libxvid: this is FFmpeg's own encoder, which OpenCV's ``XVID`` is as well.
+    The tools are B-frames, trellis quantisation and MPEG matrices. PyAV's wheels have no libxvid: this is FFmpeg's own
+    encoder, which OpenCV's ``XVID`` is as well.
     """
 
     name = "xvid"
@@ -53,7 +53,7 @@ class Xvid(Codec):
 
 @dataclass(frozen=True)
 class H264(Codec):
-    """H.264 video by x264 at a constant rate factor of 0–51 (23 is x264's default), preset medium."""
+    """H.264 video (x264, preset medium) at a constant rate factor of 0–51."""
 
     name = "h264"
     crf: float = real(0, 51)
@@ -63,39 +63,41 @@ class H264(Codec):
 
 
 def _fixed(qscale: int) -> dict[str, str]:
-    # Not the flag qscale: it reads the quantiser from each frame, where PyAV cannot set it.
+    """Return the options of a fixed quantiser."""
+    # The flag qscale takes the quantiser from each frame, where PyAV cannot set it.
     return {"qmin": str(qscale), "qmax": str(qscale)}
 
 
-def _through(encoder: str, image: Image, options: dict[str, str]) -> tuple[Image, float]:
-    """Encode *image* as a clip, decode its last frame, and say how many bits per pixel and frame the clip had.
+def _through(codec: str, image: Image, options: dict[str, str]) -> tuple[Image, float]:
+    """Encode *image* as a clip and decode its last frame; return it and the clip's bits per pixel and frame.
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        ImageError: the encoder cannot hold this picture.
+        ImageError: the encoder cannot encode this picture.
     """
     try:
         import av
     except ImportError:
-        raise MissingExtraError("video channels need PyAV", hint="pip install 'underpaint[video]'") from None
+        hint = "from a checkout of the project: pip install '.[video]'"
+        raise MissingExtraError("video channels need PyAV", hint=hint) from None
 
     height, width = image.shape[:2]
     padding = [(0, max(side + side % 2, _SMALLEST_SIDE) - side) for side in (height, width)]
     frame = av.VideoFrame.from_ndarray(np.pad(image, [*padding, (0, 0)], mode="edge"), format="rgb24")
     try:
-        sender = av.Codec(encoder, "w").create("video")
-        sender.width, sender.height, sender.pix_fmt = frame.width, frame.height, "yuv420p"
-        sender.time_base, sender.thread_count, sender.options = Fraction(1, 30), 1, options
+        encoder = av.Codec(codec, "w").create("video")
+        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
+        encoder.time_base, encoder.thread_count, encoder.options = Fraction(1, 30), 1, options
         packets = []
         for time in range(FRAMES):
             frame.pts = time
-            packets += sender.encode(frame)
-        packets += sender.encode(None)
-        receiver = av.Codec(sender.codec.canonical_name, "r").create("video")
-        receiver.thread_count = 1
-        frames = [decoded for packet in [*packets, None] for decoded in receiver.decode(packet)]
+            packets += encoder.encode(frame)
+        packets += encoder.encode(None)
+        decoder = av.Codec(encoder.codec.canonical_name, "r").create("video")
+        decoder.thread_count = 1
+        frames = [each for packet in [*packets, None] for each in decoder.decode(packet)]
     except (av.FFmpegError, ValueError) as error:
-        raise ImageError(f"{encoder} cannot encode a picture of {width}×{height}: {error}") from error
+        raise ImageError(f"{codec} cannot encode a picture of {width}×{height}: {error}") from error
     bits = 8 * sum(packet.size for packet in packets)
-    arrived = np.array(frames[-1].to_ndarray(format="rgb24")[:height, :width], dtype=np.uint8)
-    return arrived, bits / (FRAMES * height * width)
+    decoded = np.array(frames[-1].to_ndarray(format="rgb24")[:height, :width], dtype=np.uint8)
+    return decoded, bits / (FRAMES * height * width)

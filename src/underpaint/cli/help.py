@@ -7,7 +7,7 @@ could notice and what it survives.
   hide      COVER -o CONTAINER -m TEXT    hide a message (a watermark)
   hide      COVER -o CONTAINER -f FILE    hide a file
   hide      COVER -o CONTAINER -i IMAGE   hide an image, compressed to fit
-  hide      COVER -o … -i FACE --template  hide only the template of a face
+  hide      COVER -o … -i FACE --template hide only the template of a face
   reveal    CONTAINER [-o OUT]            extract the payload exactly
   recognise CONTAINER -g DIR              compare a hidden template with faces
   capacity  COVER [--map MAP]             largest payload of each method

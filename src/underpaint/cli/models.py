@@ -45,5 +45,5 @@ def _refer_to_lab(name: str) -> NoReturn:
 
     if entry_points(group="underpaint.commands", name=name):
         raise UsageError(f"{name} is a command of underpaint-lab", hint=f"run: underpaint-lab {name}")
-    hint = "in a checkout of the project, run: pip install . ./lab"
+    hint = "from a checkout of the project: pip install . ./lab"
     raise UsageError(f"{name} is a command of underpaint-lab, which is not installed", hint=hint)

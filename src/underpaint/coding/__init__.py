@@ -1,1 +1,1 @@
-"""Payload to bits and back: keys, sealed frames and error correction."""
+"""Coding of payloads: keys, encrypted frames, compression and error correction."""

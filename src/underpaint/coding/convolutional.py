@@ -1,4 +1,4 @@
-"""Error correction for short blocks: a tail-biting convolutional code of rate 1/3, decoded from soft bits.
+"""Tail-biting convolutional code of rate 1/3, with soft-decision Viterbi decoding: error correction of short blocks.
 
 ::
 
@@ -6,11 +6,11 @@
 
 Constraint length 13 (4,096 states), generators 10533, 10675, 17661 (octal), free distance 24: Larsen, "Short
 convolutional codes with maximal free distance for rates 1/2, 1/3, and 1/4", IEEE Trans. Inf. Theory 19 (1973), as in
-Proakis, *Digital Communications*, table 8.2-2. Tail-biting starts the register in the state it will end in, so no
-bit is spent on a tail, and every bit is protected like every other.
+Proakis, *Digital Communications*, table 8.2-2. The register starts in the state in which it will end (tail-biting), so
+no bits are spent on a tail and all bits are protected equally.
 
-Frame error rate on a Gaussian channel at 128 bits, 5,000 frames (1.0, 1.5 dB) or 20,000; ``frame_errors`` in
-tests/test_ecc.py. With constraint length 9 it is about .015 at 2.0 dB.
+Frame error rate on a Gaussian channel at 128 bits, 5,000 frames (1.0, 1.5 dB) or 20,000, by ``frame_errors`` in
+tests/coding/test_convolutional.py. With constraint length 9 it is about .015 at 2.0 dB.
 
 ========  =====  =====  =====  =====
 Eb/N0 dB   1.0    1.5    2.0    2.5
@@ -19,8 +19,8 @@ coded     .0302  .0072  .0011  .0001
 uncoded   .9994  .9977  .9925  .9788
 ========  =====  =====  =====  =====
 
-The minimum distance is 24 for every n from 38 on, so that any 11 wrong bits are corrected. Decoding takes about 20 µs
-and 4 KiB per bit. The code detects nothing: what comes out must be checked, as by
+The minimum distance is 24 for every n from 38 on, so any 11 wrong bits are corrected. Decoding takes about 20 µs and
+4 KiB per bit. The code does not detect uncorrected errors: the result must be authenticated, as by
 :func:`underpaint.coding.frame.open_compact`.
 """
 
@@ -39,41 +39,45 @@ if TYPE_CHECKING:
     from underpaint.types import Bits, SoftBits
 
 CONSTRAINT_LENGTH = 13
-#: Each generator's highest bit taps the newest bit, its lowest the oldest; all have both set, which `decode` relies on.
+#: Generator polynomials. The highest bit taps the newest bit, the lowest the oldest; `decode` needs both set in all.
 GENERATORS = (0o10533, 0o10675, 0o17661)
-#: Channel bits per bit.
+#: Channel bits per message bit.
 EXPANSION = len(GENERATORS)
 
 _STATES = 1 << CONSTRAINT_LENGTH - 1
-#: Steps run before and after the block, around the circle, until the unknown start and end no longer matter.
+#: Steps decoded before and after the block, around the circle, after which the unknown start and end do not matter.
 _OVERLAP = 6 * CONSTRAINT_LENGTH
-#: Steps whose branch metrics are prepared at once.
+#: Steps whose branch metrics are computed at once.
 _BATCH = 32
 
 
 def encode(bits: Bits) -> Bits:
-    """Encode *bits* (n,) as channel bits (3n,)."""
-    coded = np.zeros((bits.size, EXPANSION), np.uint8)
-    for column, generator in zip(coded.T, GENERATORS, strict=True):
+    """Encode message bits, ``uint8 (n,)``, as channel bits, ``uint8 (3n,)``."""
+    channel_bits = np.zeros((bits.size, EXPANSION), np.uint8)
+    for column, generator in zip(channel_bits.T, GENERATORS, strict=True):
         for age in range(CONSTRAINT_LENGTH):
             if generator >> CONSTRAINT_LENGTH - 1 - age & 1:
                 column ^= np.roll(bits, age)
-    return coded.ravel()
+    return channel_bits.ravel()
 
 
 def decode(soft: SoftBits) -> Bits:
-    """The most likely bits (n,) for the soft bits (3n,), by the Viterbi algorithm around the circle.
-
-    Positive says 1; 0 says nothing; the scale does not matter.
+    """Return the most likely message bits by circular Viterbi decoding.
 
     The block is read periodically, from some steps before its start to some after its end, beginning in any state and
-    ending in the best (circular Viterbi: Cox and Sundberg, IEEE Trans. Veh. Technol. 43, 1994). State j of the lower
-    half and j of the upper both follow states 2j and 2j + 1. As every generator taps the newest and the oldest bit, the
-    four branches between them carry the same three channel bits or their complement, so one metric m serves all:
-    +m from 2j to the lower, -m from 2j to the upper, and from 2j + 1 the reverse.
+    ending in the best (Cox and Sundberg, IEEE Trans. Veh. Technol. 43, 1994). State j of the lower half and state j of
+    the upper half both follow states 2j and 2j + 1. Every generator taps the newest and the oldest bit, so the four
+    branches between them carry the same three channel bits or their complement and share one metric m: +m from 2j to
+    the lower half, -m from 2j to the upper half, and the reverse from 2j + 1.
+
+    Args:
+        soft: soft bits, ``float32 (3n,)``: positive for 1, 0 for an erasure. Their scale does not matter.
+
+    Returns:
+        Message bits, ``uint8 (n,)``.
 
     Raises:
-        UsageError: the count is no multiple of 3, or a value is not finite.
+        UsageError: the number of soft bits is no multiple of 3, or a value is not finite.
     """
     if soft.size % EXPANSION or not np.isfinite(soft).all():
         raise UsageError(f"expected finite soft bits, {EXPANSION} to a bit")
@@ -90,7 +94,7 @@ def decode(soft: SoftBits) -> Bits:
     from_odd = np.empty((walk.size, *metrics.shape), bool)
     for start in range(0, walk.size, _BATCH):
         batch = slice(start, start + _BATCH)
-        metrics -= metrics.max()  # keeps float32 precise; differences alone count
+        metrics -= metrics.max()  # keeps float32 precise; only differences matter
         for branch, choice in zip(correlations[walk[batch]][:, signs], from_odd[batch], strict=True):
             even, odd = metrics.reshape(-1, 2).T
             np.add(even, branch, out=by_even)
@@ -109,7 +113,7 @@ def decode(soft: SoftBits) -> Bits:
 
 @cache
 def _branches() -> NDArray[np.intp]:
-    """Which of the eight correlations is the metric from state 2j to the lower half (row 0) and the upper (row 1)."""
+    """Return which of the eight correlations is the metric from state 2j to the lower and to the upper half."""
     registers = 2 * np.arange(_STATES // 2)
     lower = np.zeros(registers.size, np.intp)
     for i, generator in enumerate(GENERATORS):

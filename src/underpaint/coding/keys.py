@@ -1,10 +1,10 @@
-"""From a passphrase to keys, keystreams and permutations that are the same on every machine.
+"""Keys: derivation from a passphrase, subkeys, keystreams and permutations, the same on every machine.
 
 ::
 
     passphrase + salt ──Argon2id──► Key ──keyed BLAKE2b(label)──► subkey ──ChaCha20──► stream, words, permutation
 
-Nothing here draws from NumPy's generators: what they return for a seed is not promised across versions.
+NumPy's generators are not used: their output for a seed may change between versions.
 """
 
 from __future__ import annotations
@@ -25,32 +25,33 @@ if TYPE_CHECKING:
 
 
 class Cost(NamedTuple):
-    """What one Argon2id derivation takes."""
+    """Cost of one Argon2id derivation."""
 
     memory_kib: int
     iterations: int
     lanes: int
 
 
-#: Every cost that is ever written or read, by id; readers try each, so it is the cap on what a container can make
-#: them spend. Entries are only added. 1 is RFC 9106's second recommended option, about 0.1 s.
+#: Costs of key derivation by number. Readers try each, so a container cannot make them spend more. Entries are only
+#: added. 1 is RFC 9106's second recommended option, about 0.1 s.
 COSTS = {1: Cost(64 * 1024, 3, 4)}
+#: Cost of new keys.
 DEFAULT_COST = 1
-#: The cost of compact frames, whose readers try no other: part of their format.
+#: Cost of keys of compact frames, the only one that their readers try. Part of the format.
 COMPACT_COST = 1
 
 #: Bytes in a key and in a subkey.
 KEY_SIZE = 32
 #: Bytes in a random salt.
 SALT_SIZE = 16
-#: The salt where a container has no room for one: equal passphrases then give equal keys, so a table of guesses serves
-#: against every such container, and only Argon2id's cost per guess and the passphrase itself protect.
+#: Fixed salt of compact frames, which have no room for a random one. Equal passphrases then give equal keys, so one
+#: table of guesses serves against all such containers: only the cost per guess and the passphrase itself protect.
 SALT = b"underpaint-salt1"
 
 
 @dataclass(frozen=True)
 class Key:
-    """32 secret bytes, and everything keyed that is made of them."""
+    """A secret key of 32 bytes, and the subkeys, keystreams and permutations derived from it."""
 
     secret: bytes = field(repr=False)
 
@@ -60,13 +61,16 @@ class Key:
 
     @classmethod
     def derive(cls, passphrase: str | None, salt: bytes, cost: int = DEFAULT_COST) -> Key:
-        """The key of a passphrase (normalised to NFC, UTF-8), by Argon2id (RFC 9106) at one of :data:`COSTS`.
+        """Derive a key from a passphrase by Argon2id (RFC 9106).
 
-        Without a passphrase the key is a published function of the salt: what it seals is framed and checked, only
-        not secret.
+        Args:
+            passphrase: Unicode text, normalised to NFC and encoded as UTF-8. With None the key is a published function
+                of the salt: frames are authenticated by it, but not secret.
+            salt: any bytes, usually :data:`SALT_SIZE`.
+            cost: number of one of :data:`COSTS`.
 
         Raises:
-            UsageError: the passphrase is empty or no Unicode text, or the cost unknown.
+            UsageError: the passphrase is empty or no Unicode text, or the cost is unknown.
         """
         if cost not in COSTS:
             raise UsageError(f"unknown key derivation cost {cost}")
@@ -80,27 +84,27 @@ class Key:
             encoded = unicodedata.normalize("NFC", passphrase).encode("utf-8")
         except UnicodeEncodeError:
             raise UsageError("the passphrase is not valid Unicode text") from None
-        with _ALONE:
+        with _DERIVATION_LOCK:
             return cls(_argon2id(encoded, salt, COSTS[cost]))
 
     def subkey(self, label: str) -> bytes:
-        """32 bytes for one purpose; those of different labels tell nothing about each other."""
+        """Return a subkey of 32 bytes for one purpose; subkeys of different labels are independent."""
         return hashlib.blake2b(label.encode(), key=self.secret, digest_size=KEY_SIZE).digest()
 
     def stream(self, label: str, count: int) -> NDArray[np.uint8]:
-        """The first *count* bytes of this label's keystream, read-only."""
+        """Return the first *count* bytes of the label's keystream, ``uint8 (count,)``, read-only."""
         return np.frombuffer(chacha20(self.subkey(label), bytes(12), bytes(count)), np.uint8)
 
     def words(self, label: str, count: int) -> NDArray[np.uint32]:
-        """The same keystream as *count* little-endian 32-bit words."""
+        """Return the same keystream as *count* little-endian 32-bit words, ``uint32 (count,)``."""
         return self.stream(label, 4 * count).view("<u4").astype(np.uint32, copy=False)
 
     def permutation(self, label: str, count: int) -> NDArray[np.intp]:
-        """The numbers 0 … *count* - 1 in keyed order: sorted by one random word each.
+        """Return the numbers 0 … *count* - 1 in keyed order, ``(count,)``: sorted by one random word each.
 
-        Stable sorting leaves nothing to the implementation. In two passes over 16-bit halves NumPy takes its radix
-        sort, at half the time of one pass over whole words. Equal words stay in ascending order, a bias of about
-        one pair in a permutation of 100,000.
+        The sort is stable, so the result does not depend on the implementation. Two passes over 16-bit halves take half
+        the time of one over whole words, because NumPy then uses radix sort. Equal words stay in ascending order, a
+        bias of about one pair in a permutation of 100,000.
         """
         words = self.words(label, count)
         order = np.argsort(words.astype(np.uint16), kind="stable")
@@ -108,20 +112,21 @@ class Key:
 
 
 def chacha20(key: bytes, nonce: bytes, data: bytes) -> bytes:
-    """*data* exclusive-or the ChaCha20 keystream (RFC 8439) of a 32-byte key and a 12-byte nonce, from block 0."""
+    """Encrypt or decrypt *data* by ChaCha20 (RFC 8439) from block 0, with a 32-byte key and a 12-byte nonce."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
     return Cipher(algorithms.ChaCha20(key, bytes(4) + nonce), mode=None).encryptor().update(data)
 
 
-# Two derivations at once wait for each other for ever: OpenSSL's lanes share one pool of threads.
-_ALONE = Lock()
+# Two derivations at once deadlock: OpenSSL's lanes share one pool of threads.
+_DERIVATION_LOCK = Lock()
 
 
-# hide reads back what it wrote, and a batch shares one passphrase: pay once. The last eight passphrases and keys stay
-# in memory for it, as they would for a while anyway: Python cannot erase a string.
+# Hiding reads the container back, and a batch shares one passphrase, so the last eight keys are cached. Passphrases
+# stay in memory for a while in any case: Python cannot erase a string.
 @lru_cache(maxsize=8)
 def _argon2id(passphrase: bytes, salt: bytes, cost: Cost) -> bytes:
+    """Return the key of an encoded passphrase."""
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     kdf = Argon2id(

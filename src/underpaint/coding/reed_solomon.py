@@ -1,12 +1,14 @@
-"""Any k of up to 256 packets are enough: bytes are values of a polynomial over GF(256).
+"""Reed–Solomon erasure code: any k of up to 256 packets restore the k data packets.
 
 ::
 
-    k packets = values at 0 … k - 1 ──interpolate──► values at k, k + 1, … = spare packets
-    any k values ──interpolate──► values at 0 … k - 1
+    k data packets = values at 0 … k - 1 ──interpolate──► values at k, k + 1, … = parity packets
+    any k received values ──interpolate──► values at 0 … k - 1
 
-Each byte position has a polynomial of its own, of a degree below k, which any k values determine: Reed and Solomon,
-"Polynomial codes over certain finite fields", J. SIAM 8 (1960). The field is that of QR codes, modulo 11d, generator 2.
+Each byte position has a polynomial of degree below k over GF(256), which any k values determine. The field is that of
+QR codes: modulo x^8 + x^4 + x^3 + x^2 + 1 (hexadecimal 11d), generator 2.
+
+Source: Reed and Solomon, "Polynomial codes over certain finite fields", J. SIAM 8(2), 1960.
 """
 
 from __future__ import annotations
@@ -22,27 +24,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Places that packets may have.
+#: Number of packets at most; a packet's number is the place at which its polynomials are evaluated.
 PLACES = 256
 
+#: Order of the multiplicative group, and the field's modulus.
 _ORDER, _MODULUS = 255, 0x11D
 
 
 def interpolate(places: Sequence[int], packets: NDArray[np.uint8], wanted: Sequence[int]) -> NDArray[np.uint8]:
-    """The packets at the *wanted* places, ``uint8 (len(wanted), n)``, by those at k *places*, ``uint8 (k, n)``.
+    """Return the packets at the *wanted* places.
+
+    Args:
+        places: numbers of the known packets, (k,), all different.
+        packets: the known packets, ``uint8 (k, n)``.
+        wanted: numbers of the wanted packets.
+
+    Returns:
+        ``uint8 (len(wanted), n)``.
 
     Raises:
-        UsageError: places are the same, or not below :data:`PLACES`.
+        UsageError: a number is repeated or not below :data:`PLACES`.
     """
     if len(set(places)) != len(places) or not all(0 <= place < PLACES for place in (*places, *wanted)):
-        raise UsageError(f"packets have places of their own below {PLACES}")
+        raise UsageError(f"packet numbers must be different and below {PLACES}")
     known = np.asarray(places)
     results = np.zeros((len(wanted), packets.shape[1]), np.uint8)
     for row, place in zip(results, wanted, strict=True):
         if place in places:
             row[...] = packets[places.index(place)]
             continue
-        # Lagrange: the product of (x - x_j) / (x_i - x_j) over j ≠ i, where minus is exclusive-or.
+        # Lagrange interpolation: the product of (x - x_j) / (x_i - x_j) over j ≠ i; subtraction is exclusive-or.
         over = _LOG[known ^ place]
         under = _LOG[known[:, None] ^ known].sum(axis=1)  # the logarithm of 0 on the diagonal is taken as 0
         factors = (over.sum() - over - under) % _ORDER  # (k,), logarithms
@@ -52,7 +63,7 @@ def interpolate(places: Sequence[int], packets: NDArray[np.uint8], wanted: Seque
 
 
 def _powers() -> NDArray[np.uint8]:
-    """The powers of the generator, from 0 to 254."""
+    """Return the powers 0 to 254 of the generator."""
     powers, value = [], 1
     for _ in range(_ORDER):
         powers.append(value)

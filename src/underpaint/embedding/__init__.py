@@ -1,1 +1,1 @@
-"""Embedding: where bits go, and the smallest change that puts them there."""
+"""Embedding: transforms, quantisers and codes that change a cover as little as possible to carry bits."""

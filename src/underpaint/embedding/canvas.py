@@ -1,8 +1,8 @@
-"""A square canvas that any picture is mapped onto, so that its size no longer matters.
+"""A square canvas that a picture of any size is resampled to, so that a watermark survives resizing and cropping.
 
-The coefficients of the canvas's lapped blocks are a :class:`~underpaint.embedding.watermark.Ground`: what is painted on them is
-stretched over the picture, and is found on the canvas again whatever size the picture has then, or, if it was cut,
-wherever its :class:`~underpaint.embedding.sync.Window` says.
+The lapped coefficients of the canvas are an :class:`~underpaint.embedding.watermark.EmbeddingDomain`. A change of them
+is stretched over the picture. The receiver resamples the picture to the canvas again, whatever its size, or, if it was
+cropped, to the :class:`~underpaint.embedding.sync.Window` of the canvas that it covers.
 """
 
 from __future__ import annotations
@@ -10,60 +10,92 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from underpaint import models
 from underpaint.embedding import lapped
 from underpaint.embedding.lapped import BLOCK, Array
 from underpaint.embedding.sync import WHOLE, Window
-from underpaint.types import LUMA
+from underpaint.types import luma as luma_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from underpaint.types import Image
 
-#: Frequencies that the networks know of.
+#: Coefficients per block that the networks take.
 _COUNT = 14
-#: Before the network has its say a block takes change in proportion to (busyness + _FLATTEST) ** _MASKING.
-_FLATTEST, _MASKING = 2.0, 0.4
-#: Luma within _ROOM grey levels of these leaves less and less room for change, before it is clipped; _NO_ROOM at least.
-_BLACK, _WHITE, _ROOM, _NO_ROOM = 2.0, 250.0, 20.0, 0.05
-#: What stands on the canvas where nothing of a picture is.
+#: Luma of the canvas where the picture does not cover it: middle grey.
 _GREY = 128.0
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """The lapped blocks of a canvas of *side* × *side* pixels, a whole number of blocks."""
+class _Masking:
+    """Allowed change of a block, before the network refines it."""
 
+    least_activity: float = 2.0  # grey levels added to the local activity
+    exponent: float = 0.4  # the allowed change is proportional to the activity to this power
+    black: float = 2.0  # luma at which no darker value is left
+    white: float = 250.0  # luma at which no brighter value is left
+    headroom: float = 20.0  # grey levels from these at which the full change is allowed
+    least_headroom: float = 0.05  # share of the change allowed at black and white
+
+
+_MASKING = _Masking()
+
+
+class Networks(NamedTuple):
+    """Networks that the ``robust`` method gives to its canvases.
+
+    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns
+    one map of the latter shape. None stands for a network that returns 0.
+    """
+
+    #: Returns the logarithm of the factor by which the allowed change of each coefficient is multiplied.
+    writer: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+    #: Returns an estimate of the change of each coefficient that codecs undid.
+    reader: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+
+
+#: A canvas without networks.
+NO_NETWORKS = Networks()
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The lapped blocks of a square canvas."""
+
+    #: Side in pixels, a multiple of the block side.
     side: int
-    #: Which part of the canvas a picture covers.
+    #: Part of the canvas that the picture covers.
     window: Window = WHOLE
-    #: Bits keep to neighbouring blocks: a picture that is cut then loses some bits and keeps the others.
+    #: True if a bit uses neighbouring blocks: a cropped picture then loses some bits and keeps the others.
     near: bool = True
+    #: Networks that refine the allowed change and restore received coefficients.
+    networks: Networks = NO_NETWORKS
 
     counts = (2, 5, 9, 14)
 
     @property
     def blocks(self) -> int:
-        """All of the canvas."""
+        """Number of blocks of the canvas."""
         return (self.side // BLOCK) ** 2
 
     @property
     def pixels(self) -> int:
-        """Those of the canvas: energy per pixel is the same there and on the picture."""
+        """Number of pixels of the canvas: energy per pixel is the same there and in the picture."""
         return self.side**2
 
     @property
     def places(self) -> NDArray[np.intp] | None:
-        """The Z-order curve, in quads of blocks."""
+        """Position of each block on the Z-order curve, in quads of blocks; None if *near* is False."""
         return _z_order(self.side // BLOCK) if self.near else None
 
     def analyse(self, image: Image, count: int) -> Array:
-        """The first *count* coefficients of every block; NaN in blocks that the picture does not cover whole."""
+        """Return the first *count* coefficients of every block; NaN in blocks that the picture covers partly or not."""
         luma, covered = self._luma(image)
         coefficients = lapped.transform(luma, count)
         if covered is not None:
@@ -71,16 +103,17 @@ class Canvas:
         return coefficients
 
     def restore(self, image: Image, count: int) -> Array:
-        """The same, with what the reader network thinks that codecs took away."""
+        """Return the same coefficients, with the reader network's estimate of codec losses added."""
         luma, covered = self._luma(image)
         coefficients = lapped.transform(luma.copy(), _COUNT)
-        coefficients += self.seen("reader", luma, coefficients)
+        if self.networks.reader:
+            coefficients += self._run(self.networks.reader, luma, coefficients)
         if covered is not None:
             coefficients[np.repeat(~covered, _COUNT)] = np.nan
         return coefficients.reshape(-1, _COUNT)[:, :count].ravel()
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
-        """Add a *change* of the coefficients, stretched over the picture."""
+        """Return *image* with a *change* of the coefficients added, stretched over the picture."""
         from PIL import Image as Pillow
 
         across = self.side // BLOCK
@@ -91,60 +124,60 @@ class Canvas:
         return lapped.add(image, luma)
 
     def weights(self, cover: Image, count: int) -> Array:
-        """Busy blocks take more, nearly black and white ones less, and the writer network knows what arrives."""
+        """Return the allowed change: more in textured blocks, less near black and white, times the writer network's."""
         luma, _ = self._luma(cover)
-        allocation = self.seen("writer", luma, lapped.transform(luma.copy(), _COUNT)).reshape(-1, _COUNT)
-        free = np.clip((luma - _BLACK) / _ROOM, _NO_ROOM, 1) * np.clip((_WHITE - luma) / _ROOM, _NO_ROOM, 1)
+        headroom = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
+        headroom = headroom * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1)
         across = self.side // BLOCK
-        blocks = (lapped.local_activity(luma) + _FLATTEST) ** _MASKING
-        blocks *= free.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
-        return np.asarray(blocks[:, None] * np.exp(np.clip(allocation[:, :count], -4, 4)), np.float32).ravel()
+        blocks = (lapped.local_activity(luma) + _MASKING.least_activity) ** _MASKING.exponent
+        blocks *= headroom.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
+        weights = np.repeat(blocks[:, None], count, axis=1)
+        if self.networks.writer:
+            coefficients = lapped.transform(luma.copy(), _COUNT)
+            factors = self._run(self.networks.writer, luma, coefficients).reshape(-1, _COUNT)
+            weights = weights * np.exp(np.clip(factors[:, :count], -4, 4))
+        return np.asarray(weights, np.float32).ravel()
 
-    def shared(self, values: Array) -> Array:
-        """The means, ``(blocks,)``, of *values*, ``(H, W)``, of a picture that covers all of the canvas."""
+    def block_means(self, values: Array) -> Array:
+        """Return the mean of *values*, ``(H, W)``, in each block, ``(blocks,)``, of a picture that is not cropped."""
         from PIL import Image as Pillow
 
         across = self.side // BLOCK
         small = Pillow.fromarray(values).resize((across, across), Pillow.Resampling.BOX)
         return np.asarray(small, np.float32).ravel()
 
-    def seen(self, graph: str, luma: Array, coefficients: Array) -> Array:
-        """What a network makes of *luma*, in the order of *coefficients*."""
+    def _run(self, network: Callable[[dict[str, Array]], dict[str, Array]], luma: Array, coefficients: Array) -> Array:
+        """Return the output of a network in the order of *coefficients*, which have all frequencies."""
         across = self.side // BLOCK
         maps = coefficients.reshape(1, across, across, _COUNT).transpose(0, 3, 1, 2)
-        (out,) = (
-            models.load("robust")
-            .graphs[graph]
-            .run({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)})
-            .values()
-        )
+        (out,) = network({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)}).values()
         return np.asarray(out[0].transpose(1, 2, 0), np.float32).ravel()
 
     def _luma(self, image: Image) -> tuple[Array, NDArray[np.bool_] | None]:
-        """The picture on the canvas, ``(side, side)``, and which blocks it covers; None says all."""
+        """Return the luma on the canvas, ``(side, side)``, and which blocks the picture covers; None means all."""
         from PIL import Image as Pillow
 
-        pixels, weights = Pillow.fromarray(image), np.array(LUMA, np.float32)
+        pixels = Pillow.fromarray(image)
         if self.window == WHOLE:
             if image.shape[:2] != (self.side, self.side):
                 pixels = pixels.resize((self.side, self.side), Pillow.Resampling.BICUBIC, reducing_gap=3.0)
-            return np.asarray(pixels, np.float32) @ weights, None
+            return luma_of(np.asarray(pixels, np.float32)), None
         rows, top, bottom = self._span(self.window.top, self.window.height, image.shape[0])
         columns, left, right = self._span(self.window.left, self.window.width, image.shape[1])
         size = (columns.stop - columns.start, rows.stop - rows.start)
         pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, box=(left, top, right, bottom))
         luma = np.full((self.side, self.side), _GREY, np.float32)
-        luma[rows, columns] = np.asarray(pixels, np.float32) @ weights
+        luma[rows, columns] = luma_of(np.asarray(pixels, np.float32))
         return luma, np.logical_and.outer(self._whole(rows), self._whole(columns)).ravel()
 
     def _span(self, start: float, length: float, pixels: int) -> tuple[slice, float, float]:
-        """The canvas's pixels that a cut picture covers whole, and between which of its own *pixels* these lie."""
+        """Return the canvas pixels that a cropped picture covers, and the part of its own *pixels* that they show."""
         first, last = math.ceil(max(start, 0) * self.side), math.floor(min(start + length, 1) * self.side)
         begin, end = (min(max((at / self.side - start) / length, 0), 1) * pixels for at in (first, last))
         return slice(first, last), begin, end
 
     def _whole(self, span: slice) -> NDArray[np.bool_]:
-        """Which blocks along a side see nothing but *span*; a block laps over half of its neighbours."""
+        """Return which blocks along a side lie in *span* with all of their overlapping basis functions."""
         first = np.arange(0, self.side, BLOCK)
         last = np.minimum(first + 3 * BLOCK // 2, self.side)
         return np.asarray((np.maximum(first - BLOCK // 2, 0) >= span.start) & (last <= span.stop))
@@ -152,7 +185,7 @@ class Canvas:
 
 @cache
 def _z_order(across: int) -> NDArray[np.intp]:
-    """Where each block, row by row, lies along the Z-order curve; four blocks of a quad lie in the same place."""
+    """Return the position of each block, row by row, on the Z-order curve; the four blocks of a quad share one."""
     down, over = np.divmod(np.arange(across**2), across)
     place = np.zeros(across**2, np.intp)
     for bit in range(1, 16):

@@ -70,7 +70,8 @@ def open_video(path: str | Path) -> Iterator[InputContainer]:
     try:
         import av
     except ImportError:
-        raise MissingExtraError("videos need PyAV", hint="pip install 'underpaint[video]'") from None
+        hint = "from a checkout of the project: pip install '.[video]'"
+        raise MissingExtraError("videos need PyAV", hint=hint) from None
 
     try:
         # FFmpeg takes an absolute path for no address; the whitelist keeps playlists from naming addresses.

@@ -1,12 +1,11 @@
-"""Files in the least change that carries them, where neither eye nor machine looks.
+"""BASN with syndrome-trellis codes: files in the cheapest changes, in a picture that must not change afterwards.
 
-Head and body are those of :mod:`underpaint.methods.lossless`. Attention is that of ``basn``, but of all bits, as only who hides
-looks at it: it says what the square of a change costs. :mod:`underpaint.embedding.stc` finds the cheapest changes that carry
-the body.
-The larger the body, the more low bits of each value take part: 2, 3 or 4. Who reveals needs the key, and how many bits
-lie in each layer, which the head says.
+Header and body are those of :mod:`underpaint.methods.lossless`. The cost of a squared change falls with the attention
+of ``basn``, here of all 8 bits, since only the sender needs it. :mod:`underpaint.embedding.stc` finds the cheapest
+changes that carry the body. The longer the body, the more low bits of each value take part: 2, 3 or 4 layers. The
+receiver needs the key and the number of bits in each layer, which the header stores.
 
-Limits: any change to the container destroys the payload. It takes longer to hide than ``basn``.
+Limits: any change of the container destroys the payload. Hiding takes longer than with ``basn``.
 """
 
 from __future__ import annotations
@@ -38,101 +37,100 @@ if TYPE_CHECKING:
     from underpaint.embedding.bit_planes import Mode
     from underpaint.types import Image
 
-#: What a squared change of 1 costs, by attention.
+#: Cost of a squared change of 1, by attention, ``(256,)``.
 WEIGHTS = np.exp2(-2 * np.arange(256) / STEPS_PER_OCTAVE).astype(np.float32)
-#: How many low bits of each value may take part.
+#: Layers: low bits of each value that take part.
 _LAYERS = (2, 3, 4)
-_MOST = max(_LAYERS)
-#: Bits in each layer but the lowest, from the highest of four; 0 in those there are not.
-_HIGHER = struct.Struct(">3I")
-#: Bits per value that are promised: below 4, for layers that are full leave nothing to choose.
-_RATE = 3.2
-#: A layer more has to save more than this share of the cost, by the best of all codes: ours loses some in each layer.
-_WORTH = 0.03
-#: How much larger the squared change is than with the best of all codes, by bits per value: as measured.
-_RATES = (0.005, 0.02, 0.05, 0.2, 0.4, 0.8, 1.3, 1.6, 2.5, 2.7)
-_LOSSES = (1.40, 1.285, 1.20, 1.165, 1.125, 1.097, 1.08, 1.10, 1.10, 1.12)
-#: So far from 0 and 255 the nearest value that ends in wanted bits is always there.
-_INNER = 1 << _MOST - 1
-#: Values that are counted at a time.
-_STRIP = 1 << 20
+_MAX_LAYERS = max(_LAYERS)
+#: Details of the header: bits in each layer but the lowest, from the highest of four; 0 in unused ones.
+_HIGHER_LAYERS = struct.Struct(">3I")
+#: A value nearer than this to 0 or 255 cannot reach the nearest level with any wanted low bits.
+_MARGIN = 1 << _MAX_LAYERS - 1
 
 
-class _Best(NamedTuple):
-    """The best of all codes in some layers."""
+@dataclass(frozen=True)
+class _Code:
+    """Measured efficiency of the syndrome-trellis code."""
+
+    max_rate: float = 3.2  # bits per value that are promised; nearer to 4 full layers leave no choice
+    min_saving: float = 0.03  # share of the cost that one more layer must save, since each layer loses some
+    #: Squared change relative to the rate-distortion bound, at these rates in bits per value.
+    rates: tuple[float, ...] = (0.005, 0.02, 0.05, 0.2, 0.4, 0.8, 1.3, 1.6, 2.5, 2.7)
+    losses: tuple[float, ...] = (1.40, 1.285, 1.20, 1.165, 1.125, 1.097, 1.08, 1.10, 1.10, 1.12)
+
+
+_CODE = _Code()
+
+
+class _Bound(NamedTuple):
+    """The rate-distortion bound for one body."""
 
     layers: int
-    #: What its changes cost, and the sum of their squares.
+    #: Expected cost of the changes.
     cost: float
+    #: Expected sum of squared changes.
     change: float
 
 
 @dataclass(frozen=True)
 class _Room:
-    """What one picture takes, its head's places left out."""
+    """Capacity and rate-distortion bound of one picture, without the places of the header."""
 
-    #: Attention of those values that there are, and their distance from 0 or 255, whichever is nearer, ``(n,)``.
+    #: Classes of values: attention and distance to 0 or 255, whichever is nearer, ``(n,)``.
     attention: NDArray[np.int64]
     margin: NDArray[np.int64]
-    #: How many values are so, ``(n,)``.
+    #: Number of values of each class, ``(n,)``.
     counts: NDArray[np.int64]
-    #: Values of the picture, with those of the head.
+    #: Number of values of the picture, with those of the header.
     values: int
 
     @classmethod
     def of(cls, cover: Image, attended: NDArray[np.uint8]) -> _Room:
-        """What *cover* takes."""
-        free = _free(cover)
+        """Count the classes of values of *cover*."""
+        free = BASNSTC.head.free(cover.size)
         values, attended = cover.reshape(-1)[free], attended.reshape(-1)[free]
-        tally = np.zeros(256 * (_INNER + 1), np.int64)
-        for start in range(0, values.size, _STRIP):
-            shown = values[start : start + _STRIP]
-            margin = np.minimum(np.minimum(shown, 255 - shown), _INNER)
-            kinds = attended[start : start + _STRIP] * np.intp(_INNER + 1) + margin
-            tally += np.bincount(kinds, minlength=tally.size)
-        kinds = np.flatnonzero(tally)
-        return cls(*np.divmod(kinds, _INNER + 1), tally[kinds], cover.size)
+        counts = np.zeros(256 * (_MARGIN + 1), np.int64)
+        for start in range(0, values.size, lossless.STRIP):
+            strip = values[start : start + lossless.STRIP]
+            margin = np.minimum(np.minimum(strip, 255 - strip), _MARGIN)
+            classes = attended[start : start + lossless.STRIP] * np.intp(_MARGIN + 1) + margin
+            counts += np.bincount(classes, minlength=counts.size)
+        classes = np.flatnonzero(counts)
+        return cls(*np.divmod(classes, _MARGIN + 1), counts[classes], cover.size)
 
     @cached_property
-    def longest(self) -> int:
+    def max_body(self) -> int:
         """Bytes of the longest body."""
-        return int(_RATE * self.counts.sum() / 8)
+        return int(_CODE.max_rate * self.counts.sum() / 8)
 
-    def best(self, length: int) -> _Best:
-        """The best code for a body of *length* bytes, in as few layers as are worth it."""
-        best = self._best(_MOST, length)
-        fewer = (self._best(layers, length) for layers in _LAYERS)
-        return next(each for each in fewer if each.cost <= (1 + _WORTH) * best.cost)
+    def best(self, length: int) -> _Bound:
+        """Return the bound for a body of *length* bytes in as few layers as cost hardly more than the most."""
+        best = self._bound(_MAX_LAYERS, length)
+        bounds = (self._bound(layers, length) for layers in _LAYERS)
+        return next(each for each in bounds if each.cost <= (1 + _CODE.min_saving) * best.cost)
 
-    def _best(self, layers: int, length: int) -> _Best:
+    def _bound(self, layers: int, length: int) -> _Bound:
         rate = 8 * length / int(self.counts.sum())
         if rate > layers:
-            return _Best(layers, math.inf, math.inf)
+            return _Bound(layers, math.inf, math.inf)
         squares = stc.squares(layers)[:, self.margin].astype(np.float64)
         weights = WEIGHTS[self.attention]
         chances = gibbs.probabilities(weights * squares, gibbs.multiplier(weights * squares, rate, self.counts))
         changes = self.counts * (chances * squares).sum(0)
-        return _Best(layers, float(weights @ changes), float(changes.sum()))
+        return _Bound(layers, float(weights @ changes), float(changes.sum()))
 
     def psnr(self, length: int) -> float:
-        """PSNR in dB to expect of a container with a body of *length* bytes: that of the best code, less its loss."""
-        loss = float(np.interp(8 * length / self.values, _RATES, _LOSSES))
+        """Return the expected PSNR in dB of a container with a body of *length* bytes: the bound, less the loss."""
+        loss = float(np.interp(8 * length / self.values, _CODE.rates, _CODE.losses))
         return lossless.expected_psnr(loss * self.best(length).change, BASNSTC.head, self.values)
 
 
-def _free(image: Image) -> NDArray[np.bool_]:
-    """Which of the values of *image* in reading order are not of the head."""
-    free = np.ones(image.size, bool)
-    free[BASNSTC.head.places(image.size)] = False
-    return free
-
-
 class BASNSTC(lossless.LosslessMethod):
-    """Syndrome-trellis codes by attention: the least change, for lossless formats only.
+    """Syndrome-trellis codes with costs by attention: the least change, for lossless formats only.
 
     Args:
-        tolerance: from a cover to how much change each of its pixels takes, ``float32 (H, W)`` with a mean of about 1,
-            beside what attention says of that. Who reveals need not know it.
+        tolerance: function from a cover to the change that each of its pixels allows, ``float32 (H, W)`` with a mean of
+            about 1. It divides the costs. The receiver need not know it.
     """
 
     name = "basn-stc"
@@ -140,42 +138,44 @@ class BASNSTC(lossless.LosslessMethod):
     needs_lossless = True
     default_survive = None
     mode: Mode = "matching"
-    head = HeaderPlaces(coded=True, details=_HIGHER.size)
+    head = HeaderPlaces(syndrome=True, details=_HIGHER_LAYERS.size)
 
     def __init__(self, tolerance: Callable[[Image], NDArray[np.float32]] | None = None) -> None:
         self._tolerance = tolerance
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name and the picture; 1.2 bytes per pixel, less the head.
+        """Return the largest payload, for a file name of any length: 1.2 bytes per pixel, less the header.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
             ModelError: the network is missing or altered.
         """
         room = _Room.of(cover, attention(cover, whole=True))
-        return Capacity(max(room.longest - lossless.OVERHEAD, 0), room.psnr(room.longest))
+        return Capacity(max(room.max_body - lossless.OVERHEAD, 0), room.psnr(room.max_body))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
-        """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
+        """Return the largest payload in bytes whose container is expected to have *psnr* dB; 0 if there is none.
 
         Raises:
-            UsageError, ModelError: as for :meth:`capacity`.
+            UsageError: a side of the cover is below 32 pixels.
+            ModelError: the network is missing or altered.
         """
         room = _Room.of(cover, attention(cover, whole=True))
-        return lossless.largest(room.longest, room.psnr, psnr)
+        return lossless.largest_payload(room.max_body, room.psnr, psnr)
 
     def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
-        """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
+        """Embed *body* in a copy of *cover*, as :class:`~underpaint.methods.lossless.LosslessMethod` says."""
         attended = attention(cover, whole=True)
         room = _Room.of(cover, attended)
-        if len(body) > room.longest:
-            raise lossless.too_long(len(body), room.longest)
+        if len(body) > room.max_body:
+            raise lossless.too_long(len(body), room.max_body)
         layers = room.best(len(body)).layers
-        free, within = _free(cover), self._tolerance and np.repeat(self._tolerance(cover), 3)
+        free = self.head.free(cover.size)
+        tolerance = None if self._tolerance is None else np.repeat(self._tolerance(cover), 3)
 
         def costs(places: NDArray[Any]) -> NDArray[np.float32]:
-            found: NDArray[np.float32] = WEIGHTS[attended.reshape(-1)[places]]
-            return found if within is None else found / within[places]
+            weights: NDArray[np.float32] = WEIGHTS[attended.reshape(-1)[places]]
+            return weights if tolerance is None else weights / tolerance[places]
 
         bits = np.unpackbits(np.frombuffer(body, np.uint8))
         try:
@@ -185,20 +185,19 @@ class BASNSTC(lossless.LosslessMethod):
             raise CapacityError(f"no trellis of {len(body)} bytes was found in this picture", hint=hint) from None
         container = cover.copy()
         container.reshape(-1)[free] = carrying
-        higher = (0,) * (_MOST - layers) + counts[:-1]
-        return Embedded(
-            container, Header(layers, len(body), _HIGHER.pack(*higher)), costs(self.head.places(cover.size))
-        )
+        higher = (0,) * (_MAX_LAYERS - layers) + counts[:-1]
+        header = Header(layers, len(body), _HIGHER_LAYERS.pack(*higher))
+        return Embedded(container, header, costs(self.head.places(cover.size)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
-        """Return the body; as :class:`sealed.Carrier` says."""
-        higher, layers = _HIGHER.unpack(header.details), header.parameter
+        """Return the body, as :class:`~underpaint.methods.lossless.LosslessMethod` says."""
+        higher, layers = _HIGHER_LAYERS.unpack(header.details), header.parameter
         lowest = 8 * header.length - sum(higher)
-        if layers not in _LAYERS or any(higher[: _MOST - layers]) or lowest < 0:
+        if layers not in _LAYERS or any(higher[: _MAX_LAYERS - layers]) or lowest < 0:
             raise refusals.newer()
-        counts = (*higher[_MOST - layers :], lowest)
+        counts = (*higher[_MAX_LAYERS - layers :], lowest)
         try:
-            bits = stc.extract(container.reshape(-1)[_free(container)], counts, key)
+            bits = stc.extract(container.reshape(-1)[self.head.free(container.size)], counts, key)
         except CapacityError:
             raise refusals.newer() from None
         return np.packbits(bits).tobytes()

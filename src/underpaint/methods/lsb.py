@@ -1,10 +1,10 @@
-"""Files of megabytes in the lowest bits of a picture that stays exactly as it is.
+"""LSB matching: files of megabytes in the least significant bits of a picture that must not change afterwards.
 
-Head and body are those of :mod:`underpaint.methods.lossless`. The body fills up to 4 low bits of all values but the head's, in
-keyed order, by LSB matching, plane by plane: a payload of up to a bit per value changes no value by more than 1.
+Header and body are those of :mod:`underpaint.methods.lossless`. The body fills up to 4 low bits of all values outside
+the header, in keyed order, plane by plane: a payload of up to one bit per value changes no value by more than 1.
 
-Limits: any change to the container destroys the payload. LSB matching shows in no pair of values, but trained detectors
-(SPAM, SRM) find it well below half a bit per value, and 3 or 4 planes can show in flat areas to the eye.
+Limits: any change of the container destroys the payload. LSB matching does not equalise pairs of values, but trained
+detectors (SPAM, SRM) find it well below half a bit per value, and 3 or 4 planes can be visible in flat areas.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from underpaint.embedding.bit_planes import Mode
     from underpaint.types import CapacityMap, Image
 
+#: Low bits of a value that may carry data.
 _PLANES = 4
 
 
 class LSB(lossless.LosslessMethod):
-    """Low bits in keyed order: the largest payloads, for lossless formats only."""
+    """LSB matching in keyed order: the largest payloads, for lossless formats only."""
 
     name = "lsb"
     summary = "files up to 1.5 bytes per pixel, lossless formats only"
@@ -39,7 +40,7 @@ class LSB(lossless.LosslessMethod):
     head = HeaderPlaces()
 
     def capacity(self, cover: Image) -> Capacity:
-        """What fits, whatever the file's name; about 1.5 bytes per pixel.
+        """Return the largest payload, for a file name of any length: about 1.5 bytes per pixel.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
@@ -48,7 +49,7 @@ class LSB(lossless.LosslessMethod):
         return Capacity(free - lossless.OVERHEAD, bit_planes.expected_psnr(_PLANES))
 
     def payload_at(self, cover: Image, psnr: float) -> int:
-        """The largest payload in bytes of which a container of *psnr* dB is to be expected; 0 if there is none.
+        """Return the largest payload in bytes whose container is expected to have *psnr* dB; 0 if there is none.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
@@ -58,16 +59,16 @@ class LSB(lossless.LosslessMethod):
         def expected(length: int) -> float:
             return lossless.expected_psnr(bit_planes.total_change(planes, length, self.mode), self.head, cover.size)
 
-        return lossless.largest(int(bit_planes.guaranteed_room(planes, cover.size)), expected, psnr)
+        return lossless.largest_payload(int(bit_planes.guaranteed_room(planes, cover.size)), expected, psnr)
 
     def capacity_map(self, image: Image) -> CapacityMap:
-        """How many low bits of each value a body may take: the same for a cover and for its container."""
+        """Return how many low bits of each value a body may use: the same for a cover and its container."""
         capacity = np.full(image.shape, _PLANES, np.uint8)
         capacity.reshape(-1)[self.head.places(capacity.size)] = 0
         return capacity
 
     def write(self, cover: Image, body: bytes, key: Key) -> Embedded:
-        """Put *body* into a copy of *cover*; as :class:`sealed.Carrier` says."""
+        """Embed *body* in a copy of *cover*, as :class:`~underpaint.methods.lossless.LosslessMethod` says."""
         capacity = self.capacity_map(cover)
         free = bit_planes.room(capacity)
         if len(body) > free:
@@ -75,7 +76,7 @@ class LSB(lossless.LosslessMethod):
         return Embedded(bit_planes.embed(cover, body, capacity, key, self.mode), Header(0, len(body)))
 
     def read(self, container: Image, header: Header, key: Key) -> bytes:
-        """Return the body; as :class:`sealed.Carrier` says."""
+        """Return the body, as :class:`~underpaint.methods.lossless.LosslessMethod` says."""
         capacity = self.capacity_map(container)
         if header.parameter or header.length > bit_planes.room(capacity):
             raise refusals.newer()

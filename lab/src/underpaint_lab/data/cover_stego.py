@@ -29,7 +29,7 @@ from underpaint_lab.data.pictures import spread
 from underpaint_lab.steganalysis.simulate import COSTS, changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -297,20 +297,16 @@ def make(photographs: Photographs, count: int, seed: int = 0, jobs: int | None =
     return CoverStegoPairs(photographs.name, np.stack(covers), np.stack(containers, axis=1), np.array(rates).T)
 
 
-def main() -> None:
-    """Make the pairs that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m underpaint_lab.data.cover_stego", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Embed at several rates in photographs, and write pairs of cover and container for the training of detectors."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab prepare pairs", description=main.__doc__)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("pairs", type=Path, help="the file to write")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    photographs = Photographs.open(arguments.photographs, split="train", share=HELD_OUT)
-    pairs = make(photographs, arguments.count, arguments.seed)
-    arguments.pairs.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(arguments.pairs, covers=pairs.covers, containers=pairs.containers, rates=pairs.rates)
-    print(f"wrote {arguments.count} covers and {len(KINDS)} containers of each to {arguments.pairs}")
-
-
-if __name__ == "__main__":
-    main()
+    options = parser.parse_args(arguments)
+    photographs = Photographs.open(options.photographs, split="train", share=HELD_OUT)
+    pairs = make(photographs, options.count, options.seed)
+    options.pairs.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(options.pairs, covers=pairs.covers, containers=pairs.containers, rates=pairs.rates)
+    print(f"wrote {options.count} covers and {len(KINDS)} containers of each to {options.pairs}")

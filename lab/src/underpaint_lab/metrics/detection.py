@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Roc(NamedTuple):
-    """Receiver operating characteristic: the operating points of a detector, by falling threshold; ``float64 (n,)`` each."""
+    """Receiver operating characteristic: a detector's operating points by falling threshold, ``float64 (n,)`` each."""
 
     #: A picture with at least this score is called a container. Falling; the first is infinite.
     thresholds: NDArray[np.float64]
     #: False-positive rate: the share of covers called containers, 0–1, rising.
-    false_alarms: NDArray[np.float64]
+    false_positive_rates: NDArray[np.float64]
     #: True-positive rate: the share of containers called containers, 0–1, rising.
-    detections: NDArray[np.float64]
+    true_positive_rates: NDArray[np.float64]
 
 
 def roc(covers: ArrayLike, containers: ArrayLike) -> Roc:
@@ -44,8 +44,8 @@ def auc(covers: ArrayLike, containers: ArrayLike) -> float:
 
     Ties count half. Arguments and errors are those of :func:`roc`.
     """
-    _, false_alarms, detections = roc(covers, containers)
-    return float(np.sum(np.diff(false_alarms) * (detections[1:] + detections[:-1])) / 2)
+    _, false_positive_rates, true_positive_rates = roc(covers, containers)
+    return float(np.sum(np.diff(false_positive_rates) * (true_positive_rates[1:] + true_positive_rates[:-1])) / 2)
 
 
 def p_e(covers: ArrayLike, containers: ArrayLike) -> float:
@@ -53,8 +53,8 @@ def p_e(covers: ArrayLike, containers: ArrayLike) -> float:
 
     Arguments and errors are those of :func:`roc`.
     """
-    _, false_alarms, detections = roc(covers, containers)
-    return float(np.min(false_alarms + 1 - detections) / 2)
+    _, false_positive_rates, true_positive_rates = roc(covers, containers)
+    return float(np.min(false_positive_rates + 1 - true_positive_rates) / 2)
 
 
 def tpr_at(covers: ArrayLike, containers: ArrayLike, fpr: float = 0.01) -> float:
@@ -62,8 +62,8 @@ def tpr_at(covers: ArrayLike, containers: ArrayLike, fpr: float = 0.01) -> float
 
     Other arguments and errors are those of :func:`roc`.
     """
-    _, false_alarms, detections = roc(covers, containers)
-    return float(detections[false_alarms <= fpr].max())
+    _, false_positive_rates, true_positive_rates = roc(covers, containers)
+    return float(true_positive_rates[false_positive_rates <= fpr].max())
 
 
 def as_scores(values: ArrayLike) -> NDArray[np.float64]:

@@ -43,7 +43,8 @@ def wilson(errors: int, trials: int, confidence: float = 0.95) -> tuple[float, f
         trials: number of independent trials: messages are, bits of one message are not.
         confidence: between 0 and 1.
 
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22, 1927.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22,
+    1927.
 
     Raises:
         UsageError: no trials, errors outside 0–trials, or a confidence outside 0–1.

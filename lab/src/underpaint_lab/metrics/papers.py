@@ -39,7 +39,7 @@ def pooled_psnr(pairs: Iterable[tuple[Image, Image]]) -> float:
 
 
 def ms_ssim_normalised(a: Image, b: Image, scales: int = 5) -> float:
-    """Return MS-SSIM as ``pytorch_msssim`` computes it with ``normalize=True``: about 0.38 for unrelated pictures, to 1.
+    """Return MS-SSIM as ``pytorch_msssim`` has it with ``normalize=True``: about 0.38 for unrelated pictures, to 1.
 
     Many papers report this variant: means over colours, each mapped from -1…1 to 0–1, and the similarity at the last
     scale multiplied in once for each of the other scales. An odd last row or column is left out.

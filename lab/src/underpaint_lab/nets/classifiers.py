@@ -87,8 +87,19 @@ class SequentialClassifier(nn.Module):
 
 def mobile(classes: int) -> SequentialClassifier:
     """After M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018)."""
-    early = (*_conv(3, 24, 3, 2), InvertedResidual(24, 32, 2), InvertedResidual(32, 32, 1), InvertedResidual(32, 48, 2), InvertedResidual(48, 48, 1))
-    late = (InvertedResidual(48, 80, 1), InvertedResidual(80, 80, 1), InvertedResidual(80, 128, 2), InvertedResidual(128, 128, 1))
+    early = (
+        *_conv(3, 24, 3, 2),
+        InvertedResidual(24, 32, 2),
+        InvertedResidual(32, 32, 1),
+        InvertedResidual(32, 48, 2),
+        InvertedResidual(48, 48, 1),
+    )
+    late = (
+        InvertedResidual(48, 80, 1),
+        InvertedResidual(80, 80, 1),
+        InvertedResidual(80, 128, 2),
+        InvertedResidual(128, 128, 1),
+    )
     return SequentialClassifier(nn.Sequential(*early), nn.Sequential(*late, *_conv(128, 320, 1)), 320, classes)
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from underpaint_lab.papers.basn import exact as basn_exact
 from underpaint_lab.papers.basn import published as basn
 from underpaint_lab.papers.classifiers import models as classifiers
-from underpaint_lab.papers.dmvjnd import models as dmvjnd
+from underpaint_lab.papers.dmvjnd import ours as dmvjnd_ours
+from underpaint_lab.papers.dmvjnd import published as dmvjnd
+from underpaint_lab.papers.miais import baselines as miais_baselines
 from underpaint_lab.papers.miais import ours as miais_ours
 from underpaint_lab.papers.miais import published as miais
-from underpaint_lab.papers.miais import baselines as miais_baselines
-from underpaint_lab.papers.pixinpix import models as pixinpix
 from underpaint_lab.papers.pixinpix import baselines as pixinpix_baselines
+from underpaint_lab.papers.pixinpix import models as pixinpix
 from underpaint_lab.papers.robust import ours as robust_ours
 from underpaint_lab.papers.robust import published as robust
 from underpaint_lab.papers.steganalysis import models as steganalysis
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RECIPES", "RecipeEntry", "trained"]
 
 _PAPERS = (
-    *(pixinpix_baselines, basn, basn_exact, classifiers, dmvjnd, miais, miais_ours, miais_baselines),
+    *(pixinpix_baselines, basn, basn_exact, classifiers, dmvjnd, dmvjnd_ours, miais, miais_ours, miais_baselines),
     *(pixinpix, robust, robust_ours, steganalysis),
 )
 #: Every recipe by name.

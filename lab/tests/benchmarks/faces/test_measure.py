@@ -1,4 +1,4 @@
-"""Who is recognised in containers: people are split, pairs are fair, rows say what was measured."""
+"""Faces are recognised in containers; quality and detection are measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import pytest
 from underpaint import media
 from underpaint.errors import UsageError
 from underpaint.media import Picture, samples
+from underpaint_lab.benchmarks.core.result_file import from_json, to_json
 from underpaint_lab.benchmarks.faces import measure
-from underpaint_lab.benchmarks.faces.similarity import alike, detected
+from underpaint_lab.benchmarks.faces.rows import RecognitionRow
+from underpaint_lab.benchmarks.faces.similarity import quality, stegexpose_rates
 from underpaint_lab.data.identities import pairs, people
 
 if TYPE_CHECKING:
@@ -60,11 +62,11 @@ def test_pairs_are_even_and_differ(data: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["miais", "miais-restorable", "template-stdm"])
-def test_who_is_hidden_is_judged(data: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_PAIRS", (3, 3))
+def test_faces_are_hidden_and_recognised(data: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "PAIRS", (3, 3))
     side = 128 if way == "template-stdm" else 64
     monkeypatch.setitem(measure.WAYS, way, replace(measure.WAYS[way], side=side))
-    found = measure.recognised(way, images=data, jobs=1)
+    found = measure.recognise_faces(way, images=data, jobs=1)
     (row,) = found.rows
     assert found.table == measure.WAYS[way].table
     assert (row.count, row.secrets) == (9, "faces")
@@ -75,20 +77,20 @@ def test_who_is_hidden_is_judged(data: Path, way: str, monkeypatch: pytest.Monke
     assert 0 <= row.accuracy <= 1
     assert "lost" not in (row.pool or "")
     assert (row.secret is None) == (way != "miais-restorable")
-    assert type(found).fields(found.lists())["rows"] == found.rows
+    assert from_json(to_json(row), RecognitionRow) == row
 
 
-def test_what_is_missing_is_said(data: Path) -> None:
+def test_wrong_use_is_refused(data: Path) -> None:
     with pytest.raises(UsageError, match="cannot be measured by the bench"):
-        measure.recognised("hips", images=data)
-    with pytest.raises(UsageError, match="nobody to recognise"):
-        measure.recognised("miais")
+        measure.recognise_faces("hips", images=data)
+    with pytest.raises(UsageError, match="there are no faces"):
+        measure.recognise_faces("miais")
     with pytest.raises(UsageError, match="has no faces"):
-        measure.recognised("miais", images=data / "covers")
+        measure.recognise_faces("miais", images=data / "covers")
 
 
-def test_likeness_of_what_is_the_same() -> None:
-    same = alike([PHOTO[:64, :64]], [PHOTO[:64, :64]])
+def test_quality_of_identical_pictures() -> None:
+    same = quality([PHOTO[:64, :64]], [PHOTO[:64, :64]])
     assert (same.mse, same.psnr, same.pooled_psnr) == (0, None, None)
     assert same.ms_ssim == pytest.approx(1)
-    assert detected([PHOTO[:64, :64]], [PHOTO[:64, :64]])["detected_auc"] == 0.5
+    assert stegexpose_rates([PHOTO[:64, :64]], [PHOTO[:64, :64]])["detected_auc"] == 0.5

@@ -1,4 +1,4 @@
-"""Secrets that a run never saw are recognised, as well or badly as two steps of training let it."""
+"""Rows of trained runs: recognition of secrets outside the training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 from lab_support.people import people
 from underpaint.errors import UsageError
 from underpaint.types import Image
-from underpaint_lab.benchmarks.faces.rows import ABLATION, COVERS, Recognitions
-from underpaint_lab.benchmarks.faces.similarity import alike, detected
-from underpaint_lab.benchmarks.faces.trained import NAMES, judge
+from underpaint_lab.benchmarks.core import report
+from underpaint_lab.benchmarks.faces.rows import ABLATION, COVERS
+from underpaint_lab.benchmarks.faces.similarity import quality, stegexpose_rates
+from underpaint_lab.benchmarks.faces.trained import NAMES, evaluate
 from underpaint_lab.benchmarks.faces.tsne import draw
-from underpaint_lab.benchmarks.robustness.rows import read
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.miais.ours import MiaisOursRecipe
 from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
@@ -66,14 +66,14 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_run_becomes_a_row(name: str, table: str, row: str, data: Path, runs: Path, tmp_path: Path) -> None:
-    result = judge(name, run_of(name, data, runs), data, each=3)
+    result = evaluate(name, run_of(name, data, runs), data, each=3)
     (found,) = result.rows
     assert (result.table, found.name, found.count) == (table, row, 18)
     assert all(0 <= share <= 1 for share in (found.accuracy, found.auc or 0, found.rank_one or 0, found.detected or 0))
     assert found.plain is not None
     assert (found.cover is not None) == (name != "miais-teacher")
     assert (found.wrong_key is not None) == (name == "miais")
-    assert isinstance(read(result.write(tmp_path)), Recognitions)
+    assert report.read(result.write(tmp_path)).rows[0].name == row
     if name == "miais-teacher":
         assert found.gap == 0
 
@@ -81,34 +81,34 @@ def test_a_run_becomes_a_row(name: str, table: str, row: str, data: Path, runs: 
 @pytest.mark.parametrize("name", ["miais-objects-teacher", "miais-objects-published", "miais-objects"])
 def test_of_objects_the_first_guess_counts(name: str, data: Path, runs: Path) -> None:
     settings = {"content": False, "minimax": False} if name == "miais-objects-published" else {}
-    (found,) = judge(name, run_of(name, data, runs, **settings), data).rows
+    (found,) = evaluate(name, run_of(name, data, runs, **settings), data).rows
     assert (found.secrets, found.count, found.auc) == ("objects", 20, None)
     assert 20 * found.accuracy == pytest.approx(round(20 * found.accuracy))
 
 
-def test_likeness_has_both_conventions() -> None:
+def test_psnr_has_both_conventions() -> None:
     dark, grey = np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 10, np.uint8)
-    found = alike([dark, dark], [dark + 1, grey])
+    found = quality([dark, dark], [dark + 1, grey])
     assert found.pooled_psnr == pytest.approx(31.1, abs=0.1)
     assert found.psnr == pytest.approx((48.13 + 28.13) / 2, abs=0.1)
     assert found.scales == 2
-    assert alike([dark], [dark]).pooled_psnr is None
+    assert quality([dark], [dark]).pooled_psnr is None
 
 
 def test_random_bits_are_detected() -> None:
     smooth = np.add.outer(np.arange(64), np.arange(64))[..., None].repeat(3, axis=2).astype(np.uint8)
     covers: list[Image] = [smooth + np.uint8(shift) for shift in range(4)]
     containers = [each & np.uint8(254) | RNG.integers(2, size=each.shape, dtype=np.uint8) for each in covers]
-    assert detected(covers, containers)["detected_auc"] == 1
+    assert stegexpose_rates(covers, containers)["detected_auc"] == 1
 
 
-def test_others_are_not_judged(tmp_path: Path) -> None:
+def test_other_recipes_are_refused(tmp_path: Path) -> None:
     assert "miais-published-faces" in NAMES
-    with pytest.raises(UsageError, match="cannot be judged"):
-        judge("stegnet", tmp_path, tmp_path)
+    with pytest.raises(UsageError, match="cannot be evaluated"):
+        evaluate("stegnet", tmp_path, tmp_path)
 
 
-def test_people_are_drawn(data: Path, runs: Path, tmp_path: Path) -> None:
+def test_faces_are_drawn_by_tsne(data: Path, runs: Path, tmp_path: Path) -> None:
     run = run_of("miais-published", data, runs)
     for name in ("one", "two"):
         draw([run], data, tmp_path / f"{name}.svg")

@@ -1,4 +1,4 @@
-"""Coding for machines: fewer bytes, labels that judges in the loop keep, a control without any JND."""
+"""Coding for machines: fewer bytes, and the classifiers of the search keep their labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ import pytest
 
 from support.machine_models import Generator, generator
 from underpaint import media
-from underpaint_lab import benchmarks
-from underpaint_lab.benchmarks.core.report import markdown
-from underpaint_lab.benchmarks.jnd import coding_for_machines
-from underpaint_lab.benchmarks.jnd.coded import BOTH, LOWER, PLAIN, PREPARED
-from underpaint_lab.benchmarks.robustness.rows import read
+from underpaint_lab.benchmarks.core import report
+from underpaint_lab.benchmarks.jnd.coding_for_machines import BOTH, LOWER, PLAIN, PREPARED, TARGETS, coding_for_machines
 
 __all__ = ["generator"]
 
@@ -28,19 +25,19 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def test_fewer_bytes_for_the_same_labels(generator: Generator, folder: Path, tmp_path: Path) -> None:
-    found = benchmarks.savings(images=folder, jobs=1)
+def test_files_are_smaller_and_labels_are_kept(generator: Generator, folder: Path, tmp_path: Path) -> None:
+    found = coding_for_machines(images=folder, jobs=1)
     rows = {(row.format, row.quality, row.way): row for row in found.rows}
-    for kind, quality in coding_for_machines.TARGETS:
+    for kind, quality in TARGETS:
         plain, prepared = (rows[kind, quality, way] for way in (PLAIN, PREPARED))
         assert prepared.size < plain.size
-        assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "judges in the loop"
+        assert all(prepared.kept[name] >= plain.kept[name] for name in ("mobile", "resnet")), "asked by the search"
         if kind != "png":
             lower, both = (rows[kind, quality, way] for way in (LOWER, BOTH))
             assert both.size <= lower.size <= plain.size
             assert all(way.kept[name] >= plain.kept[name] for way in (lower, both) for name in ("mobile", "resnet"))
     assert ("png", 100, LOWER) not in rows
-    assert read(found.write(tmp_path)) == found
-    table = markdown(found)
-    assert "| jpeg 75 | as they are |" in table
-    assert "In the loop are resnet, mobile" in table
+    assert report.read(found.write(tmp_path)) == found
+    rendered = report.render([found])
+    assert rendered.cells[1][:2] == ["jpeg 75", "as they are"]
+    assert "The search asks resnet, mobile" in rendered.caption

@@ -1,4 +1,4 @@
-"""Labels that hiding changes: three ways, a method that has the choice, judges in the loop."""
+"""Labels that hiding changes, with and without classifiers in the loop."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import pytest
 from underpaint import media
 from underpaint.errors import UsageError
 from underpaint.media import samples
-from underpaint_lab import benchmarks
-from underpaint_lab.benchmarks.core.report import markdown
-from underpaint_lab.benchmarks.jnd.flipped import FREE, SAFE, SPARED
-from underpaint_lab.benchmarks.robustness.rows import read
+from underpaint_lab.benchmarks.core import report
+from underpaint_lab.benchmarks.jnd.machine_safe import FREE, SAFE, WEIGHTED, label_changes
 
 
-def test_judges_in_the_loop_keep_their_labels(tmp_path: Path) -> None:
+def test_classifiers_in_the_loop_keep_their_labels(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     picture = media.read(samples.path("coffee")).pixels
     for left in (0, 200):
         media.write(media.Picture(np.ascontiguousarray(picture[:96, left : left + 96])), folder / f"{left}.png")
-    found = benchmarks.flips("robust", images=folder, jobs=1)
+    found = label_changes("robust", images=folder, jobs=1)
     rows = {row.way: row for row in found.rows}
-    assert list(rows) == [FREE, SPARED, SAFE]
+    assert list(rows) == [FREE, WEIGHTED, SAFE]
     assert all(row.pictures + row.refused == 2 for row in rows.values())
     assert rows[SAFE].flips["resnet"] == rows[SAFE].flips["mobile"] == 0
     assert rows[FREE].psnr > 35
-    assert read(found.write(tmp_path)) == found
-    assert "| robust | containers | refused | PSNR | mixer | mobile |" in markdown(found)
+    assert report.read(found.write(tmp_path)) == found
+    assert report.render([found]).cells[0][:6] == ["robust", "containers", "refused", "PSNR", "mixer", "mobile"]
     with pytest.raises(UsageError, match="'lsb' has no choice to make"):
-        benchmarks.flips("lsb", images=folder)
+        label_changes("lsb", images=folder)

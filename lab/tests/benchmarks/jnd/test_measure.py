@@ -1,8 +1,9 @@
-"""The table of machines' just noticeable difference: what is counted, of which pictures, and how it is shown."""
+"""Labels that classifiers keep within the just noticeable difference of machines."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lab_support.results import CITATION, SOURCE
 from support.tiny_model import FOLDER
 from underpaint import media
 from underpaint import models as zoo
 from underpaint.errors import UsageError
-from underpaint_lab import benchmarks
-from underpaint_lab.benchmarks.core.contact_sheet import sheet
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.benchmarks.core import report
+from underpaint_lab.benchmarks.core.contact_sheet import change_sheet
+from underpaint_lab.benchmarks.core.result_file import PAPER, ResultFile, to_json
 from underpaint_lab.benchmarks.jnd import measure
-from underpaint_lab.benchmarks.jnd.rows import PANEL, UNSEEN, Agreement, Agreements, Stated, Statements
-from underpaint_lab.benchmarks.jnd.table import by_change
-from underpaint_lab.benchmarks.robustness.rows import read
-from underpaint_lab.benchmarks.robustness.table import side_by_side
-
-SOURCE = Source("bench", "0" * 12, 0, "small", 2, "0" * 64, {}, "a machine")
+from underpaint_lab.benchmarks.jnd.measure import labels_kept
+from underpaint_lab.benchmarks.jnd.rows import HELD_OUT, PANEL, LabelRow, PublishedLabels
+from underpaint_lab.benchmarks.jnd.table import dmvjnd_table
 
 
 class Classifier:
-    """Bright, or dark."""
+    """A classifier of bright and dark pictures."""
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         light = inputs["image"].mean(axis=(1, 2, 3)) - 0.5
@@ -35,7 +34,7 @@ class Classifier:
 
 
 class Generator:
-    """Away from mid-grey, as published by a tenth, or in that direction; the other way is towards it, and beyond."""
+    """Changes away from mid-grey, as published by a tenth; the other way is towards mid-grey."""
 
     promises = (2, 1)
 
@@ -53,7 +52,7 @@ class Generator:
 
 @pytest.fixture
 def mosaics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two folders' worth of small pictures, and a zoo of classifiers that go by brightness."""
+    """A folder of two mosaics, and a zoo of classifiers that decide by brightness."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "small"
     folder.mkdir()
@@ -71,13 +70,13 @@ def mosaics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_labels_are_counted(mosaics: Path, tmp_path: Path) -> None:
-    found = benchmarks.agreements("chosen", images=mosaics, jobs=1)
-    assert {row.pictures for row in found.rows} == {5}, "what fills a mosaic up is no picture"
+    found = labels_kept("chosen", images=mosaics, jobs=1)
+    assert {row.pictures for row in found.rows} == {5}, "padding of a mosaic is no picture"
     changed = {row.level: row for row in found.rows if (row.split, row.change) == ("test", "change")}
     assert tuple(changed) == measure.CURVE
     for level, row in changed.items():
         assert set(row.kept) == {*PANEL, "plain"}
-        assert row.kept["vgg"] == 5, "away from the border nobody changes sides"
+        assert row.kept["vgg"] == 5, "changes away from mid-grey keep the label"
         assert level is not None
         assert level - 1 < row.psnr <= level + 1e-6, "a way of whole levels"
     tried = {row.change: row for row in found.rows if (row.split, row.level) == ("test", 20.0)}
@@ -87,10 +86,10 @@ def test_labels_are_counted(mosaics: Path, tmp_path: Path) -> None:
     assert tried["random factors"].psnr == pytest.approx(20 + 10 * math.log10(3), abs=0.5)
     assert tried["random signs"].psnr == pytest.approx(20, abs=0.2)
     assert [row.change for row in found.rows if row.split == "train"] == ["change", "white noise"]
-    assert read(found.write(tmp_path)) == found
+    assert report.read(found.write(tmp_path)) == found
 
 
-def test_the_panel_chooses_what_the_network_would_not(mosaics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_panel_chooses_between_directions(mosaics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Generator, "promises", (1, 2))
     pictures = measure.tiles(mosaics / "test.webp", 5)
     light = [
@@ -106,17 +105,17 @@ def test_the_panel_chooses_what_the_network_would_not(mosaics: Path, monkeypatch
 
 def test_a_sheet_has_a_row_for_each_picture(mosaics: Path) -> None:
     pictures = measure.tiles(mosaics / "test.webp", 5)
-    drawn = sheet(pictures)
+    drawn = change_sheet(pictures)
     assert drawn.shape == (5 * 34 * 3, 8 * 34 * 3, 3)
     assert np.array_equal(drawn[:96:3, :96:3], pictures[0])
     change = drawn[: 32 * 3, 2 * 34 * 3 : (2 * 34 + 32) * 3].astype(float)
     assert abs(change - 128).mean() > 20
-    assert sheet(pictures, "published").shape[1] == 4 * 34 * 3
+    assert change_sheet(pictures, "published").shape[1] == 4 * 34 * 3
 
 
-def test_what_is_published_has_its_own_strength(mosaics: Path, tmp_path: Path) -> None:
-    found = benchmarks.agreements("published", images=mosaics, jobs=1)
-    assert read(found.write(tmp_path)) == found
+def test_the_published_model_has_a_strength_of_its_own(mosaics: Path, tmp_path: Path) -> None:
+    found = labels_kept("published", images=mosaics, jobs=1)
+    assert report.read(found.write(tmp_path)) == found
     assert {row.level for row in found.rows} == {None}
     first = found.rows[0]
     assert first.change == "change"
@@ -125,47 +124,38 @@ def test_what_is_published_has_its_own_strength(mosaics: Path, tmp_path: Path) -
 
 
 def test_numbers_follow_from_counts() -> None:
-    row = Agreement("test", "change", 9.56, 10, {"alexnet": 10, "vgg": 9, "plain": 5}, 9.5)
+    kept = {"alexnet": 10, "vgg": 9, "plain": 5}
+    row = LabelRow(split="test", change="change", level=9.56, pictures=10, kept=kept, psnr=9.5)
     assert row.rca(PANEL) == 0.95
-    assert row.rca(UNSEEN) == 0.5
+    assert row.rca(HELD_OUT) == 0.5
     assert row.rca(("mixer",)) is None
     assert row.interval is not None
     assert row.interval[0] < 0.95 < row.interval[1]
-    assert row.numbers()["rca_unseen"] == 0.5
-    assert "psnr_free" not in row.numbers()
+    assert to_json(row)["rca_unseen"] == 0.5
+    assert "psnr_free" not in to_json(row)
 
 
 def test_the_paper_stands_beside_ours() -> None:
-    paper = Statements(
-        "dmvjnd",
-        "paper",
-        Citation("Jin", "text", "CIFAR-10", "–"),
-        (Stated("test", "change", 0.9218, each=(0.9117, 0.9303, 0.9348, 0.9105)),),
-    )
-    ours = Agreements(
-        "dmvjnd",
-        "ours",
-        SOURCE,
-        (
-            Agreement("test", "change", 9.56, 100, dict.fromkeys(PANEL, 97), 9.55),
-            Agreement("test", "white noise", 9.56, 100, {"plain": 20}, 10.1, 9.55),
-        ),
-    )
-    header, *lines = by_change(paper, [ours]).cells
+    claim = PublishedLabels("test", "change", 0.9218, each=(0.9117, 0.9303, 0.9348, 0.9105))
+    paper = ResultFile("dmvjnd", PAPER, CITATION, (claim,))
+    row = LabelRow(split="test", change="change", level=9.56, pictures=100, kept=dict.fromkeys(PANEL, 97), psnr=9.55)
+    noise = replace(row, change="white noise", kept={"plain": 20}, psnr=10.1, psnr_free=9.55)
+    ours = ResultFile("dmvjnd", "ours", SOURCE, (row, noise))
+    header, *lines = dmvjnd_table([paper, ours]).cells
     assert {len(line) for line in lines} == {len(header)}
     assert lines[0][:5] == ["test", "change", "paper", "–", "92.2"]
     assert lines[1][:4] == ["", "", "ours", "9.55 dB"]
     assert lines[1][4].startswith("97.0 (")
     assert lines[2][3:5] == ["10.10 dB (9.55)", "–"]
-    assert "RCA" in side_by_side([paper, ours]).caption
-    assert len(by_change(paper, []).cells) == 2
+    assert "RCA" in dmvjnd_table([paper, ours]).caption
+    assert len(dmvjnd_table([paper]).cells) == 2
 
 
-def test_what_cannot_be_measured(mosaics: Path, tmp_path: Path) -> None:
+def test_wrong_use_is_refused(mosaics: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no way is called"):
-        benchmarks.agreements("theirs", images=mosaics)
+        labels_kept("theirs", images=mosaics)
     with pytest.raises(UsageError, match="needs small pictures"):
-        benchmarks.agreements("ours")
+        labels_kept("ours")
     with pytest.raises(UsageError, match=r"no test\.webp"):
         measure.tiles(tmp_path / "test.webp", 3)
     (tmp_path / "test.webp").write_bytes(media.encode(media.Picture(np.zeros((33, 32, 3), np.uint8)), "webp"))

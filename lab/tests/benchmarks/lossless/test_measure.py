@@ -1,36 +1,31 @@
-"""Attention as published beside ours: payloads are equal, counts add up, whatever is shown comes from the files."""
+"""BASN's strategies: payloads are equal, counts add up, tables come from result files."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
+from lab_support.results import CITATION, RESULTS, SOURCE
 from underpaint import media
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import CapacityError, UsageError
 from underpaint.media import samples
 from underpaint.models import classifiers
 from underpaint.types import Image
-from underpaint_lab import benchmarks
-from underpaint_lab.benchmarks import BASN, DESIGNS, PUBLISHED
 from underpaint_lab.benchmarks.core import report
-from underpaint_lab.benchmarks.core.source import Citation, Source
+from underpaint_lab.benchmarks.core.result_file import PAPER, ResultFile
 from underpaint_lab.benchmarks.lossless import measure as basn
-from underpaint_lab.benchmarks.lossless.measure import CROP, Task, measure, placements
+from underpaint_lab.benchmarks.lossless.measure import CROP, DESIGNS, PUBLISHED, DesignTask, designs, measure
 from underpaint_lab.benchmarks.lossless.published_basn import STRATEGIES
-from underpaint_lab.benchmarks.lossless.rows import Claim, Fate, Placed, Placements, Published
-from underpaint_lab.benchmarks.lossless.table import by_strategy
-from underpaint_lab.benchmarks.robustness.rows import read
-from underpaint_lab.benchmarks.robustness.table import side_by_side
+from underpaint_lab.benchmarks.lossless.rows import BASN, PublishedStrategy, SampleResult, StrategyRow
+from underpaint_lab.benchmarks.lossless.table import basn_table
+from underpaint_lab.benchmarks.run import run
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.costs import hill
 
-ROOT = Path(__file__).parents[4]
-SOURCE = Source("underpaint bench basn x", "0" * 12, 0, "pictures", 2, "0" * 64, {}, "a machine")
-PAPER = Published(BASN, "paper", Citation("A. Uthor", "table 7", "pictures", "A note."), (Claim("one", 1.29, 0.0106),))
+CLAIMS = ResultFile(BASN, PAPER, CITATION, (PublishedStrategy("one", 1.29, 0.0106),))
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +35,13 @@ def cover() -> Image:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two strategies, one payload, and a machine that sees half of what there is."""
+    """Two strategies, one payload, two classifiers, and a simple attention."""
     two = {name: STRATEGIES[name] for name in ("Mean-LSM-2", "Min-LSM-1-PS-0.6")}
     monkeypatch.setattr(basn, "STRATEGIES", two)
     monkeypatch.setattr(basn, "PAYLOADS", (0.5,))
-    noticed = {"old": classifiers.Response(0.5, True), "vgg": classifiers.Response(0.25, False)}
-    monkeypatch.setattr(classifiers, "observe", lambda before, after: noticed)
-    monkeypatch.setattr(basn, "attentions", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
+    responses = {"old": classifiers.Response(0.5, True), "vgg": classifiers.Response(0.25, False)}
+    monkeypatch.setattr(classifiers, "responses", lambda before, after: responses)
+    monkeypatch.setattr(basn, "attention_maps", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
 
 
 @pytest.fixture
@@ -76,7 +71,7 @@ def test_hill_is_its_formula(cover: Image) -> None:
         np.testing.assert_allclose(hill.costs(small)[..., channel], wanted, rtol=1e-4)
 
 
-def test_hill_leaves_flat_places_alone() -> None:
+def test_hill_avoids_flat_regions() -> None:
     half = np.full((60, 60, 3), 90, np.uint8)
     half[:, 30:] = np.random.default_rng(0).integers(0, 256, (60, 30, 3))
     costs = hill.costs(half)
@@ -85,9 +80,9 @@ def test_hill_leaves_flat_places_alone() -> None:
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("count", [1, 900, 4000])
-def test_designs_carry_what_they_are_given(design: str, count: int, cover: Image) -> None:
+def test_designs_carry_any_payload(design: str, count: int, cover: Image) -> None:
     data = np.random.default_rng(1).bytes(count)
-    sent = DESIGNS[design].send(cover, data, Key(bytes(KEY_SIZE)))
+    sent = DESIGNS[design].embed(cover, data, Key(bytes(KEY_SIZE)))
     assert sent.container.shape == cover.shape
     assert not sent.wrong
     assert sent.differing == (0 if design == "basn" else None)
@@ -95,24 +90,29 @@ def test_designs_carry_what_they_are_given(design: str, count: int, cover: Image
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-def test_designs_say_what_does_not_fit(design: str, cover: Image) -> None:
+def test_designs_refuse_too_much(design: str, cover: Image) -> None:
     with pytest.raises(CapacityError):
-        DESIGNS[design].send(cover, np.random.default_rng(1).bytes(cover.size + 1), Key(bytes(KEY_SIZE)))
+        DESIGNS[design].embed(cover, np.random.default_rng(1).bytes(cover.size + 1), Key(bytes(KEY_SIZE)))
 
 
 def test_payloads_are_equal(few: None, folder: Path) -> None:
-    fates = {name: measure(Task(name, folder / "cat.png", 0, 0, None)) for name in (PUBLISHED, "matching", "basn")}
-    published, matching, ours = fates.values()
-    assert len(published) == 2, "what it carries is attention's own affair"
+    samples = {
+        name: measure(DesignTask(name, folder / "cat.png", 0, 0, None)) for name in (PUBLISHED, "matching", "basn")
+    }
+    published, matching, ours = samples.values()
+    assert len(published) == 2, "the published design has no payloads of its own"
     assert len(matching) == len(ours) == 3
     for theirs, *each in zip(published, matching, ours, strict=False):
         assert theirs is not None
-        for fate in each:
-            assert fate is not None
-            assert (fate.bits, fate.pixels, fate.wrong) == (theirs.bits, CROP**2, 0)
-    assert {(fate.seen, fate.unseen, fate.kept, fate.judged) for each in fates.values() for fate in each if fate} == {
-        (0.5, 0.25, 1, 2)
-    }
+        for sample in each:
+            assert sample is not None
+            assert (sample.bits, sample.pixels, sample.wrong) == (theirs.bits, CROP**2, 0)
+    assert {
+        (sample.seen, sample.unseen, sample.kept, sample.judged)
+        for each in samples.values()
+        for sample in each
+        if sample
+    } == {(0.5, 0.25, 1, 2)}
     limited = published[1]
     assert limited is not None
     assert limited.bits <= 0.6 * CROP**2
@@ -120,67 +120,65 @@ def test_payloads_are_equal(few: None, folder: Path) -> None:
     assert ours[2].bits == 8 * (240 * 240 // 16)
 
 
-def test_attention_is_that_of_the_zoo(cover: Image) -> None:
-    pair = basn.attentions(cover)
+def test_attention_is_the_published_network(cover: Image) -> None:
+    pair = basn.attention_maps(cover)
     assert [found.shape for found in pair] == [cover.shape] * 2
     assert all(0 <= found.min() < found.max() <= 1 for found in pair)
-    moved = basn.attentions(cover[8:])
+    moved = basn.attention_maps(cover[8:])
     np.testing.assert_allclose(moved[0][8:-8], pair[0][16:-8], atol=1e-4, err_msg="a network of small reach")
 
 
-def test_fates_add_up() -> None:
+def test_results_of_pictures_add_up() -> None:
     one, two = (
-        Fate(100, 50, 5, 40.0, 0.9, 10, 0.1, 0.3, 3, 4),
-        Fate(100, 150, 0, 44.0, 0.8, 0, 0.2, 0.1, 4, 4),
+        SampleResult(100, 50, 5, 40.0, 0.9, 10, 0.1, 0.3, 3, 4),
+        SampleResult(100, 150, 0, 44.0, 0.8, 0, 0.2, 0.1, 4, 4),
     )
     far = two._replace(psnr=36.0, seen=0.9)
-    assert Placed.of("one", "crops", [one, two, far]).seen == 0.2, "the median"
-    assert Placed.of("one", "crops", [one, two, far]).psnr == 40.0, "the mean"
-    row = Placed.of("one", "crops", [one, None, two])
+    assert StrategyRow.of("one", "crops", [one, two, far]).seen == 0.2, "the median"
+    assert StrategyRow.of("one", "crops", [one, two, far]).psnr == 40.0, "the mean"
+    row = StrategyRow.of("one", "crops", [one, None, two])
     assert (row.pictures, row.refused, row.exact, row.kept, row.judged) == (2, 1, 1, 7, 8)
     assert (row.payload, row.ber, row.bser) == (1.0, 0.025, 0.05)
     assert (row.psnr, row.ssim, row.seen, row.unseen) == (42.0, 0.85, 0.15, 0.2)
-    assert Placed.of("one", "crops", [one, two._replace(differing=None)]).bser is None
-    nowhere = Placed.of("one", "crops", [None])
+    assert StrategyRow.of("one", "crops", [one, two._replace(differing=None)]).bser is None
+    nowhere = StrategyRow.of("one", "crops", [None])
     assert (nowhere.payload, nowhere.ber, nowhere.bser, nowhere.psnr, nowhere.exact_interval) == (None,) * 5
 
 
-def test_placements_are_written_shown_and_read(
+def test_a_design_is_measured_shown_and_written(
     few: None, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "250")
     payload = tmp_path / "novel.bin"
     payload.write_bytes(np.random.default_rng(0).bytes(40_000))
-    benchmarks.run(BASN, "matching", images=folder, payload=payload, results=tmp_path)
+    run(BASN, "matching", images=folder, payload=payload, results=tmp_path)
     assert "whole pictures" in capsys.readouterr().out
-    found = read(tmp_path / BASN / "matching.json")
-    assert isinstance(found, Placements)
-    assert found.source.command == "underpaint bench basn matching --images pictures --seed 0 --payload novel.bin"
+    found = report.read(tmp_path / BASN / "matching.json")
+    assert isinstance(found.source, Source)
+    assert found.source.command == "underpaint-lab bench basn matching --images pictures --seed 0 --payload novel.bin"
     assert [(row.strategy, row.covers) for row in found.rows] == [
         ("Mean-LSM-2", "crops"),
         ("Min-LSM-1-PS-0.6", "crops"),
         ("0.5 bpp", "whole"),
     ]
     assert found.write(tmp_path / "again").read_bytes() == (tmp_path / BASN / "matching.json").read_bytes()
-    assert found == placements("matching", images=folder, payload=payload, jobs=1)
-    assert "| 0.5 bpp, whole pictures | matching |" in report.sync(
+    assert found == designs("matching", images=folder, payload=payload, jobs=1)
+    assert "| 0.5 bpp, whole pictures | matching |" in report.fill_page(
         "<!-- results: basn -->\n<!-- end of results -->", tmp_path
     )
-    with pytest.raises(UsageError, match="shown together"):
-        report.markdown(found)
 
 
-def test_a_design_that_has_no_room_says_so(monkeypatch: pytest.MonkeyPatch, few: None, folder: Path) -> None:
+def test_a_payload_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, few: None, folder: Path) -> None:
     monkeypatch.setattr(basn, "PAYLOADS", (30.0,))
-    *_, row = placements("basn", images=folder, jobs=1).rows
+    *_, row = designs("basn", images=folder, jobs=1).rows
     assert (row.pictures, row.refused, row.bits, row.psnr) == (0, 1, 0, None)
 
 
 def test_strategies_stand_in_blocks() -> None:
-    fate = Fate(100, 129, 4, 40.0, 0.9, 5, 0.1, 0.2, 3, 4)
-    rows = Placed.of("one", "crops", [fate]), Placed.of("8 bpp", "whole", [None])
-    columns = [Placements(BASN, name, SOURCE, rows[: 1 + (name != PUBLISHED)]) for name in ("basn", PUBLISHED)]
-    shown = side_by_side([*columns, PAPER])
+    sample = SampleResult(100, 129, 4, 40.0, 0.9, 5, 0.1, 0.2, 3, 4)
+    rows = StrategyRow.of("one", "crops", [sample]), StrategyRow.of("8 bpp", "whole", [None])
+    columns = [ResultFile(BASN, name, SOURCE, rows[: 1 + (name != PUBLISHED)]) for name in ("basn", PUBLISHED)]
+    shown = basn_table([*columns, CLAIMS])
     assert [line[:3] for line in shown.cells[1:]] == [
         ["one", "paper", "1.29 bpp"],
         ["", "published", "1.29 bpp"],
@@ -191,46 +189,27 @@ def test_strategies_stand_in_blocks() -> None:
     assert shown.cells[2][3:] == ["3.9", "3.1", "0 of 1", "40.0 dB", "0.9000", "10.0", "20.0", "3 of 4"]
     assert shown.cells[1][3:5] == ["1.1", "–"]
     assert "A. Uthor, table 7" in shown.caption
-    assert by_strategy(None, columns).cells[1][1] == PUBLISHED
-    assert [line[1] for line in side_by_side([PAPER]).cells[1:]] == ["paper"]
+    assert basn_table(columns).cells[1][1] == PUBLISHED
+    assert [line[1] for line in basn_table([CLAIMS]).cells[1:]] == ["paper"]
 
 
 def test_wrong_use(few: None, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no design is called 'stdm'"):
-        placements("stdm")
+        designs("stdm")
     (tmp_path / "short.txt").write_text("short")
     with pytest.raises(UsageError, match="too short"):
-        placements("matching", images=folder, payload=tmp_path / "short.txt", jobs=1)
+        designs("matching", images=folder, payload=tmp_path / "short.txt", jobs=1)
     with pytest.raises(UsageError, match="messages takes no payload"):
-        benchmarks.run("messages", "stdm", payload=tmp_path / "short.txt")
+        run("messages", "stdm", payload=tmp_path / "short.txt")
     media.write(media.Picture(np.zeros((CROP, CROP - 1, 3), np.uint8)), tmp_path / "small.png")
     with pytest.raises(UsageError, match="too small for a crop"):
-        placements("matching", images=tmp_path, jobs=1)
+        designs("matching", images=tmp_path, jobs=1)
 
 
 def test_published_numbers_are_those_of_the_paper() -> None:
-    paper = Published.read(ROOT / "results" / BASN / "paper.json")
+    paper: ResultFile[PublishedStrategy] = report.read(RESULTS / BASN / "paper.json")
     assert [row.strategy for row in paper.rows] == list(STRATEGIES)
     assert [round(100 * row.bser, 2) for row in paper.rows] == [1.06, 0.67, 2.22, 3.14, 0.74, 0.66, 0.82, 0.93]
     assert [row.payload for row in paper.rows] == [1.29, 0.42, 3.89, 2.21, 0.6, 0.8, 1.2, 1.2]
     limits = [strategy.payload for strategy in STRATEGIES.values()]
     assert all(limit in (None, row.payload) for limit, row in zip(limits, paper.rows, strict=True))
-    assert read(ROOT / "results" / BASN / "paper.json") == paper
-
-
-def test_all_are_shown_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = Placements(BASN, "hill", SOURCE, (Placed.of("one", "crops", [Fate(9, 8, 0, 40.0, 0.9)]),))
-    report.publish(replace(found, method="basn"), tmp_path, Console(width=200))
-    assert capsys.readouterr().out.split() == ["wrote", str(tmp_path / BASN / "basn.json")]
-    report.publish_together(BASN, tmp_path, Console(width=200))
-    assert "1 of 1" in capsys.readouterr().out
-    assert [file.name for file in (tmp_path / BASN).iterdir()] == ["basn.json"], "nothing to be drawn"
-
-
-def test_cards_say_what_was_measured_of_what_is_reported(tmp_path: Path) -> None:
-    rows = tuple(Placed.of(name, "crops", [Fate(100, 50, 5, 40.0, 0.9, 10)]) for name in ("Min-LSM-1", "Min-LSM-2"))
-    Placements(BASN, PUBLISHED, SOURCE, rows).write(tmp_path)
-    card = '+++\nmethod = "basn-published"\n[reported]\n"bser_min_lsm_1" = 0.0106\n\n[measured]\n+++\n\ntext\n'
-    filled = report.measured(card, tmp_path)
-    assert filled == card.replace("[measured]\n", '[measured]\n"bser_min_lsm_1" = 0.200000\n')
-    assert report.measured(filled, tmp_path) == filled

@@ -18,10 +18,11 @@ def cover(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "cover.mp4", sound="aac")
 
 
-def test_bench_prints_a_table(cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_revealed_behind_a_codec(
+    cover: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, 1.0)})
-    monkeypatch.setattr("sys.argv", ["film", str(cover)])
-    bench.main()
+    bench.main([str(cover)])
     facts, _, _, _, row, _, picture, _ = capsys.readouterr().out.splitlines()
     assert facts.startswith(f"cover: {FRAMES} frames")
     assert row.startswith("| h264 | ")
@@ -29,15 +30,15 @@ def test_bench_prints_a_table(cover: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "does not fit" in picture
 
 
-def test_bench_says_what_is_lost() -> None:
-    assert bench._taken(planes(3)) == 0
+def test_a_message_that_is_not_there_needs_no_frames() -> None:
+    assert bench.frames_needed(planes(3)) == 0
 
 
-def test_bench_prints_a_table_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_revealed_behind_a_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cover = write_clip(tmp_path / "cover.mp4", sound="aac", count=PICTURE_FRAMES)
     monkeypatch.setattr(bench, "CODECS", {"h264": ("libx264", {"crf": "23"}, None)})
     for name, size in {"SIDE": 32, "WIDTH": WIDTH, "HEIGHT": HEIGHT}.items():
         monkeypatch.setattr(bench, name, size)
-    facts, _, _, _, row = bench._pictured(cover, tmp_path / "container.mp4")
+    facts, _, _, _, row = bench.picture_table(cover, tmp_path / "container.mp4")
     assert facts.startswith("a picture of 32×32 in ")
     assert row.endswith("| exact |")

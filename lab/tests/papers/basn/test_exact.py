@@ -1,21 +1,18 @@
-"""Exact attention: the same whole numbers everywhere, of the view alone, that learn to allocate a payload."""
+"""Exact BASN: integer attention, noise at a fixed payload, and training."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from lab_support.run_lab import run as run_lab
-from underpaint import media, models
+from underpaint import media
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.models import Session
@@ -23,22 +20,27 @@ from underpaint.models.session import load_onnxruntime
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.export.onnx import Graph, to_onnx
 from underpaint_lab.nets.integer import PEAK, freeze
-from underpaint_lab.papers import release
-from underpaint_lab.papers.basn import exact
-from underpaint_lab.papers.basn.exact import STEPS_PER_OCTAVE, IntegerAttention, ExactBasn, ExactRecipe, TaskNetwork, noise_variance, smoothness_cost
+from underpaint_lab.papers.basn.exact import (
+    STEPS_PER_OCTAVE,
+    ExactBasn,
+    ExactRecipe,
+    IntegerAttention,
+    TaskNetwork,
+    gibbs_tables,
+    noise_variance,
+    smoothness_cost,
+)
 from underpaint_lab.steganalysis.costs import hill
 from underpaint_lab.training.loop import fit, restore
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
+
+
 TOY = ExactRecipe(steps=2, teachers=(), batch=2, crop=56, learning_rate=1e-4)
-#: Beyond which no output depends on an input; the card says so.
+
+
+#: Receptive field in pixels, as on the card.
 REACH = 48
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Networks this small only lose time to more."""
-    torch.set_num_threads(1)
 
 
 def view(side: int = 64, top: int = 60) -> Tensor:
@@ -56,8 +58,8 @@ def attention() -> IntegerAttention:
 
 
 @pytest.fixture(scope="module")
-def shaken() -> IntegerAttention:
-    """A network whose every layer matters."""
+def randomised() -> IntegerAttention:
+    """A network with random weights in every layer."""
     torch.manual_seed(1)
     made = IntegerAttention().eval()
     with torch.no_grad():
@@ -67,42 +69,52 @@ def shaken() -> IntegerAttention:
 
 
 @pytest.fixture(scope="module")
-def graph(shaken: IntegerAttention) -> bytes:
-    return to_onnx(Graph(freeze(shaken), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
+def graph(randomised: IntegerAttention) -> bytes:
+    return to_onnx(Graph(freeze(randomised), {"view": view()}, {"view": {2: "height", 3: "width"}}, ("attention",)))
 
 
-# ── the network ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short run without task networks, for texture alone."""
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(0)
+    changes = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
+    recipe = ExactRecipe(**(asdict(TOY) | changes))
+    fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+    return folder
 
 
-def test_before_training_it_is_even(attention: IntegerAttention) -> None:
+def test_attention_is_constant_before_training(attention: IntegerAttention) -> None:
     with torch.no_grad():
         found = attention(view())[..., 4:-4, 4:-4]
     assert float(found.min()) == float(found.max()) == (PEAK + 1) / 2
 
 
-def test_attention_is_whole_numbers(shaken: IntegerAttention) -> None:
+def test_attention_is_integers_from_0_to_255(randomised: IntegerAttention) -> None:
     with torch.no_grad():
-        found = shaken(view())
+        found = randomised(view())
     assert found.shape == (1, 3, 64, 64)
     assert torch.equal(found, found.round())
     assert 0 <= float(found.min()) < float(found.max()) <= PEAK
 
 
-def test_no_output_sees_beyond_its_reach(shaken: IntegerAttention) -> None:
+def test_receptive_field_is_48_pixels(randomised: IntegerAttention) -> None:
     seen = torch.full((1, 3, 144, 144), 112.0).requires_grad_()
     for phase in range(8):
-        (gradient,) = torch.autograd.grad(shaken(seen)[0, :, 64 + phase, 72 - phase].sum(), seen)
+        (gradient,) = torch.autograd.grad(randomised(seen)[0, :, 64 + phase, 72 - phase].sum(), seen)
         rows, columns = torch.nonzero(gradient[0].abs().sum(0), as_tuple=True)
         assert max(int((rows - 64 - phase).abs().max()), int((columns - 72 + phase).abs().max())) <= REACH
 
 
-def test_every_machine_makes_the_same(shaken: IntegerAttention, graph: bytes) -> None:
+def test_attention_is_bit_identical_across_runtimes_tiles_and_threads(
+    randomised: IntegerAttention, graph: bytes
+) -> None:
     """Whole and in tiles, optimised and not, one thread and two, PyTorch and ONNX Runtime, 32 bits and 64."""
     seen = view(200)
     with torch.no_grad():
-        wanted = freeze(shaken)(seen).numpy()
-        assert np.array_equal(shaken(seen).numpy(), wanted)
-        assert np.array_equal(freeze(shaken).double()(seen.double()).numpy(), wanted)
+        wanted = freeze(randomised)(seen).numpy()
+        assert np.array_equal(randomised(seen).numpy(), wanted)
+        assert np.array_equal(freeze(randomised).double()(seen.double()).numpy(), wanted)
     for threads in (1, 2):
         session = Session(graph, threads=threads)
         assert np.array_equal(session.run({"view": seen.numpy()})["attention"], wanted)
@@ -117,21 +129,18 @@ def test_every_machine_makes_the_same(shaken: IntegerAttention, graph: bytes) ->
             assert np.array_equal(raw.run(None, {"view": seen.numpy()})[0], wanted)
 
 
-# ── noise at a fixed payload ─────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(("payload", "psnr"), [(3.9, 52.4), (8.0, 43.5)])
-def test_even_noise_is_as_strong_as_theory_says(payload: float, psnr: float) -> None:
+def test_variance_for_constant_attention_matches_theory(payload: float, psnr: float) -> None:
     change = noise_variance(torch.full((2, 3, 8, 8), 100.0), torch.full((2,), payload))
     assert float(change.std()) == pytest.approx(0, abs=1e-6)
     assert 10 * math.log10(255**2 / float(change.mean())) == pytest.approx(psnr, abs=0.1)
 
 
-def test_noise_carries_its_payload_and_prefers_attention() -> None:
+def test_noise_carries_the_payload_where_attention_is_high() -> None:
     attention = torch.randint(40, 200, (2, 3, 16, 16)).float()
     payload = torch.tensor([1.0, 6.0])
     change = noise_variance(attention, payload)
-    entropies, variances = exact._gibbs()
+    entropies, variances = gibbs_tables()
     order = torch.argsort(variances)
     for one in range(2):  # variance tells entropy
         carried = np.interp(change[one].flatten(), variances[order], entropies[order])
@@ -145,7 +154,7 @@ def test_noise_carries_its_payload_and_prefers_attention() -> None:
     assert high / low == pytest.approx(4, rel=0.15)
 
 
-def test_the_gradient_of_noise_keeps_the_payload() -> None:
+def test_gradient_of_the_variance_keeps_the_payload() -> None:
     torch.manual_seed(0)
     attention = (torch.rand(1, 3, 8, 8) * 100 + 60).requires_grad_()
     weights, payload = torch.rand(1, 3, 8, 8), torch.tensor([4.0])
@@ -159,37 +168,31 @@ def test_the_gradient_of_noise_keeps_the_payload() -> None:
         assert float(up - down) / 6 == pytest.approx(float(gradient[place]), rel=0.1, abs=1e-3)
 
 
-# ── teachers and training ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_sensitivity_forecasts_how_far_features_follow() -> None:
+def test_sensitivity_predicts_the_change_of_features() -> None:
     teacher, batch = TaskNetwork("resnet"), images(2)
     torch.manual_seed(0)
     forecast = torch.stack([teacher.sensitivity(batch) for _ in range(80)]).mean(0).flatten(1).sum(1)
     step, found = 1e-4, []
     for _ in range(40):
-        seen: list[list[Tensor]] = []
-        for one in (batch, batch + step * torch.randn_like(batch)):
-            teacher._found.clear()
-            teacher._network(one)
-            seen.append([features.flatten(1) for features in teacher._found])
+        pair = (batch, batch + step * torch.randn_like(batch))
+        seen = [[features.flatten(1).detach() for features in teacher.features(one)] for one in pair]
         found.append(sum(((y - x).norm(dim=1) / x.norm(dim=1)).square() for x, y in zip(*seen, strict=True)))
     measured = torch.stack([torch.as_tensor(one) for one in found]).mean(0) / step**2
     assert forecast.numpy() == pytest.approx(measured.numpy(), rel=0.3)
 
 
 @pytest.mark.parametrize("crop", [48, 60])
-def test_a_crop_has_to_leave_something_to_count(crop: int) -> None:
+def test_crops_that_are_too_small_or_no_multiple_of_8_are_refused(crop: int) -> None:
     with pytest.raises(UsageError, match="crop must be"):
         ExactRecipe(**(asdict(TOY) | {"crop": crop}))
 
 
-def test_a_teacher_is_in_the_zoo() -> None:
+def test_unknown_task_network_is_refused() -> None:
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):
         TaskNetwork("nobody")
 
 
-def test_plainness_is_hills_cost_with_a_bound() -> None:
+def test_smoothness_cost_is_hills_cost_bounded_by_1() -> None:
     """On textures, HILL's own; on a wall, 1."""
     rough = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     for pixels in (rough, np.full((48, 48, 3), 200, np.uint8)):
@@ -198,7 +201,7 @@ def test_plainness_is_hills_cost_with_a_bound() -> None:
         assert found[8:-8, 8:-8] == pytest.approx(wanted[8:-8, 8:-8], rel=0.05)
 
 
-def test_the_losses() -> None:
+def test_losses_train_the_attention_network() -> None:
     torch.manual_seed(0)
     always = {"texture", "error"}
     for teachers, names in (((), always), (("resnet",), always | {"features"})):
@@ -215,7 +218,7 @@ def test_the_losses() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_flat_pictures_do_not_break_training(level: int) -> None:
+def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
     model = ExactBasn(ExactRecipe(**(asdict(TOY) | {"teachers": ("resnet",)})))
     for _, losses in model.losses(torch.full((2, 3, 56, 56), level / 255), 0, np.random.default_rng(0)):
         total = torch.stack(list(losses.values())).sum()
@@ -224,18 +227,7 @@ def test_flat_pictures_do_not_break_training(level: int) -> None:
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run without teachers, towards texture."""
-    folder = tmp_path_factory.mktemp("run")
-    torch.manual_seed(0)
-    asked = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
-    recipe = ExactRecipe(**(asdict(TOY) | asked))
-    fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
-    return folder
-
-
-def test_it_learns_what_it_is_asked(run: Path) -> None:
+def test_training_lowers_the_texture_loss(run: Path) -> None:
     lines = [json.loads(line)["losses"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert set(lines[-1]) == {"attention.texture", "attention.error"}
     torch.manual_seed(0)
@@ -244,44 +236,7 @@ def test_it_learns_what_it_is_asked(run: Path) -> None:
     seen = 255 * images(8)
     with torch.no_grad():
         payload, costs = torch.full((8,), 1.5), smoothness_cost(seen)
-        before, after = (float((noise_variance(model.attention(seen), payload) * costs).mean()) for model in (first, trained))
+        before, after = (
+            float((noise_variance(model.attention(seen), payload) * costs).mean()) for model in (first, trained)
+        )
     assert after < 0.95 * before
-
-
-# ── shipping ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_what_is_shipped(run: Path) -> None:
-    graphs, card = release.MODELS["basn"](run, {"psnr_3.9_bpp": 51.0})
-    assert list(graphs) == ["attention"]
-    assert list(graphs["attention"].inputs) == ["view"]
-    assert not list(graphs["attention"].module.parameters())
-    assert (card.method, card.licence, card.measured) == ("basn", "MIT", {"psnr_3.9_bpp": 51.0})
-    assert "samples, 2 pictures" in card.training_data
-    assert "steps=80" in card.recipe
-    assert f"more than {REACH} pixels away" in card.text
-
-
-def test_shipping_from_the_command_line(
-    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    targets: list[Path] = []
-
-    def export(graphs: Mapping[str, Any], folder: Path, _card: models.Card) -> float:
-        assert set(graphs) == {"attention"}
-        targets.append(folder)
-        return 0.0
-
-    monkeypatch.setattr(release, "export", export)
-    assert run_lab("release", "basn", "--run", str(run)).stdout.startswith(b"wrote basn")
-    assert targets == [models.folder("basn")]
-
-
-def test_the_zoos_attention_is_a_whole_number_of_the_right_shape() -> None:
-    session = models.load("basn", threads=1).graphs["attention"]
-    seen = view(96).numpy()
-    found = session.run({"view": seen})["attention"]
-    assert found.shape == seen.shape
-    assert np.array_equal(found, found.round())
-    assert 0 <= found.min() < found.max() <= PEAK
-    assert np.array_equal(session.tiled(seen, overlap=REACH, tile=32, multiple=8), found)

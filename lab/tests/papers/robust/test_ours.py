@@ -1,9 +1,9 @@
-"""Our robust hiding in the lab: twins of the runtime's lattice, a pair that begins as it, learns, and is shipped."""
+"""Our robust watermarking: networks, embedding, losses and training."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,36 +15,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lab_support.run_lab import run as run_lab
 from underpaint import media, models
 from underpaint.channels import parse
-from underpaint.embedding import canvas
-from underpaint.embedding import lapped as lattice
 from underpaint.embedding.canvas import Canvas
-from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.ours import COUNT, RobustOurs, RobustOursRecipe, RandomKeys, embed_stdm, random_channel
+from underpaint_lab.papers.robust.ours import (
+    COUNT,
+    RandomKeys,
+    RobustOurs,
+    RobustOursRecipe,
+    embed_stdm,
+    random_channel,
+)
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
+
+
 CALM = (PICTURES[1][:128, :128] // 2 + 60).astype(np.uint8)
+
+
 TOY = RobustOursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, depth=1)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Networks this small only lose time to more."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
 def jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One channel for all, that needs no extra."""
-    monkeypatch.setattr(ours, "passage", lambda _rng: "jpeg:20")
+    """Use one channel, which needs no extra."""
+    monkeypatch.setattr(ours, "random_channel", lambda _rng: "jpeg:20")
 
 
 def tensor(pictures: Image) -> Tensor:
@@ -62,8 +62,8 @@ def toy(**changes: Any) -> RobustOurs:
     return RobustOurs(RobustOursRecipe(**(asdict(TOY) | changes)))
 
 
-def awake(model: RobustOurs) -> RobustOurs:
-    """The same model with last layers that are not zero."""
+def randomised(model: RobustOurs) -> RobustOurs:
+    """Return the same model with random last layers."""
     for network in (model.writer, model.reader):
         for parameter in network.sight.out.parameters():
             nn.init.normal_(parameter, std=0.02)
@@ -75,64 +75,32 @@ def images(count: int = 4, side: int = 32) -> Tensor:
     return tensor(np.stack(tiles))
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (16, 64), (48, 32), (128, 160)])
-@pytest.mark.parametrize("count", [1, 2, 14, 35])
-def test_the_transform_is_the_runtimes(shape: tuple[int, int], count: int) -> None:
-    picture = PICTURES[0][50 : 50 + shape[0], 90 : 90 + shape[1]]
-    light = lapped.luma(tensor(picture[None]))
-    maps = lapped.analyse(light, count)
-    assert maps.shape == (1, count, shape[0] // 16, shape[1] // 16)
-    assert flat(maps) == pytest.approx(lattice.analyse(picture, count), abs=1e-3)
-    change = np.random.default_rng(0).normal(0, 40, maps.numel()).astype(np.float32)
-    there = torch.from_numpy(change).reshape(shape[0] // 16, shape[1] // 16, count).permute(2, 0, 1)[None]
-    painted = lapped.synthesise(there)
-    assert painted[0].numpy() == pytest.approx(lattice.inverse(change, *lattice.grid(picture), count), abs=1e-3)
-    assert flat(lapped.analyse(painted, count)) == pytest.approx(change, abs=1e-3)
-
-
-def test_busyness_is_the_runtimes() -> None:
-    for picture in (PICTURES[0][:64, :96], np.full((32, 32, 3), 70, np.uint8), CALM):
-        busy = lapped.local_activity(lapped.luma(tensor(picture[None])))
-        assert flat(busy) == pytest.approx(lattice.activity(picture), abs=1e-3)
-
-
-def test_pictures_of_a_batch_do_not_mix() -> None:
-    batch = images(3)
-    light = lapped.luma(batch)
-    for one in range(3):
-        alone = lapped.luma(batch[one : one + 1])
-        assert torch.allclose(lapped.analyse(light, 14)[one : one + 1], lapped.analyse(alone, 14), atol=1e-3)
-        assert torch.allclose(lapped.local_activity(light)[one : one + 1], lapped.local_activity(alone), atol=1e-3)
-
-
-def test_gradients_pass_through_the_transform() -> None:
-    coefficients = torch.randn(1, 5, 3, 2, dtype=torch.float64, requires_grad=True)
-    # The transform is orthonormal and linear: the gradient of half the energy is the coefficients themselves.
-    (lapped.synthesise(coefficients.float()).square().sum() / 2).backward()  # type: ignore[no-untyped-call]
-    assert coefficients.grad is not None
-    assert torch.allclose(coefficients.grad, coefficients, atol=1e-4)
-
-
-def test_before_training_the_pair_is_the_plain_lattice() -> None:
+def test_untrained_networks_leave_plain_stdm() -> None:
     model = toy()
     light = lapped.luma(images())
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
         assert not model.writer(light[:, None], coefficients).any()
         assert not model.reader(light[:, None], coefficients).any()
-        allocation, arriving, variance = model.writer.forecast(light[:, None], coefficients)
-        correction, doubt = model.reader.estimate(light[:, None], coefficients)
-    assert allocation.shape == arriving.shape == variance.shape == correction.shape == doubt.shape == coefficients.shape
+        allocation, surviving, variance = model.writer.forecast(light[:, None], coefficients)
+        correction, remaining = model.reader.estimate(light[:, None], coefficients)
+    assert (
+        allocation.shape
+        == surviving.shape
+        == variance.shape
+        == correction.shape
+        == remaining.shape
+        == coefficients.shape
+    )
     assert not allocation.any()
     assert not correction.any()
-    assert bool(((arriving > 0) & (arriving < 1)).all())
+    assert bool(((surviving > 0) & (surviving < 1)).all())
     assert torch.allclose(variance.exp().sqrt(), torch.tensor(8.0))
 
 
-def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Order, scale and masking: the runtime's weights and corrections with a network's graphs are the network's own."""
-    assert (canvas._COUNT, canvas._FLATTEST, canvas._MASKING) == (COUNT, ours.ACTIVITY_OFFSET, ours.ACTIVITY_EXPONENT)
-    model = awake(toy())
+def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runtime's weights and corrections with a network's graphs equal the network's: order, scale and masking."""
+    model = randomised(toy())
 
     def graph(network: nn.Module) -> SimpleNamespace:
         def run(inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -149,7 +117,9 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
         allocation = model.writer(light[:, None], coefficients)
-        weights = torch.exp(allocation) * (lapped.local_activity(light) + ours.ACTIVITY_OFFSET) ** ours.ACTIVITY_EXPONENT
+        weights = (
+            torch.exp(allocation) * (lapped.local_activity(light) + ours.ACTIVITY_OFFSET) ** ours.ACTIVITY_EXPONENT
+        )
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
@@ -158,52 +128,52 @@ def test_the_runtime_sees_what_the_lab_sees(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_spreads(seed: int) -> None:
+def test_keys_assign_each_coefficient_to_one_bit_and_change_at_least_cost(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spreads = RandomKeys.draw(rng, 64, 5)
-    share, bits = spreads.order.shape
+    keys = RandomKeys.draw(rng, 64, 5)
+    share, bits = keys.order.shape
     assert 2 <= share <= 8
     assert bits == 64 * 5 // share
-    assert len(set(spreads.order.flatten().tolist())) == spreads.order.numel()
-    assert set(spreads.signs.flatten().tolist()) == {-1, 1}
+    assert len(set(keys.order.flatten().tolist())) == keys.order.numel()
+    assert set(keys.signs.flatten().tolist()) == {-1, 1}
     weights = torch.rand(3, 5, 8, 8) + 0.1
     moves = torch.randn(3, bits)
-    change = spreads.change(moves, weights)
+    change = keys.change(moves, weights)
     assert change.shape == weights.shape
-    assert torch.allclose(spreads.project(change), moves, atol=1e-4)
+    assert torch.allclose(keys.project(change), moves, atol=1e-4)
     # No other change that moves the projections so has a lower weighted cost.
     other = torch.randn(weights.shape)
-    other -= spreads.change(spreads.project(other), torch.ones_like(weights))
+    other -= keys.change(keys.project(other), torch.ones_like(weights))
     cost = (change.square() / weights).sum()
     for aside in (0.1, -0.1):
         assert ((change + aside * other).square() / weights).sum() > cost
 
 
 @pytest.mark.parametrize("psnr", [36.0, 45.0])
-def test_what_is_embedded_lies_on_the_lattice(psnr: float) -> None:
+def test_embedding_moves_projections_to_lattice_points(psnr: float) -> None:
     light = lapped.luma(images(3, 128))
     hosts = lapped.analyse(light, COUNT)
     rng = np.random.default_rng(0)
-    spreads = RandomKeys.draw(rng, 64, COUNT)
-    offsets = torch.from_numpy(rng.random((3, spreads.order.shape[1]))).float()
+    keys = RandomKeys.draw(rng, 64, COUNT)
+    offsets = torch.from_numpy(rng.random((3, keys.order.shape[1]))).float()
     energy = torch.full((3,), 128 * 128 * 255**2 / 10 ** (psnr / 10))
     weights = (torch.rand(hosts.shape) + 0.2).requires_grad_()
-    change, step = embed_stdm(hosts, weights, spreads, offsets, energy)
+    change, step = embed_stdm(hosts, weights, keys, offsets, energy)
     assert torch.allclose(change.square().flatten(1).sum(1), energy, rtol=0.03)
-    cells = spreads.project(hosts + change) / step[:, None] - offsets
+    cells = keys.project(hosts + change) / step[:, None] - offsets
     assert float((cells - cells.round()).abs().max().detach()) < 1e-3
-    moved = spreads.project(change.detach()) / step[:, None]
+    moved = keys.project(change.detach()) / step[:, None]
     assert float(moved.abs().max().detach()) <= 0.5 + 1e-3
-    # Cheaper weights would leave room for a larger step, and the gradient knows.
+    # The gradient points to weights that allow a larger step at this energy.
     (gradient,) = torch.autograd.grad(step.sum(), weights)
     assert float(gradient.abs().max()) > 0
     with torch.no_grad():  # the step that the same moves leave at this energy grows along it
         better = weights + 1e-3 * gradient / gradient.abs().max()
-        again = spreads.change(spreads.project(change), better)
+        again = keys.change(keys.project(change), better)
     assert bool((again.square().flatten(1).sum(1) < change.square().flatten(1).sum(1)).all())
 
 
-def test_channels_of_training_are_channels_of_the_runtime() -> None:
+def test_random_channels_are_valid_in_the_runtime() -> None:
     rng = np.random.default_rng(0)
     drawn = [parse(random_channel(rng)) for _ in range(400)]
     kinds = {chain.channels[0].name for chain in drawn}
@@ -212,7 +182,7 @@ def test_channels_of_training_are_channels_of_the_runtime() -> None:
 
 
 @pytest.mark.usefixtures("jpeg")
-def test_the_losses_and_whom_they_teach() -> None:
+def test_each_loss_trains_its_own_outputs() -> None:
     model = toy()
     batch = images()
     parts = model.losses(batch, 0, np.random.default_rng(0))
@@ -220,13 +190,13 @@ def test_the_losses_and_whom_they_teach() -> None:
     assert (name, set(losses)) == ("writer", {"forecast", "margin", "mask"})
     assert all(loss.ndim == 0 and bool(loss.isfinite()) for loss in losses.values())
     last = cast("nn.Conv2d", model.writer.sight.out)
-    for term, taught in (("forecast", slice(COUNT, None)), ("margin", slice(COUNT)), ("mask", slice(COUNT))):
+    for term, trained in (("forecast", slice(COUNT, None)), ("margin", slice(COUNT)), ("mask", slice(COUNT))):
         model.zero_grad()
         losses[term].backward(retain_graph=True)  # type: ignore[no-untyped-call]
         assert last.weight.grad is not None
-        assert bool(last.weight.grad[taught].any()), term
+        assert bool(last.weight.grad[trained].any()), term
         rest = torch.ones(3 * COUNT, dtype=torch.bool)
-        rest[taught] = False
+        rest[trained] = False
         assert not bool(last.weight.grad[rest].any()), term
         assert all(parameter.grad is None for parameter in model.reader.parameters())
     model.zero_grad()
@@ -239,8 +209,8 @@ def test_the_losses_and_whom_they_teach() -> None:
 
 
 @pytest.mark.usefixtures("jpeg")
-def test_losses_follow_from_the_generator() -> None:
-    model, batch = awake(toy()), images()
+def test_losses_are_reproducible_from_the_seed() -> None:
+    model, batch = randomised(toy()), images()
     first, again, other = (
         [
             float(loss.detach())
@@ -254,8 +224,8 @@ def test_losses_follow_from_the_generator() -> None:
 
 @pytest.mark.usefixtures("jpeg")
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_flat_pictures_do_not_break_training(level: int) -> None:
-    model = awake(toy())
+def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
+    model = randomised(toy())
     flat_ones = torch.full((2, 3, 32, 32), level / 255)
     for _, losses in model.losses(flat_ones, 0, np.random.default_rng(0)):
         total = torch.stack(list(losses.values())).sum()
@@ -266,9 +236,9 @@ def test_flat_pictures_do_not_break_training(level: int) -> None:
 
 
 @pytest.mark.usefixtures("jpeg")
-def test_a_toy_learns(tmp_path: Path) -> None:
+def test_training_lowers_forecast_and_correction_losses(tmp_path: Path) -> None:
     def mean_losses(model: RobustOurs) -> dict[str, float]:
-        """Of the same pictures and the same draws each time."""
+        """Return the losses of the same pictures with the same random numbers."""
         found: dict[str, list[float]] = {}
         for seed in range(3):
             for _, losses in model.losses(images(8), 0, np.random.default_rng(seed)):
@@ -284,73 +254,3 @@ def test_a_toy_learns(tmp_path: Path) -> None:
     assert after["correction"] < before["correction"] - 0.005
     lines = [json.loads(line)["losses"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert set(lines[-1]) == {"writer.forecast", "writer.margin", "writer.mask", "reader.correction"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two steps of the size that is shipped."""
-    folder = tmp_path_factory.mktemp("run")
-    recipe = RobustOursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "passage", lambda _rng: "jpeg:20")
-        fit(RobustOurs(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
-    return folder
-
-
-def test_what_is_shipped(run: Path) -> None:
-    graphs, card = release.MODELS["robust"](run, {"ber_jpeg_50": 0.0})
-    assert set(graphs) == {"writer", "reader"}
-    assert all(list(graph.inputs) == ["luma", "coefficients"] for graph in graphs.values())
-    assert all(not graph.module.training for graph in graphs.values())
-    assert sum(p.numel() for graph in graphs.values() for p in graph.module.parameters()) * 4 < 3e6
-    assert (card.method, card.licence, card.measured) == ("robust", "MIT", {"ber_jpeg_50": 0.0})
-    assert "steps=2" in card.recipe
-    assert "samples, 2 pictures" in card.training_data
-
-
-def test_what_cannot_be_shipped(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no model is called 'nothing'") as error:
-        release.release("nothing", run, tmp_path, {})
-    assert "robust" in str(error.value.hint)
-    with pytest.raises(ModelError, match="no checkpoint"):
-        release.release("robust", tmp_path, tmp_path / "zoo", {})
-    fit(toy(steps=1), Photographs("samples", PICTURES), tmp_path / "toy", accelerator="cpu", progress=False)
-    with pytest.raises(ModelError, match="of another network"):
-        release.release("robust", tmp_path / "toy", tmp_path / "zoo", {})
-    assert not (tmp_path / "zoo").exists()
-
-
-def test_shipping_from_the_command_line(
-    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    targets: list[Path] = []
-
-    def export(graphs: Mapping[str, Any], folder: Path, _card: models.Card) -> float:
-        assert set(graphs) == {"writer", "reader"}
-        targets.append(folder)
-        return 1e-6
-
-    monkeypatch.setattr(release, "export", export)
-    assert run_lab("release", "robust", "--run", str(run)).stdout.decode() == (
-        "wrote robust; ONNX Runtime is within 1.0e-06 of PyTorch\n"
-    )
-    assert targets == [models.folder("robust")]
-
-
-@pytest.mark.slow
-def test_a_run_becomes_a_model_of_the_zoo(run: Path, tmp_path: Path) -> None:
-    assert release.release("robust", run, tmp_path / "robust", {}) < 1e-4
-    model = models.read_model(tmp_path / "robust")
-    assert set(model.graphs) == {"writer", "reader"}
-    assert model.card.bytes < 3 << 20
-    graphs, _ = release.MODELS["robust"](run, {})
-    light = lapped.luma(tensor(CALM[None]))
-    coefficients = lapped.analyse(light, COUNT)
-    for name, graph in graphs.items():
-        (made,) = (
-            model.graphs[name].run({"luma": light[:, None].numpy(), "coefficients": coefficients.numpy()}).values()
-        )
-        network = cast("Callable[..., Tensor]", graph.module)
-        with torch.no_grad():
-            assert made == pytest.approx(network(light[:, None], coefficients).numpy(), abs=1e-4)

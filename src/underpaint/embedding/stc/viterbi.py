@@ -86,8 +86,8 @@ class _Step(NamedTuple):
 class _Stage(NamedTuple):
     """Steps before which metrics are kept, and tables for the way back through them.
 
-    The way back is linear: the effect of the last state, exclusive-or the effect of the chosen columns. The first column
-    of a block is no choice: it is taken if the highest bit is set.
+    The way back is linear: the effect of the last state, exclusive-or the effect of the chosen columns. The first
+    column of a block is no choice: it is taken if the highest bit is set.
     """
 
     steps: list[_Step]

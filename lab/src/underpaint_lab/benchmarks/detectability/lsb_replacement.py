@@ -1,7 +1,7 @@
-"""How well estimators find LSB replacement in lossless photographs, and that they find nothing where there is nothing.
+"""Table ``statistics``: estimators of LSB replacement in crops of lossless photographs, and their false positives.
 
-Photographs are cut into crops of two sizes: smaller ones are more, in larger ones an estimate is closer. Crops of one
-photograph resemble each other, so intervals draw whole photographs anew.
+Photographs are cut into crops of two sizes: small crops are many, large crops give better estimates. Crops of one
+photograph are not independent, so the bootstrap draws whole photographs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import UsageError
 from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint.steganalysis.ws import ws
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.detectability.measure import CLEAN, COMPATIBLE
-from underpaint_lab.benchmarks.detectability.rows import STATISTICS, VALUES, Detected, Detections
+from underpaint_lab.benchmarks.detectability.rows import STATISTICS, VALUES, DetectorRow
 from underpaint_lab.benchmarks.lossless.measure import DESIGNS
 from underpaint_lab.data.pictures import pictures_in, spread, tiles
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.stegexpose_tool import stegexpose_tool
 
 if TYPE_CHECKING:
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: The method whose containers are looked at.
+#: The method whose containers are measured.
 REPLACEMENT = "replacement"
-#: Height and width of crops: the photographs of Kodak give 342 of the smaller ones, 144 of the larger.
+#: Height and width of crops in pixels: the photographs of Kodak give 342 of the smaller ones, 144 of the larger.
 SIZES = ((168, 152), (256, 256))
-#: Bits per value.
+#: Payload in bits per value.
 RATE = 0.1
-#: Of fewer photographs, intervals say nothing.
-FEWEST = 20
+#: Smallest number of photographs.
+MIN_PICTURES = 20
 
-
+#: Estimates by name of the estimator.
 Scores = dict[str, float]
 
 
-class Task(NamedTuple):
+class PictureTask(NamedTuple):
     """The crops of one photograph."""
 
     picture: Path
@@ -51,46 +52,50 @@ class Task(NamedTuple):
     method: str
 
 
-def estimated(method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> Detections:
-    """Let every estimator tell crops from such with replaced bits, or clean crops from others of the same photographs.
+def estimate(
+    method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[DetectorRow]:
+    """Measure how well every estimator tells crops with replaced bits, or other clean crops, from clean crops.
 
     Args:
         method: :data:`REPLACEMENT` or ``clean``.
         images: folder of lossless pictures; the samples are too few.
-        seed: of messages and keys.
+        seed: seed of messages and keys.
         jobs: processes, one per core by default.
 
     Raises:
-        UsageError: another method, fewer than :data:`FEWEST` pictures, or none with room for a crop.
+        UsageError: another method, fewer than :data:`MIN_PICTURES` pictures, or none with room for a crop.
     """
     if method not in (REPLACEMENT, CLEAN):
         raise UsageError(f"estimators look for {REPLACEMENT}, not for '{method}'", hint=f"or name {CLEAN}")
     pictures = pictures_in(images)
-    if len(pictures) < FEWEST:
-        raise UsageError(f"{len(pictures)} photographs are too few", hint=f"name {FEWEST} or more after --images")
-    found = spread(measure, [Task(picture, number, seed, method) for number, picture in enumerate(pictures)], jobs)
+    if len(pictures) < MIN_PICTURES:
+        raise UsageError(f"{len(pictures)} photographs are too few", hint=f"name {MIN_PICTURES} or more after --images")
+    found = spread(
+        measure, [PictureTask(picture, number, seed, method) for number, picture in enumerate(pictures)], jobs
+    )
     rows = []
     for place, (height, width) in enumerate(SIZES):
-        looks = [each[place] for each in found]
-        if not all(sides[0] and sides[1] for sides in looks):
+        samples = [each[place] for each in found]
+        if not all(sides[0] and sides[1] for sides in samples):
             raise UsageError(f"a picture has no two crops of {height}×{width}")
-        for detector in looks[0][0][0]:
+        for detector in samples[0][0][0]:
             covers, containers = (
-                [np.array([scores[detector] for scores in sides[side]]) for sides in looks] for side in (0, 1)
+                [np.array([scores[detector] for scores in sides[side]]) for sides in samples] for side in (0, 1)
             )
             rows.append(_row(detector, f"{height}×{width}", 0.0 if method == CLEAN else RATE, covers, containers, seed))
-    return Detections(STATISTICS, method, Source.of(STATISTICS, method, images, pictures, seed), tuple(rows))
+    return ResultFile(STATISTICS, method, Source.of_bench(STATISTICS, method, images, pictures, seed), tuple(rows))
 
 
-def measure(task: Task) -> list[tuple[list[Scores], list[Scores]]]:
-    """What estimators say of one photograph's crops, by size: of clean ones, and of those to be told from them."""
+def measure(task: PictureTask) -> list[tuple[list[Scores], list[Scores]]]:
+    """Return the estimates of one photograph's crops by size: of clean crops, and of the crops to be detected."""
     pixels = media.read(task.picture).pixels
     rng = np.random.default_rng([task.seed, task.number])
     found = []
     for size in SIZES:
         pieces = tiles(pixels, *size)
         if task.method == CLEAN:
-            # The black fields of a chess board, and its white ones.
+            # The black fields of a chess board, and the white ones.
             sides = [[piece for (y, x), piece in pieces.items() if (y + x) % 2 == colour] for colour in (0, 1)]
         else:
             sides = [list(pieces.values()), [_replaced(piece, rng) for piece in pieces.values()]]
@@ -101,11 +106,11 @@ def measure(task: Task) -> list[tuple[list[Scores], list[Scores]]]:
 
 def _replaced(cover: Image, rng: np.random.Generator) -> Image:
     message = rng.bytes(int(RATE * cover.size / 8))
-    return DESIGNS[REPLACEMENT].send(cover, message, Key(rng.bytes(KEY_SIZE))).container
+    return DESIGNS[REPLACEMENT].embed(cover, message, Key(rng.bytes(KEY_SIZE))).container
 
 
 def _scores(picture: Image) -> Scores:
-    """Estimates by name; 0 where there is none."""
+    """Return estimates by name; a missing estimate counts as 0."""
     verdict = stegexpose(picture)
     found = {
         **verdict.estimates,
@@ -123,11 +128,11 @@ def _row(
     covers: list[NDArray[np.float64]],
     containers: list[NDArray[np.float64]],
     seed: int,
-) -> Detected:
-    """How well the scores of each photograph's crops are told apart."""
+) -> DetectorRow:
+    """Return the row of one estimator from the scores of each photograph's crops."""
     bpp = round(VALUES * rate, 6)
     numbers = [np.repeat(np.arange(len(side)), [len(scores) for scores in side]) for side in (covers, containers)]
-    return Detected.of(
+    return DetectorRow.of(
         np.concatenate(covers),
         np.concatenate(containers),
         seed,

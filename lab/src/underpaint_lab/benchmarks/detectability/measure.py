@@ -1,14 +1,14 @@
-"""Would anyone notice? Covers and their containers by any method, at equal payload, before every detector there is.
+"""Table ``analyst``: detectors on containers of every method, at equal payload.
 
 ::
 
-    picture ─► middle crop ─┬─────────────► statistics, features ─┬─► half of the pictures ─► an ensemble
-                            └► container ─► statistics, features ─┴─► the other half ─► its votes ─► AUC, P_E
+    picture ─► middle crop ─┬─────────────► statistics, features ─┬─► half of the pictures ─► train an ensemble
+                            └► container ─► statistics, features ─┴─► the other half ─► votes ─► AUC, P_E
 
-Statistics judge all pictures. An ensemble is trained on the method and payload that it judges, as by an analyst who
-knows them, and once on LSB matching of that payload, as by one who does not. A cover and its container are never
-parted, and no picture is both trained on and judged. What is measured of containers with a head depends in the last
-digits on its salt, which is fresh each time.
+Statistical detectors classify all pictures. An ensemble is trained on the method and payload that it classifies, for an
+attacker who knows them, and once on LSB matching of that payload, for one who does not. A cover and its container stay
+in the same half, and no picture is in both. Numbers of containers with a header depend in the last digits on its salt,
+which is random.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from underpaint.errors import CapacityError, UsageError
 from underpaint.methods import EXACT
 from underpaint.steganalysis import detectors
 from underpaint.types import Payload
-from underpaint_lab.benchmarks.core.source import Source
-from underpaint_lab.benchmarks.detectability.rows import ANALYST, VALUES, Detected, Detections
+from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.detectability.rows import ANALYST, VALUES, DetectorRow
 from underpaint_lab.benchmarks.lossless import published_basn
-from underpaint_lab.benchmarks.lossless.measure import DESIGNS, PUBLISHED, attentions
+from underpaint_lab.benchmarks.lossless.measure import DESIGNS, PUBLISHED, attention_maps
 from underpaint_lab.benchmarks.lossless.published_basn import FUSIONS, STRATEGIES
 from underpaint_lab.data.pictures import middle, pictures_in, spread
+from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.fld_ensemble import Ensemble
 from underpaint_lab.steganalysis.simulate import COSTS, changed
 from underpaint_lab.steganalysis.spam import of_colour
@@ -43,39 +44,43 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Side of the crops: a quarter of what the paper's have, so that features of many fit into an hour of two cores.
+#: Side of the crops in pixels, a quarter of the paper's, so that the features of many take an hour of two cores.
 CROP = 128
-#: Bits per pixel, of three values each.
+#: Payloads in bits per pixel of three values.
 PAYLOADS = (0.3, 0.6, 0.9, 1.2)
-#: The features that ensembles are trained on.
+#: Features of the ensembles.
 FEATURES = ("spam", "srmq1")
-#: The mean of StegExpose as the tool computes it.
+#: Name of StegExpose's mean as the tool computes it.
 COMPATIBLE = "stegexpose-compat"
-#: What the analyst who does not know the method trains on.
+#: Method that an attacker trains on who does not know the method.
 OTHER = "matching"
-#: Pictures beside other pictures: what detectors find where nothing is hidden.
+#: Control: pictures against other pictures, without a payload.
 CLEAN = "clean"
-#: Of fewer pictures nothing can be said.
-FEWEST = 100
+#: Smallest number of pictures.
+MIN_PICTURES = 100
 
-#: Simulated by their costs, if they are no designs with a coder.
+#: Methods that are simulated by their costs, without a coder.
 _SIMULATED = tuple(name for name in COSTS if name not in DESIGNS)
-_HIDDEN = tuple(name for name, method in EXACT.items() if method.needs_lossless)
-#: Whose containers can be judged.
-JUDGED = (PUBLISHED, *_HIDDEN, *(name for name in DESIGNS if name not in _HIDDEN), *_SIMULATED, CLEAN)
+_IN_RUNTIME = tuple(name for name, method in EXACT.items() if method.needs_lossless)
+#: Methods whose containers can be classified.
+METHODS_TO_DETECT = (
+    PUBLISHED,
+    *_IN_RUNTIME,
+    *(name for name in DESIGNS if name not in _IN_RUNTIME),
+    *_SIMULATED,
+    CLEAN,
+)
 
 
 class Trial(NamedTuple):
     """One kind of containers."""
 
     method: str
-    #: In bits per pixel; None for as much as there is room for.
-    payload: float | None
-    #: Of the published design.
-    strategy: str | None = None
+    payload: float | None  #: in bits per pixel; None for the whole capacity
+    strategy: str | None = None  #: of the published design
 
 
-class Task(NamedTuple):
+class PictureTask(NamedTuple):
     """All containers of one picture."""
 
     picture: Path
@@ -84,42 +89,41 @@ class Task(NamedTuple):
     trials: tuple[Trial, ...]
 
 
-class Look(NamedTuple):
-    """What there is to be seen of one picture."""
+class Measured(NamedTuple):
+    """Scores and features of one picture."""
 
-    #: By detectors that need no training; NaN where they cannot judge.
-    scores: dict[str, float]
+    scores: dict[str, float]  #: of detectors that need no training; NaN where one has no estimate
     features: dict[str, NDArray[np.float32]]
 
 
-class Seen(NamedTuple):
-    """A cover, and by trial its containers with the bits per pixel that they carry; None where nothing fitted."""
+class SampleResult(NamedTuple):
+    """A cover, and for each trial its container with its bits per pixel; None where the payload did not fit."""
 
-    cover: Look
-    containers: tuple[tuple[Look, float] | None, ...]
+    cover: Measured
+    containers: tuple[tuple[Measured, float] | None, ...]
 
 
 class Pairs(NamedTuple):
-    """The same pictures without and with a message, of those that took one."""
+    """Covers and containers of one trial."""
 
-    #: Bits per pixel.
-    payload: float
-    #: Which pictures these are, ``(n,)``.
-    pictures: NDArray[np.intp]
-    covers: list[Look]
-    containers: list[Look]
+    payload: float  #: bits per pixel
+    pictures: NDArray[np.intp]  #: numbers of the pictures, ``(n,)``
+    covers: list[Measured]
+    containers: list[Measured]
 
 
 def trials(methods: Sequence[str], payloads: Sequence[float] = ()) -> tuple[Trial, ...]:
-    """All kinds of containers of *methods*, with *payloads* as :func:`detections` takes them.
+    """Return all kinds of containers of *methods*, with *payloads* as :func:`detect` takes them.
 
     Raises:
         UsageError: there is no such method.
     """
     found: list[Trial] = []
     for method in methods:
-        if method not in JUDGED:
-            raise UsageError(f"nobody has containers of '{method}'", hint=f"there are {', '.join(JUDGED)}")
+        if method not in METHODS_TO_DETECT:
+            raise UsageError(
+                f"'{method}' has no containers to classify", hint=f"there are {', '.join(METHODS_TO_DETECT)}"
+            )
         if method == PUBLISHED:
             full = [name for name, strategy in STRATEGIES.items() if strategy.payload is None]
             found += [Trial(method, payload, name) for name in full for payload in payloads or (*PAYLOADS, None)]
@@ -128,45 +132,49 @@ def trials(methods: Sequence[str], payloads: Sequence[float] = ()) -> tuple[Tria
     return tuple(dict.fromkeys(found))
 
 
-def detections(
+def detect(
     methods: Sequence[str],
     *,
     images: Path | None = None,
     payloads: Sequence[float] = (),
     seed: int = 0,
     jobs: int | None = None,
-) -> list[Detections]:
-    """Let every detector judge containers of each of *methods*.
+) -> list[ResultFile[DetectorRow]]:
+    """Run every detector on containers of each of *methods*.
 
     Args:
-        methods: of :data:`JUDGED`.
+        methods: of :data:`METHODS_TO_DETECT`.
         images: folder of pictures; the samples are too few.
-        payloads: in bits per pixel; by default :data:`PAYLOADS`, and of published attention all that it takes as well.
-        seed: of messages, keys, the halves of the pictures and ensembles.
+        payloads: in bits per pixel; by default :data:`PAYLOADS`, and for the published design its capacity as well.
+        seed: seed of messages, keys, the halves of the pictures and ensembles.
         jobs: processes, one per core by default.
 
     Raises:
-        UsageError: no such method, or fewer than :data:`FEWEST` pictures, or one without a crop.
+        UsageError: no such method, or fewer than :data:`MIN_PICTURES` pictures, or one without a crop.
         ModelError: a network is missing.
     """
     asked, pictures = trials(methods, payloads), pictures_in(images)
-    if len(pictures) < FEWEST:
+    if len(pictures) < MIN_PICTURES:
         few = f"{len(pictures)} picture{'s' * (len(pictures) != 1)} cannot tell a detector from chance"
-        raise UsageError(few, hint=f"name a folder of {FEWEST} or more after --images, 1,000 for figures to rely on")
-    # Those that others are held against, whether they are asked for or not.
+        raise UsageError(
+            few, hint=f"name a folder of {MIN_PICTURES} or more after --images, 1,000 for figures to rely on"
+        )
+    # Ensembles are trained on OTHER, whether it is asked for or not.
     every = tuple(dict.fromkeys((*asked, *trials([OTHER], payloads))))
-    seen = spread(measure, [Task(picture, number, seed, every) for number, picture in enumerate(pictures)], jobs)
-    pairs = {trial: _pairs(trial, number, seen) for number, trial in enumerate(every)}
-    rows: dict[Trial, list[Detected]] = {trial: list(_untrained(trial, pairs[trial], seed)) for trial in asked}
+    samples = spread(
+        measure, [PictureTask(picture, number, seed, every) for number, picture in enumerate(pictures)], jobs
+    )
+    pairs = {trial: _pairs(trial, number, samples) for number, trial in enumerate(every)}
+    rows: dict[Trial, list[DetectorRow]] = {trial: list(_untrained(trial, pairs[trial], seed)) for trial in asked}
     training = set(np.random.default_rng(seed).permutation(len(pictures))[: len(pictures) // 2].tolist())
-    fits = [fit for feature in FEATURES for fit in _fits(feature, asked, pairs, training, seed)]
-    for fit, votes in zip(fits, spread(_votes, fits, jobs), strict=True):
-        for trial, each in zip(fit.judged, votes, strict=True):
+    ensembles = [fit for feature in FEATURES for fit in fits(feature, asked, pairs, training, seed)]
+    for fit, votes in zip(ensembles, spread(_votes, ensembles, jobs), strict=True):
+        for trial, each in zip(fit.tested, votes, strict=True):
             rows[trial].append(_row(trial, pairs[trial], fit.feature, *each, seed, fit.trained.method))
-    source = Source.of(ANALYST, " ".join(methods), images, pictures, seed)
+    source = Source.of_bench(ANALYST, " ".join(methods), images, pictures, seed)
     source = replace(source, command=" ".join([source.command, *(f"--bpp {payload:g}" for payload in payloads)]))
     return [
-        Detections(
+        ResultFile(
             ANALYST,
             method,
             source,
@@ -176,33 +184,33 @@ def detections(
     ]
 
 
-def measure(task: Task) -> Seen:
-    """Look at one picture's crop, and at its container of each trial."""
+def measure(task: PictureTask) -> SampleResult:
+    """Measure one picture's crop, and its container of each trial."""
     cover = middle(media.read(task.picture).pixels, CROP)
-    look = _look(cover)
+    clean = measure_picture(cover)
     make = _maker(cover, np.random.default_rng([task.seed, task.number]))
-    containers: list[tuple[Look, float] | None] = []
+    containers: list[tuple[Measured, float] | None] = []
     for trial in task.trials:
         try:
             container, count = make(trial)
         except CapacityError:
             containers.append(None)
         else:
-            containers.append((look if trial.method == CLEAN else _look(container), 8 * count / CROP**2))
-    return Seen(look, tuple(containers))
+            containers.append((clean if trial.method == CLEAN else measure_picture(container), 8 * count / CROP**2))
+    return SampleResult(clean, tuple(containers))
 
 
 def _maker(cover: Image, rng: np.random.Generator) -> Callable[[Trial], tuple[Image, int]]:
-    """What makes a container of *cover*, and says of how many bytes; all have the same key and begin alike."""
+    """Return a function that embeds in *cover* and returns container and bytes; all trials share key and message."""
     key, message = Key(rng.bytes(KEY_SIZE)), rng.bytes(cover.size)
     draws = int(rng.integers(2**32))
-    attended: list[NDArray[np.float32]] = []
+    maps: list[NDArray[np.float32]] = []
 
     def make(trial: Trial) -> tuple[Image, int]:
         if trial.strategy is not None:
-            attended.extend(attentions(cover) if not attended else [])
+            maps.extend(attention_maps(cover) if not maps else [])
             strategy = STRATEGIES[trial.strategy]
-            k = published_basn.allowed(FUSIONS[strategy.fusion](*attended))
+            k = published_basn.allowed(FUSIONS[strategy.fusion](*maps))
             count = published_basn.room(k, strategy.masked)
             count = count if trial.payload is None else min(count, _bytes(trial.payload))
             bits = np.unpackbits(np.frombuffer(message[:count], np.uint8))
@@ -211,12 +219,12 @@ def _maker(cover: Image, rng: np.random.Generator) -> Callable[[Trial], tuple[Im
         if trial.method in _SIMULATED:
             rate = (trial.payload or 0.0) / VALUES
             return changed(cover, COSTS[trial.method](cover), rate, draws), count
-        if trial.method in _HIDDEN:
+        if trial.method in _IN_RUNTIME:
             payload = Payload(message[:count])
             return EXACT[trial.method].hide(cover, payload, None, psnr=None, survive=None), count
         if trial.method == CLEAN:
             return cover, 0
-        return DESIGNS[trial.method].send(cover, message[:count], key).container, count
+        return DESIGNS[trial.method].embed(cover, message[:count], key).container, count
 
     return make
 
@@ -225,25 +233,26 @@ def _bytes(bpp: float) -> int:
     return int(bpp * CROP**2 / 8)
 
 
-def _look(picture: Image) -> Look:
+def measure_picture(picture: Image) -> Measured:
+    """Return scores and features of one picture."""
     found = detectors.scores(picture) | {COMPATIBLE: stegexpose_tool(picture).mean}
     scores = {name: np.nan if score is None else score for name, score in found.items()}
-    return Look(scores, {feature: of_colour(picture, feature).astype(np.float32) for feature in FEATURES})
+    return Measured(scores, {feature: of_colour(picture, feature).astype(np.float32) for feature in FEATURES})
 
 
-def _pairs(trial: Trial, number: int, seen: Sequence[Seen]) -> Pairs:
-    """Those of one trial, by its number."""
+def _pairs(trial: Trial, number: int, samples: Sequence[SampleResult]) -> Pairs:
+    """Return the pairs of one trial, by its number."""
     if trial.method == CLEAN:
         # Neighbours, so that no picture is in two pairs.
-        first = range(0, len(seen) - 1, 2)
-        return Pairs(0.0, np.array(first), [seen[i].cover for i in first], [seen[i + 1].cover for i in first])
-    made = {i: each.containers[number] for i, each in enumerate(seen)}
+        first = range(0, len(samples) - 1, 2)
+        return Pairs(0.0, np.array(first), [samples[i].cover for i in first], [samples[i + 1].cover for i in first])
+    made = {i: each.containers[number] for i, each in enumerate(samples)}
     there = {i: each for i, each in made.items() if each is not None}
     if not there:
         raise UsageError(f"{trial.payload} bits per pixel by {trial.method} fit into no picture")
     payload = float(np.mean([bpp for _, bpp in there.values()]))
-    covers = [seen[i].cover for i in there]
-    return Pairs(payload, np.array(list(there)), covers, [look for look, _ in there.values()])
+    covers = [samples[i].cover for i in there]
+    return Pairs(payload, np.array(list(there)), covers, [container for container, _ in there.values()])
 
 
 def _row(
@@ -254,8 +263,8 @@ def _row(
     containers: NDArray[np.float64],
     seed: int,
     trained: str | None = None,
-) -> Detected:
-    return Detected.of(
+) -> DetectorRow:
+    return DetectorRow.of(
         covers,
         containers,
         seed,
@@ -267,54 +276,53 @@ def _row(
     )
 
 
-def _untrained(trial: Trial, pairs: Pairs, seed: int) -> Iterator[Detected]:
-    """What those detectors say that need no training; where one has no estimate, it has found nothing."""
+def _untrained(trial: Trial, pairs: Pairs, seed: int) -> Iterator[DetectorRow]:
+    """Yield the rows of detectors that need no training; a missing estimate counts as 0."""
     for name in pairs.covers[0].scores:
         covers, containers = (
-            np.array([look.scores[name] for look in each]) for each in (pairs.covers, pairs.containers)
+            np.array([each.scores[name] for each in side]) for side in (pairs.covers, pairs.containers)
         )
         if not np.isnan([*covers, *containers]).all():
             yield _row(trial, pairs, name, np.nan_to_num(covers), np.nan_to_num(containers), seed)
 
 
 class Fit(NamedTuple):
-    """One ensemble to train, and what it then judges."""
+    """One ensemble to train, and the trials that it classifies."""
 
     feature: str
     trained: Trial
-    judged: tuple[Trial, ...]
+    tested: tuple[Trial, ...]
     seed: int
-    #: Features of covers and containers, ``(n, d)``: to train on, and of each trial to judge.
-    known: tuple[NDArray[np.float32], NDArray[np.float32]]
-    unknown: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    train: tuple[NDArray[np.float32], NDArray[np.float32]]  #: features of covers and containers, ``(n, d)``
+    test: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]  #: the same for each tested trial
 
 
-def _fits(
+def fits(
     feature: str, asked: Sequence[Trial], pairs: dict[Trial, Pairs], training: set[int], seed: int
 ) -> Iterator[Fit]:
-    """One for each trial, which judges containers of the same kind; that of :data:`OTHER` all of its payload."""
+    """Yield a fit for each trial, tested on the same trial; that of :data:`OTHER` on all trials of its payload."""
     for trained in pairs:
-        judged = tuple(
+        tested = tuple(
             trial
             for trial in asked
             if trial == trained or (trained.method == OTHER and trial.payload == trained.payload)
         )
-        if judged:
-            known, _ = _halves(feature, pairs[trained], training)
-            unknown = tuple(_halves(feature, pairs[trial], training)[1] for trial in judged)
-            yield Fit(feature, trained, judged, seed, known, unknown)
+        if tested:
+            train, _ = _halves(feature, pairs[trained], training)
+            test = tuple(_halves(feature, pairs[trial], training)[1] for trial in tested)
+            yield Fit(feature, trained, tested, seed, train, test)
 
 
 def _halves(feature: str, pairs: Pairs, training: set[int]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Features of covers and containers: of pictures to train on, and of the others."""
+    """Return features of covers and containers, of the training pictures and of the others."""
     known = np.isin(pairs.pictures, list(training))
     covers, containers = (
-        np.stack([look.features[feature] for look in looks]) for looks in (pairs.covers, pairs.containers)
+        np.stack([each.features[feature] for each in side]) for side in (pairs.covers, pairs.containers)
     )
     return [(covers[half], containers[half]) for half in (known, ~known)]
 
 
 def _votes(fit: Fit) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """How an ensemble votes on covers and containers of each trial that it judges."""
-    ensemble = Ensemble.fit(*fit.known, fit.seed)
-    return [(ensemble.votes(covers), ensemble.votes(containers)) for covers, containers in fit.unknown]
+    """Train an ensemble and return its votes on covers and containers of each tested trial."""
+    ensemble = Ensemble.fit(*fit.train, fit.seed)
+    return [(ensemble.votes(covers), ensemble.votes(containers)) for covers, containers in fit.test]

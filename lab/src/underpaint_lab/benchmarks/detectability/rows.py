@@ -1,51 +1,41 @@
-"""How well detectors tell containers from covers: rows of the tables ``analyst`` and ``statistics``, and a paper's."""
+"""Rows of the tables ``analyst`` and ``statistics``: detectors that tell containers from covers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
-from underpaint_lab.benchmarks.core.source import Citation, Source
 from underpaint_lab.metrics.detection import auc, p_e, roc, tpr_at
 from underpaint_lab.metrics.intervals import bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: The tables.
+#: Names of the tables.
 ANALYST, STATISTICS = "analyst", "statistics"
 #: Values in a pixel.
 VALUES = 3
-#: Shares of the covers, at which a curve has its points.
-FALSE_ALARMS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+#: False-positive rates at which a ROC curve is stored.
+FALSE_POSITIVE_RATES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-@dataclass(frozen=True)
-class Detected:
-    """What one detector makes of one method's containers."""
+@dataclass(frozen=True, kw_only=True)
+class DetectorRow:
+    """One detector on the containers of one method."""
 
     detector: str
-    #: Bits per pixel asked for; None for as many as there was room for.
-    asked: float | None
-    #: Mean bits per pixel that were hidden.
-    payload: float
-    #: Covers, and as many containers if they are their own.
-    pairs: int
-    auc: float
-    #: The 95 % bootstrap interval over pairs, or over photographs.
-    auc_interval: tuple[float, float]
-    p_e: float
-    #: Share of the containers found with false alarms in at most 1 % of the covers.
-    tpr: float
-    #: The same for each of :data:`FALSE_ALARMS`.
-    curve: tuple[float, ...]
-    #: The strategy of a published design, or the size of crops.
-    variant: str | None = None
-    #: The method that the detector was trained on; None if it was on none.
-    trained: str | None = None
+    asked: float | None = None  #: bits per pixel asked for; None for the whole capacity
+    payload: float  #: mean bits per pixel that were embedded
+    pairs: int  #: covers, and as many containers
+    auc: float  #: area under the ROC curve
+    auc_interval: tuple[float, float]  #: its 95 % bootstrap interval over pairs, or over photographs
+    p_e: float  #: least mean of false-positive rate and miss rate
+    tpr: float  #: detection rate at a false-positive rate of at most 1 %
+    curve: tuple[float, ...]  #: detection rate at each of :data:`FALSE_POSITIVE_RATES`
+    variant: str | None = None  #: strategy of the published design, or size of crops
+    trained: str | None = None  #: method that the detector was trained on; None without training
 
     @classmethod
     def of(
@@ -60,36 +50,56 @@ class Detected:
         variant: str | None = None,
         trained: str | None = None,
         pictures: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None,
-    ) -> Detected:
-        """Judge a detector by its scores of *covers* and *containers*, ``(n,)``; six decimals are stored.
+    ) -> DetectorRow:
+        """Measure a detector by its scores; numbers are stored with six decimals.
 
-        *pictures* says of each which photograph it is of, if there are several of one.
+        Args:
+            covers: scores, ``(n,)``.
+            containers: scores, ``(m,)``.
+            seed: seed of the bootstrap.
+            detector: for the row, like the three that follow.
+            asked: bits per pixel.
+            payload: bits per pixel.
+            variant: strategy or size.
+            trained: method.
+            pictures: number of the photograph of each score, if there are several of one photograph.
         """
-        _, false_alarms, detections = roc(covers, containers)
-        curve = [detections[false_alarms <= share].max() for share in FALSE_ALARMS]
+        _, false_positives, detections = roc(covers, containers)
+        curve = [detections[false_positives <= share].max() for share in FALSE_POSITIVE_RATES]
         low, high = _interval(covers, containers, pictures, seed)
         return cls(
-            detector,
-            asked,
-            round(payload, 6),
-            covers.size,
-            round(auc(covers, containers), 6),
-            (round(low, 6), round(high, 6)),
-            round(p_e(covers, containers), 6),
-            round(tpr_at(covers, containers), 6),
-            tuple(round(float(share), 6) for share in curve),
-            variant,
-            trained,
+            detector=detector,
+            asked=asked,
+            payload=round(payload, 6),
+            pairs=covers.size,
+            auc=round(auc(covers, containers), 6),
+            auc_interval=(round(low, 6), round(high, 6)),
+            p_e=round(p_e(covers, containers), 6),
+            tpr=round(tpr_at(covers, containers), 6),
+            curve=tuple(round(float(share), 6) for share in curve),
+            variant=variant,
+            trained=trained,
         )
 
     @property
     def per_value(self) -> float:
-        """Mean bits per colour value that were hidden."""
+        """Mean bits per colour value that were embedded."""
         return self.payload / VALUES
 
-    def numbers(self) -> dict[str, Any]:
-        """Every field that has a value, and what follows from them."""
-        return valued(asdict(self) | {"per_value": self.per_value})
+    def derived(self) -> dict[str, Any]:
+        """Return bits per value."""
+        return {"per_value": self.per_value}
+
+
+@dataclass(frozen=True)
+class PublishedDetector:
+    """The paper's figures of one strategy and detector."""
+
+    strategy: str
+    detector: str
+    auc: float
+    p_e: float
+    asked: float | None = None  #: bits per pixel; None for the whole capacity
 
 
 def _interval(
@@ -109,56 +119,3 @@ def _interval(
 
     places = np.arange(numbers.size)
     return bootstrap(area, places, places, seed=seed)
-
-
-@dataclass(frozen=True)
-class Detections(ResultFile):
-    """What every detector makes of one method."""
-
-    source: Source
-    rows: tuple[Detected, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows, with what follows from them."""
-        return {"rows": [row.numbers() for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take what was measured, leave what follows."""
-
-        def row(found: dict[str, Any]) -> Detected:
-            pairs = {name: tuple(found[name]) for name in ("auc_interval", "curve")}
-            return Detected(**{"asked": None} | given(found, Detected) | pairs)
-
-        return {"rows": tuple(row(found) for found in lists["rows"])}
-
-
-@dataclass(frozen=True)
-class Area:
-    """What the paper's figures say of one strategy and detector."""
-
-    strategy: str
-    detector: str
-    auc: float
-    p_e: float
-    #: Bits per pixel; None for as many as there was room for.
-    asked: float | None = None
-
-
-@dataclass(frozen=True)
-class Figures(ResultFile):
-    """The paper's figures."""
-
-    origin: ClassVar[type[Source | Citation]] = Citation
-
-    source: Citation
-    rows: tuple[Area, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows."""
-        return {"rows": [valued(asdict(row)) for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the rows."""
-        return {"rows": tuple(Area(**row) for row in lists["rows"])}

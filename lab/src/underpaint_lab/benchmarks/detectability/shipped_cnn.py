@@ -1,9 +1,8 @@
-"""How often the network of ``zoo/detector`` is right, beside statistics, about covers that it was not trained on.
+"""Accuracy of the network ``zoo/detector`` beside statistical detectors, on covers that it was not trained on.
 
-``python -m underpaint_lab.benchmarks.detectability.shipped_cnn clean train.zip`` prints what the score of clean covers exceeds in one of a
-hundred, of those that :mod:`underpaint_lab.data.cover_stego` holds out.
-``… pairs val.zip kodak/`` prints how well each detector tells containers from covers; ``--run runs/steganalysis-ye``
-asks a network too that is not shipped.
+``underpaint-lab evaluate detector clean train.zip`` prints the score that one in a hundred clean covers exceeds, of the
+covers that :mod:`underpaint_lab.data.cover_stego` holds out. ``… pairs val.zip kodak/`` prints how well each detector
+tells containers from covers; ``--run runs/steganalysis-ye`` adds a network that is not in the zoo.
 """
 
 from __future__ import annotations
@@ -39,17 +38,17 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-    #: From a picture to a score; None where it has none.
+    #: Maps a picture to a score; None where it has none.
     Detector = Callable[[Image], float | None]
 
     #: The scores of one cover and of its containers, by kind, each by its detector; None where nothing fits.
     Row = list[dict[str, float] | None]
 
-#: What is found: by name the kind, and its rate in bits per value; 0 for the methods that hide a message.
+#: Containers by title: method and rate in bits per value, 0 for methods that hide a message.
 CASES: dict[str, tuple[str, float]] = {
     "LSB matching 0.4": ("lsb", 0.4),
     "LSB matching 0.1": ("lsb", 0.1),
-    "matching, coded, 0.4": ("matching", 0.4),
+    "matching, ideal code, 0.4": ("matching", 0.4),
     "HILL 0.4": ("hill", 0.4),
     "S-UNIWARD 0.4": ("s-uniward", 0.4),
     "basn 0.4": ("basn", 0.4),
@@ -63,19 +62,19 @@ def _mean(picture: Image) -> float | None:
     return stegexpose(picture).mean
 
 
-#: What is asked of one picture, beside networks of runs.
-ASKED: dict[str, Detector] = {
+#: Detectors by title.
+SCORERS: dict[str, Detector] = {
     "network": cnn,
     "weighted-stego": ws,
     "stegexpose": _mean,
 }
-#: Side of the crops of large photographs, in pixels.
+#: Side of the crops of large photographs in pixels.
 _CROP = 256
 _MESSAGE = Payload.from_text("meet me at noon")
 
 
 def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
-    """Covers of *photographs* by the way they were come to: of 256×256 in the three ways of training, or whole."""
+    """Return covers by kind: small photographs in the three ways of training, large ones as crops and whole."""
     pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
         cut = [crop for picture in pictures for crop in crops(picture, _CROP)]
@@ -87,11 +86,11 @@ def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
     }
 
 
-def judged(task: tuple[Image, int], asked: Mapping[str, Detector] = ASKED) -> Row:
-    """What each of *asked* says of a cover, and of a container of it for each of :data:`CASES`, by a seed."""
+def score_pair(task: tuple[Image, int], asked: Mapping[str, Detector] = SCORERS) -> Row:
+    """Return the scores of a cover, and of its container for each of :data:`CASES`; the task is cover and seed."""
     cover, seed = np.ascontiguousarray(task[0]), task[1]
-    seen = [cover, *(_container(cover, case, seed) for case in CASES)]
-    return [None if each is None else {name: ask(each) or 0.0 for name, ask in asked.items()} for each in seen]
+    pictures = [cover, *(_container(cover, case, seed) for case in CASES)]
+    return [None if each is None else {name: ask(each) or 0.0 for name, ask in asked.items()} for each in pictures]
 
 
 def _container(cover: Image, case: str, seed: int) -> Image | None:
@@ -104,8 +103,8 @@ def _container(cover: Image, case: str, seed: int) -> Image | None:
         return None
 
 
-def trained(picture: Image, run: Path) -> float:
-    """The log-odds that *picture* is a container, by the network that *run* trains.
+def run_score(picture: Image, run: Path) -> float:
+    """Return the log-odds that *picture* is a container, by the network of *run*.
 
     Raises:
         ModelError: *run* has no checkpoint of one.
@@ -123,13 +122,13 @@ def _loaded(run: Path) -> nn.Module:
     return network.eval()
 
 
-def clean(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The network's scores of *covers*."""
+def clean_scores(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the scores of *covers* by the network of the zoo, ``(n,)``."""
     return np.array([cnn(np.ascontiguousarray(cover)) for cover in covers])
 
 
-def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = ASKED) -> list[str]:
-    """Rows of a table of one set, of so many *pixels* each: area, best accuracy, share found at the threshold."""
+def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = SCORERS) -> list[str]:
+    """Return table lines of one set: AUC, best accuracy, detection rate at the threshold of *pixels* pixels."""
     limits = {each: DETECTORS[each].threshold_at(pixels) if each in DETECTORS else None for each in asked}
     found = []
     for number, case in enumerate(CASES, start=1):
@@ -137,11 +136,11 @@ def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = AS
         cells = []
         for detector in limits:
             covers, containers = ([each[detector] for each in side if each] for side in zip(*pairs, strict=True))
-            seen = _above(containers, limits[detector])
-            cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {seen}")
+            rate = _above(containers, limits[detector])
+            cells.append(f"{auc(covers, containers):.3f} / {1 - p_e(covers, containers):.3f} / {rate}")
         found.append(f"| {name} | {case} | {len(pairs)} | {' | '.join(cells)} |")
     false = [_above([(row[0] or {})[detector] for row in rows], limits[detector]) for detector in limits]
-    return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'alarms {share}' for share in false)} |"]
+    return [*found, f"| {name} | clean | {len(rows)} | {' | '.join(f'false {share}' for share in false)} |"]
 
 
 def _above(scores: Sequence[float], limit: float | None) -> str:
@@ -149,40 +148,33 @@ def _above(scores: Sequence[float], limit: float | None) -> str:
     return "–" if limit is None else f"{np.mean(np.array(scores) > limit):.2f}"
 
 
-def main() -> None:
-    """Print what the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m underpaint_lab.benchmarks.detectability.shipped_cnn", description=__doc__
-    )
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the accuracy of the network of the zoo, or its scores of clean covers."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate detector", description=main.__doc__)
     parser.add_argument("what", choices=("clean", "pairs"))
-    parser.add_argument("photographs", type=Path, nargs="+")
-    parser.add_argument("--count", type=int, help="covers of each set; more are evenly thinned out")
+    parser.add_argument("photographs", type=Path, nargs="+", help="folders or zip files")
+    parser.add_argument("--count", type=int, help="covers of each set, evenly spread")
     parser.add_argument("--jobs", type=int, help="processes; by default one per core")
-    parser.add_argument("--run", type=Path, action="append", default=[], help="of a network to be asked too")
-    parser.add_argument("--scores", type=Path, help="a file for all scores, JSON")
-    arguments = parser.parse_args()
+    parser.add_argument("--run", type=Path, action="append", default=[], help="run of another network, repeatable")
+    parser.add_argument("--scores", type=Path, help="JSON file for all scores")
+    options = parser.parse_args(arguments)
     os.environ.setdefault("UNDERPAINT_THREADS", "1")  # each process has a core
     scores: dict[str, list[Row]] = {}
-    asked = ASKED | {run.name: partial(trained, run=run) for run in arguments.run}
-    if arguments.what == "pairs":
+    asked = SCORERS | {run.name: partial(run_score, run=run) for run in options.run}
+    if options.what == "pairs":
         print(f"| covers | container | pairs | {' | '.join(asked)} |\n|---|---|---:|{'---:|' * len(asked)}")
-    for path in arguments.photographs:
-        held_out = arguments.what == "clean"
+    for path in options.photographs:
+        held_out = options.what == "clean"
         photographs = Photographs.open(path, split="held-out" if held_out else None, share=HELD_OUT)
         for name, covers in sets(photographs).items():
-            count = min(arguments.count or len(covers), len(covers))
+            count = min(options.count or len(covers), len(covers))
             chosen = [covers[number * len(covers) // count] for number in range(count)]
             if held_out:
-                found = clean(chosen)
+                found = clean_scores(chosen)
                 print(f"{name}: of {count} one in a hundred is above {np.quantile(found, 0.99):.4f}", flush=True)
                 continue
-            scores[name] = spread(
-                partial(judged, asked=asked), list(zip(chosen, range(count), strict=True)), arguments.jobs
-            )
+            tasks = list(zip(chosen, range(count), strict=True))
+            scores[name] = spread(partial(score_pair, asked=asked), tasks, options.jobs)
             print("\n".join(lines(name, chosen[0].size // 3, scores[name], asked)), flush=True)
-    if arguments.scores:
-        arguments.scores.write_text(json.dumps(scores), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    if options.scores:
+        options.scores.write_text(json.dumps(scores), encoding="utf-8")

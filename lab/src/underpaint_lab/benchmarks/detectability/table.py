@@ -1,23 +1,26 @@
-"""What detectors make of containers, as tables: by method and payload, and of :mod:`underpaint_lab.benchmarks.detectability.lsb_replacement`."""
+"""Rendering and plot of the tables ``analyst`` and ``statistics``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from underpaint.steganalysis.detectors import DETECTORS
 from underpaint.steganalysis.stegexpose import STEGEXPOSE
-from underpaint_lab.benchmarks.core.table import Shown, cited, number, origins
-from underpaint_lab.benchmarks.detectability.measure import COMPATIBLE, CROP, FEATURES, JUDGED, OTHER
-from underpaint_lab.benchmarks.detectability.rows import VALUES
+from underpaint_lab.benchmarks.core.plots import figure, legend
+from underpaint_lab.benchmarks.core.table import Rendered, citation, measured_in, paper_in, percent, provenance
+from underpaint_lab.benchmarks.detectability.measure import COMPATIBLE, CROP, FEATURES, METHODS_TO_DETECT, OTHER
+from underpaint_lab.benchmarks.detectability.rows import FALSE_POSITIVE_RATES, VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from underpaint_lab.benchmarks.detectability.rows import Area, Detected, Detections, Figures
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
+    from underpaint_lab.benchmarks.detectability.rows import DetectorRow, PublishedDetector
 
-#: The detectors that are shown; those of StegExpose by themselves are in the files.
+#: Detectors that are shown; the estimators of StegExpose by themselves are in the files only.
 SHOWN = (COMPATIBLE, *(name for name in DETECTORS if name not in STEGEXPOSE), *FEATURES)
-#: What they are called there.
+#: Titles of detectors.
 NAMES = {
     "primary-sets": "primary sets",
     "sample-pairs": "sample pairs",
@@ -29,34 +32,33 @@ NAMES = {
     "srmq1": "SRM, q = 1",
     "srm": "SRM",
 }
-_ESTIMATED = (
-    "AUC, in brackets its 95 % interval by bootstrap over photographs. Replacement puts 0.1 random bits per value in "
-    "place of lowest ones, in random places; clean are crops like the black fields of a chess board against the white."
+_STATISTICS_CAPTION = (
+    "AUC, in brackets its 95 % interval by bootstrap over photographs. Replacement embeds 0.1 random bits per value by "
+    "LSB replacement at random places; clean compares crops at the black fields of a chess board with the white ones."
 )
-_READ_AS = (
-    f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, of ours with its 95 % "
-    "interval by bootstrap over pairs; then P_E, the least mean of false alarms and misses; then, of ours, the share "
-    "in % that is found at 1 % false alarms. The estimators of StegExpose, in the mean, its threshold swept, and "
-    "weighted stego judge all pairs. Ensembles are trained on half of the pictures and judge the others: on the method "
-    f"and payload that they judge, or, in the columns that say so, on {OTHER} of that payload. With an AUC below 0.5 a "
-    "detector errs the same way each time: who knows that turns it round."
+_ANALYST_CAPTION = (
+    f"The middle {CROP}×{CROP} of each picture; bits per pixel of {VALUES} values. AUC, ours with its 95 % interval by "
+    "bootstrap over pairs; then P_E, the least mean of false-positive rate and miss rate; then, for ours, the "
+    "detection rate in % at 1 % false positives. The estimators of StegExpose (their mean, the threshold swept) and "
+    "weighted stego classify all pairs. Ensembles are trained on half of the pictures and classify the others: on the "
+    f"same method and payload or, in the columns that say so, on {OTHER} of that payload. An AUC below 0.5 means that "
+    "the detector is wrong consistently; whoever knows that inverts it."
 )
 
 
-def by_method(paper: Figures | None, ours: Sequence[Detections]) -> Shown:
-    """A block per method and strategy; the *paper* has its lines before those of the same strategy."""
-    methods = sorted(ours, key=lambda each: JUDGED.index(each.method) if each.method in JUDGED else len(JUDGED))
-    rows = [(each.method, row) for each in methods for row in each.rows]
+def analyst_table(results: Sequence[ResultFile[Any]]) -> Rendered:
+    """Render ``analyst``: a block per method and strategy; the paper's lines stand before ours of the same strategy."""
+    paper, ours = paper_in(results), measured_in(results, METHODS_TO_DETECT)
+    rows = [(each.method, row) for each in ours for row in each.rows]
     columns = _columns([row for _, row in rows])
     cells = [["method", "payload", "per value", *(_header(*column) for column in columns)]]
     blocks = dict.fromkeys((method, row.variant) for method, row in rows)
-    claims = paper.rows if paper else ()
-    told = {strategy for _, strategy in blocks}
-    alone = [area for area in claims if area.strategy not in told]
-    for name in dict.fromkeys(area.strategy for area in alone):
-        cells += _claimed([area for area in alone if area.strategy == name], columns)
+    published = paper.rows if paper else ()
+    measured = {strategy for _, strategy in blocks}
+    for name in dict.fromkeys(row.strategy for row in published if row.strategy not in measured):
+        cells += _published([row for row in published if row.strategy == name], columns)
     for method, strategy in blocks:
-        cells += _claimed([area for area in claims if area.strategy == strategy], columns)
+        cells += _published([row for row in published if row.strategy == strategy], columns)
         found = [row for name, row in rows if (name, row.variant) == (method, strategy)]
         for asked in dict.fromkeys(row.asked for row in found):
             line = {(row.detector, row.trained == OTHER != method): row for row in found if row.asked == asked}
@@ -64,24 +66,57 @@ def by_method(paper: Figures | None, ours: Sequence[Detections]) -> Shown:
             label = f"{method}, {strategy}" if strategy else method
             shown = (_measured(line[column]) if column in line else "–" for column in columns)
             cells.append([label, f"{first.payload:.2f} bpp", f"{first.per_value:.2f}", *shown])
-    sources = origins(each.source for each in methods) + ([f"Paper: {cited(paper.source)}"] if paper else [])
-    return Shown(cells, " ".join([*sources, _READ_AS]))
+    return Rendered(cells, " ".join([*provenance(ours), *citation(paper), _ANALYST_CAPTION]))
 
 
-def by_estimator(ours: Sequence[Detections]) -> Shown:
-    """A line per estimator, a column per method and size of crops."""
-    columns = [(each.method, variant) for each in ours for variant in dict.fromkeys(row.variant for row in each.rows)]
-    found = {(each.method, row.variant, row.detector): row for each in ours for row in each.rows}
+def statistics_table(results: Sequence[ResultFile[DetectorRow]]) -> Rendered:
+    """Render ``statistics``: a line per estimator, a column per method and size of crops."""
+    columns = [(each.method, variant) for each in results for variant in dict.fromkeys(r.variant for r in each.rows)]
+    found = {(each.method, row.variant, row.detector): row for each in results for row in each.rows}
     cells = [["estimator", *(f"{method}, {variant}" for method, variant in columns)]]
-    for detector in dict.fromkeys(row.detector for each in ours for row in each.rows):
+    for detector in dict.fromkeys(row.detector for each in results for row in each.rows):
         rows = [found[method, variant, detector] for method, variant in columns]
         areas = (f"{row.auc:.3f} ({row.auc_interval[0]:.3f}–{row.auc_interval[1]:.3f})" for row in rows)
         cells.append([NAMES.get(detector, detector), *areas])
-    return Shown(cells, " ".join([*origins(each.source for each in ours), _ESTIMATED]))
+    return Rendered(cells, " ".join([*provenance(results), _STATISTICS_CAPTION]))
 
 
-def _columns(rows: Sequence[Detected]) -> list[tuple[str, bool]]:
-    """Detectors that there is something to say of, and whether they were trained on another method."""
+def plot_roc(results: Sequence[ResultFile[DetectorRow]], target: Path) -> None:
+    """Plot ROC curves at the smallest payload, a panel per detector, one colour per method and strategy.
+
+    Trained detectors are those that were trained on the method itself.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    least = min((row.asked for result in results for row in result.rows if row.asked), default=None)
+    drawn = [
+        (f"{result.method}, {row.variant}" if row.variant else result.method, row)
+        for result in results
+        for row in result.rows
+        if row.asked == least and row.trained in (None, result.method)
+    ]
+    names = [name for name in SHOWN if name in {row.detector for _, row in drawn}]
+    colours = {label: f"C{number}" for number, label in enumerate(dict.fromkeys(label for label, _ in drawn))}
+    with figure(target, 2.6 * len(names) + 0.4, 3.8) as drawing:
+        panels = drawing.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names, strict=True):
+            for label, row in drawn:
+                if row.detector == name:
+                    shares = [0, *row.curve, 1]
+                    axes.plot([0, *FALSE_POSITIVE_RATES, 1], shares, linewidth=1, label=label, color=colours[label])
+            axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=0.6)
+            axes.set_title(NAMES.get(name, name))
+            axes.set_xlabel("false-positive rate")
+            axes.set_aspect("equal")
+            axes.grid(linewidth=0.4)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("detection rate")
+        legend(drawing, panels, 4)
+
+
+def _columns(rows: Sequence[DetectorRow]) -> list[tuple[str, bool]]:
+    """Return detectors with a result, each with a flag: trained on another method."""
     wanted = [(name, False) for name in SHOWN] + [(name, True) for name in FEATURES]
     there = {(row.detector, other) for row in rows for other in (False, row.trained == OTHER)}
     return [column for column in wanted if column in there] or wanted
@@ -91,17 +126,17 @@ def _header(detector: str, other: bool) -> str:
     return NAMES.get(detector, detector) + f", trained on {OTHER}" * other
 
 
-def _claimed(areas: Sequence[Area], columns: Sequence[tuple[str, bool]]) -> list[list[str]]:
-    """The paper's lines of one strategy; its SRM stands where ours does, with one step or all."""
+def _published(rows: Sequence[PublishedDetector], columns: Sequence[tuple[str, bool]]) -> list[list[str]]:
+    """Write the paper's lines of one strategy; its SRM stands in the column of ours, with q = 1 or all q."""
     lines = []
-    for asked in dict.fromkeys(area.asked for area in areas):
-        here = {area.detector: f"{area.auc:.3f} · {area.p_e:.3f}" for area in areas if area.asked == asked}
+    for asked in dict.fromkeys(row.asked for row in rows):
+        here = {row.detector: f"{row.auc:.3f} · {row.p_e:.3f}" for row in rows if row.asked == asked}
         shown = ["–" if other else here.get(name.removesuffix("q1"), "–") for name, other in columns]
         payload = ("full", "–") if asked is None else (f"{asked:.2f} bpp", f"{asked / VALUES:.2f}")
-        lines.append([f"paper, {areas[0].strategy}", *payload, *shown])
+        lines.append([f"paper, {rows[0].strategy}", *payload, *shown])
     return lines
 
 
-def _measured(row: Detected) -> str:
+def _measured(row: DetectorRow) -> str:
     low, high = row.auc_interval
-    return f"{row.auc:.3f} ({low:.3f}–{high:.3f}) · {row.p_e:.3f} · {number(row.tpr)}"
+    return f"{row.auc:.3f} ({low:.3f}–{high:.3f}) · {row.p_e:.3f} · {percent(row.tpr)}"

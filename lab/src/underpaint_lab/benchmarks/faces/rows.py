@@ -1,111 +1,70 @@
-"""Secrets that are recognised without being restored: tables III to VI of the paper on MIAIS, beside ours.
+"""Rows of the tables on MIAIS: faces and objects that are recognised in containers, and steganalysis of these.
 
-The paper's rows and ours are of one shape. What the paper calls PSNR is of the mean error of all pictures, and its
-MS-SSIM is that of its code: both are kept apart from what others call so.
+Published and measured rows have one shape. The paper's PSNR is that of the mean error of all pictures, and its MS-SSIM
+is that of its code; both are kept apart from the usual definitions.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
-from underpaint_lab.benchmarks.core.source import Citation, Source
-
-#: The tables: parts of the system, pools of covers, rivals that hide from the eye, those that restore; and what can be
-#: restored by whoever learns to.
+#: Names of the tables: parts of the system, pools of covers, visual privacy, systems that also restore the secret.
 ABLATION, COVERS, PRIVACY, MULTITASK = "miais-ablation", "miais-covers", "miais-privacy", "miais-multitask"
-RECOVERY = "miais-recovery"
-TABLES = (ABLATION, COVERS, PRIVACY, MULTITASK, RECOVERY)
+#: Names of the tables of recovery attacks and of trained steganalysers.
+RECOVERY, STEGANALYSIS = "miais-recovery", "miais-steganalysis"
 
 
 @dataclass(frozen=True)
-class Alike:
-    """How like pictures are to others, where that is known."""
+class FaceQuality:
+    """Distances of two sets of pictures, as far as they are known."""
 
-    #: Mean squared error, of the full scale.
-    mse: float | None = None
-    #: In dB: of the mean error over all pictures, and the mean over pictures; None where they are the same pictures.
-    pooled_psnr: float | None = None
-    psnr: float | None = None
-    #: As in the paper's code, and as it was published, and at how many scales.
-    ms_ssim_as_coded: float | None = None
-    ms_ssim: float | None = None
-    scales: int | None = None
+    mse: float | None = None  #: mean squared error, full scale 1
+    pooled_psnr: float | None = None  #: in dB, of the mean error over all pictures; None for identical pictures
+    psnr: float | None = None  #: in dB, mean over pictures; None for identical pictures
+    ms_ssim_as_coded: float | None = None  #: MS-SSIM by the paper's code (normalised values)
+    ms_ssim: float | None = None  #: MS-SSIM as it was published
+    scales: int | None = None  #: of MS-SSIM
     ssim: float | None = None
 
 
 @dataclass(frozen=True)
-class Recognition:
-    """What one system comes to."""
+class RecognitionRow:
+    """One system: how well secrets are recognised in its containers."""
 
     name: str
     secrets: Literal["faces", "objects"]
-    #: Of pairs of faces told rightly, or of objects; 0–1.
-    accuracy: float
-    #: What covers are, if there are any.
-    pool: str | None = None
-    #: What it was trained on and for how long; and how many pictures judge it.
-    scale: str | None = None
-    count: int | None = None
-    #: The same accuracy on plain secrets.
-    plain: float | None = None
-    #: Container and cover.
-    cover: Alike | None = None
-    #: What is seen of the secret, and the secret: of table V the container, of table VI what is restored.
-    secret: Alike | None = None
-    #: As of :class:`~underpaint_lab.metrics.verification.Verified`, and of its ``rank_one``.
-    spread: float | None = None
-    auc: float | None = None
-    eer: float | None = None
-    tar: float | None = None
-    rank_one: float | None = None
-    #: Accuracy by a wrong key.
-    wrong_key: float | None = None
-    #: Shares of containers and of covers that StegExpose calls containers, and the area under its curve.
-    detected: float | None = None
-    false_alarms: float | None = None
-    detected_auc: float | None = None
+    accuracy: float  #: of verification of pairs of faces, or of classification of objects; 0–1
+    pool: str | None = None  #: pool of covers
+    scale: str | None = None  #: data and length of the training
+    count: int | None = None  #: pictures measured
+    plain: float | None = None  #: accuracy on secrets without a container
+    cover: FaceQuality | None = None  #: container against cover
+    secret: FaceQuality | None = None  #: container (privacy) or restored picture (multitask) against secret
+    spread: float | None = None  #: standard deviation of accuracy over ten folds
+    auc: float | None = None  #: of verification
+    eer: float | None = None  #: equal error rate
+    tar: float | None = None  #: true-accept rate at 0.1 % false accepts
+    rank_one: float | None = None  #: rank-one identification rate
+    wrong_key: float | None = None  #: accuracy with a wrong key
+    detected: float | None = None  #: share of containers above StegExpose's threshold
+    false_alarms: float | None = None  #: share of covers above it
+    detected_auc: float | None = None  #: AUC of StegExpose
 
     @property
     def gap(self) -> float | None:
-        """Points of accuracy lost from plain secrets."""
+        """Accuracy lost against plain secrets, in percentage points."""
         return None if self.plain is None else 100 * (self.plain - self.accuracy)
 
 
 @dataclass(frozen=True)
-class Recognitions(ResultFile):
-    """Some rows of one of :data:`TABLES`."""
+class SteganalyserRow:
+    """One trained steganalyser on the containers of one system."""
 
-    rows: tuple[Recognition, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows, likenesses as fields of their own."""
-        return {"rows": [_flat(row) for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the rows."""
-        return {"rows": tuple(_row(row) for row in lists["rows"])}
-
-
-@dataclass(frozen=True)
-class Claims(Recognitions):
-    """The paper's rows."""
-
-    origin: ClassVar[type[Source | Citation]] = Citation
-
-
-def _flat(row: Recognition) -> dict[str, Any]:
-    fields = asdict(row)
-    for what in ("cover", "secret"):
-        fields |= {f"{what}_{name}": value for name, value in (fields.pop(what) or {}).items()}
-    return valued(fields)
-
-
-def _row(fields: dict[str, Any]) -> Recognition:
-    parts: dict[str, Alike | None] = {}
-    for what in ("cover", "secret"):
-        own = {name.removeprefix(f"{what}_"): value for name, value in fields.items() if name.startswith(f"{what}_")}
-        parts[what] = Alike(**given(own, Alike)) if own else None
-    return Recognition(**given(fields, Recognition) | parts)
+    analyser: str  #: ``ye`` or ``yedroudj``
+    case: Literal[1, 2]  #: 1: trained on the same system; 2: on all others
+    hider: str  #: system
+    accuracy: float  #: share of covers and containers classified correctly
+    pairs: int  #: pairs of cover and container tested
+    trained_pairs: int  #: pairs trained on
+    scale: str | None = None  #: steps of the training

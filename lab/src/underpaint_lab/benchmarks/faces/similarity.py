@@ -1,4 +1,4 @@
-"""What is seen of pictures that carry others: how like they are to what they were, and what StegExpose says."""
+"""Quality of pictures against others of the same size, and detection of containers by StegExpose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.steganalysis.stegexpose import stegexpose
-from underpaint_lab.benchmarks.faces.rows import Alike
+from underpaint_lab.benchmarks.faces.rows import FaceQuality
 from underpaint_lab.metrics import detection, papers
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: What StegExpose calls suspicious.
-SUSPICIOUS = 0.2
-#: PSNR in dB that counts for a picture that is the same.
+#: Threshold of StegExpose on the mean of its estimates.
+STEGEXPOSE_THRESHOLD = 0.2
+#: PSNR in dB of identical pictures, in means.
 _SAME = 100.0
 
 
-def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
-    """How like pictures of one size are to others, pair by pair, at as many scales as fit."""
+def quality(before: Sequence[Image], after: Sequence[Image]) -> FaceQuality:
+    """Measure pairs of pictures of one size, with as many scales of MS-SSIM as fit."""
     pairs = list(zip(before, after, strict=True))
     side = min(before[0].shape[:2])
     scales = min(5, int(np.log2(side // metrics.SSIM_WINDOW)) + 1)
     error = float(np.mean([papers.mse(*pair) for pair in pairs]))
-    return Alike(
+    return FaceQuality(
         mse=error,
         pooled_psnr=papers.pooled_psnr(pairs) if error else None,
         psnr=float(np.mean([min(metrics.psnr(*pair), _SAME) for pair in pairs])) if error else None,
@@ -39,9 +39,12 @@ def alike(before: Sequence[Image], after: Sequence[Image]) -> Alike:
     )
 
 
-def detected(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
-    """What StegExpose makes of *containers*: fields of a row. Who has no estimate is not suspected."""
-    clean, marked = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
-    shares = {"detected": marked, "false_alarms": clean}
-    found = {name: float((scores > SUSPICIOUS).mean()) for name, scores in shares.items()}
-    return found | {"detected_auc": detection.auc(clean, marked)}
+def stegexpose_rates(covers: Sequence[Image], containers: Sequence[Image]) -> dict[str, float]:
+    """Return detection rate, false-positive rate and AUC of StegExpose, by their field in a row.
+
+    A missing estimate counts as 0.
+    """
+    clean, stego = (np.array([stegexpose(each).mean or 0.0 for each in some]) for some in (covers, containers))
+    scores = {"detected": stego, "false_alarms": clean}
+    found = {name: float((each > STEGEXPOSE_THRESHOLD).mean()) for name, each in scores.items()}
+    return found | {"detected_auc": detection.auc(clean, stego)}

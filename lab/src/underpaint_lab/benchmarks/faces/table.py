@@ -1,63 +1,91 @@
-"""The tables of secrets that are recognised without being restored, and of steganalysers that learn to find them."""
+"""Rendering of the tables on MIAIS."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from underpaint_lab.benchmarks.core.source import Citation, Source
-from underpaint_lab.benchmarks.core.table import Shown, cited, origins
-from underpaint_lab.benchmarks.faces.rows import Alike, Claims, Recognition, Recognitions
-from underpaint_lab.benchmarks.faces.steganalysis_rows import PublishedUnmaskings, Unmaskings
+from underpaint_lab.benchmarks.core.result_file import PAPER
+from underpaint_lab.benchmarks.core.table import Rendered, citation, measured_in, paper_in, provenance
+from underpaint_lab.benchmarks.faces.rows import FaceQuality, RecognitionRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
+    from underpaint_lab.benchmarks.faces.rows import SteganalyserRow
 
-#: How the columns are to be read.
-_READ_AS = (
-    "PSNR is of the mean error over all pictures, as in the paper, then the mean of the PSNR of each; MS-SSIM is as in "
-    "the paper's code, then as it was published (of fewer scales where pictures are small). Detected is the share of "
-    "containers that StegExpose takes for such at its threshold of 0.2, then that of covers it takes for containers, "
-    "then the area under its curve. Accuracy is, of faces, that of pairs of people nobody learned from, half of which "
-    "show one person, by ten folds, ± its standard deviation over them: a guess is right half of the time; of objects "
-    "it is that of the first guess. The gap, in points, is to plain secrets; AUC, equal error rate (EER), acceptance "
-    "at 0.1 % of false ones (TAR) and rank one are of faces, and so is what a wrong key leaves of accuracy. Data and "
-    "scale are not the paper's: gaps compare, accuracy does not."
+_RECOGNITION_CAPTION = (
+    "PSNR of the mean error over all pictures, as in the paper, then the mean of the PSNR of each; MS-SSIM as in the "
+    "paper's code, then as published (fewer scales for small pictures). Detected: share of containers above "
+    "StegExpose's threshold of 0.2, then that of covers, then its AUC. Accuracy on faces is that of pairs of people "
+    "outside the training, half of which show one person, over ten folds, ± its standard deviation: chance is 0.5; on "
+    "objects it is top-1. The gap, in percentage points, is to plain secrets. AUC, equal error rate (EER), "
+    "true-accept rate at 0.1 % false accepts (TAR) and rank one are of faces, and so is the accuracy with a wrong "
+    "key. Data and scale differ from the paper's: gaps are comparable, accuracy is not."
 )
-#: How shares of steganalysers are.
-_TOLD_AS = (
-    "The share of pictures, half of them covers and half containers, that a steganalyser tells rightly: a guess is "
-    "right half of the time. In case 1 it was trained on containers of the same system, in case 2 on those of all "
-    "others. No cover is in both training and test."
+_STEGANALYSIS_CAPTION = (
+    "Share of pictures, half of them covers and half containers, that a steganalyser classifies correctly: chance is "
+    "0.5. In case 1 it was trained on containers of the same system, in case 2 on those of all others. No cover is in "
+    "both training and test."
 )
 
 
-def by_system(results: Sequence[Recognitions]) -> Shown:
-    """A line for each row, the paper's above ours of the same name; without columns in which nobody has anything."""
-    papers = [each for each in results if isinstance(each, Claims)]
-    ours = [each for each in results if not isinstance(each, Claims)]
-    rows = [(row, by) for by, group in (("paper", papers), ("here", ours)) for each in group for row in each.rows]
+def recognition_table(results: Sequence[ResultFile[RecognitionRow]]) -> Rendered:
+    """Render a table on recognition: a line per row, the paper's above ours of the same name; no empty columns."""
+    paper, ours = paper_in(results), measured_in(results)
+    rows = [(row, "paper") for row in paper.rows] if paper else []
+    rows += [(row, "here") for each in ours for row in each.rows]
     ranks = [list(dict.fromkeys(getattr(row, key) for row, _ in rows)) for key in ("secrets", "name", "pool")]
     rows.sort(key=lambda each: [rank.index(value) for rank, value in zip(ranks, _key(each[0]), strict=True)])
     cells = [[title, *(write(row) for row, _ in rows)] for title, write in _COLUMNS.items()]
     cells.insert(1, ["by", *(by for _, by in rows)])
     kept = [column for column in cells if any(cell not in ("", "–") for cell in column[1:])]
-    sources = origins(each.source for each in ours if isinstance(each.source, Source))
-    sources += [f"Paper: {cited(each.source)}" for each in papers if isinstance(each.source, Citation)]
-    return Shown([list(line) for line in zip(*kept, strict=True)], " ".join([*sources, _READ_AS]))
+    caption = " ".join([*provenance(ours), *citation(paper), _RECOGNITION_CAPTION])
+    return Rendered([list(line) for line in zip(*kept, strict=True)], caption)
 
 
-def _key(row: Recognition) -> tuple[str, str, str | None]:
+def steganalysis_table(results: Sequence[ResultFile[SteganalyserRow]]) -> Rendered:
+    """Render ``miais-steganalysis``: a line per steganalyser and case, the paper's above ours; a column per system."""
+    paper, ours = paper_in(results), measured_in(results)
+    found = {
+        (row.analyser, row.case, "paper" if each.method == PAPER else "here", row.hider): row
+        for each in ([paper] if paper else []) + ours
+        for row in each.rows
+    }
+    systems = list(dict.fromkeys(system for *_, system in found))
+    cells = [["steganalyser", "case", "by", "pairs: trained, tested", *systems]]
+    for analyser, case in sorted({key[:2] for key in found}):
+        for by in ("paper", "here"):
+            line = [found.get((analyser, case, by, system)) for system in systems]
+            if known := [row for row in line if row is not None]:
+                pairs = " / ".join(dict.fromkeys(f"{row.trained_pairs:,}, {row.pairs:,}" for row in known))
+                accuracies = ["–" if row is None else f"{row.accuracy:.3f}" for row in line]
+                cells.append([analyser, str(case), by, pairs, *accuracies])
+    scales = dict.fromkeys(row.scale for each in ours for row in each.rows if row.scale)
+    trained = [f"Trained: {'; '.join(scales)}."] if scales else []
+    return Rendered(cells, " ".join([*provenance(ours), *trained, *citation(paper), _STEGANALYSIS_CAPTION]))
+
+
+def card_numbers(result: ResultFile[RecognitionRow]) -> dict[str, float]:
+    """Return accuracy in containers and on plain secrets, and the quality of containers, for a model card."""
+    (row,) = result.rows
+    quality = (row.cover.pooled_psnr, row.cover.ms_ssim_as_coded) if row.cover else (None, None)
+    names = ("accuracy", "accuracy_plain", "cover_psnr", "cover_ms_ssim")
+    shares = zip(names, (row.accuracy, row.plain, *quality), strict=True)
+    return {name: share for name, share in shares if share is not None}
+
+
+def _key(row: RecognitionRow) -> tuple[str, str, str | None]:
     return row.secrets, row.name, row.pool
 
 
-def _likeness(what: Literal["cover", "secret"]) -> dict[str, Callable[[Recognition], str]]:
-    """Columns of *what*."""
+def _quality_columns(what: Literal["cover", "secret"]) -> dict[str, Callable[[RecognitionRow], str]]:
+    """Return columns of the quality of *what*: title and a function that writes a cell."""
 
-    def of(*names: str, digits: int) -> Callable[[Recognition], str]:
-        def write(row: Recognition) -> str:
-            found: Alike = getattr(row, what) or Alike()
-            return _pair(*(getattr(found, name) for name in names), digits=digits)
+    def of(*names: str, digits: int) -> Callable[[RecognitionRow], str]:
+        def write(row: RecognitionRow) -> str:
+            found: FaceQuality = getattr(row, what) or FaceQuality()
+            return _values(*(getattr(found, name) for name in names), digits=digits)
 
         return write
 
@@ -69,63 +97,36 @@ def _likeness(what: Literal["cover", "secret"]) -> dict[str, Callable[[Recogniti
     }
 
 
-def _pair(*values: float | None, digits: int) -> str:
-    """Write *values*, a dash for those that are not known; one dash for none."""
+def _values(*values: float | None, digits: int) -> str:
+    """Write *values*, a dash for those that are unknown; one dash if all are."""
     known = any(value is not None for value in values)
     return " / ".join("–" if value is None else _number(value, digits) for value in values) if known else "–"
 
 
 def _number(value: float, digits: int) -> str:
-    """Write *value*; what would be 0 but is not, as a power of ten."""
+    """Write *value*; as a power of ten if it would be rounded to 0."""
     written = f"{value:.{digits}f}"
     return f"{value:.0e}" if value and not float(written) else written
 
 
-def _accuracy(row: Recognition) -> str:
+def _accuracy(row: RecognitionRow) -> str:
     return f"{row.accuracy:.4f}" + ("" if row.spread is None else f" ± {row.spread:.4f}")
 
 
-_COLUMNS: dict[str, Callable[[Recognition], str]] = {
+_COLUMNS: dict[str, Callable[[RecognitionRow], str]] = {
     "system": lambda row: row.name,
     "secrets": lambda row: row.secrets,
     "covers": lambda row: row.pool or "–",
     "pictures": lambda row: "–" if row.count is None else f"{row.count:,}",
-    **_likeness("cover"),
-    **_likeness("secret"),
-    "detected": lambda row: _pair(row.detected, row.false_alarms, row.detected_auc, digits=3),
+    **_quality_columns("cover"),
+    **_quality_columns("secret"),
+    "detected": lambda row: _values(row.detected, row.false_alarms, row.detected_auc, digits=3),
     "accuracy": _accuracy,
-    "gap": lambda row: _pair(row.gap, digits=2),
-    "AUC": lambda row: _pair(row.auc, digits=4),
-    "EER": lambda row: _pair(row.eer, digits=4),
-    "TAR": lambda row: _pair(row.tar, digits=4),
-    "rank one": lambda row: _pair(row.rank_one, digits=4),
-    "wrong key": lambda row: _pair(row.wrong_key, digits=4),
+    "gap": lambda row: _values(row.gap, digits=2),
+    "AUC": lambda row: _values(row.auc, digits=4),
+    "EER": lambda row: _values(row.eer, digits=4),
+    "TAR": lambda row: _values(row.tar, digits=4),
+    "rank one": lambda row: _values(row.rank_one, digits=4),
+    "wrong key": lambda row: _values(row.wrong_key, digits=4),
     "trained": lambda row: row.scale or "–",
 }
-
-
-def by_hider(results: Sequence[Unmaskings]) -> Shown:
-    """A line for each steganalyser and case, the paper's above ours; a column for each system."""
-    papers = [each for each in results if isinstance(each, PublishedUnmaskings)]
-    ours = [each for each in results if not isinstance(each, PublishedUnmaskings)]
-    found = {
-        (row.analyser, row.case, by, row.hider): row
-        for by, group in (("paper", papers), ("here", ours))
-        for each in group
-        for row in each.rows
-    }
-    hiders = list(dict.fromkeys(hider for *_, hider in found))
-    cells = [["steganalyser", "case", "by", "pairs learned from, judged", *hiders]]
-    # What papers have comes first, so this order has ours below each of theirs.
-    for analyser, case in sorted({key[:2] for key in found}):
-        for by in ("paper", "here"):
-            line = [found.get((analyser, case, by, hider)) for hider in hiders]
-            if known := [row for row in line if row is not None]:
-                pairs = " / ".join(dict.fromkeys(f"{row.trained_pairs:,}, {row.pairs:,}" for row in known))
-                accuracies = ["–" if row is None else f"{row.accuracy:.3f}" for row in line]
-                cells.append([analyser, str(case), by, pairs, *accuracies])
-    sources = origins(each.source for each in ours if isinstance(each.source, Source))
-    scales = dict.fromkeys(row.scale for each in ours for row in each.rows if row.scale)
-    sources += [f"Trained: {'; '.join(scales)}."] if scales else []
-    sources += [f"Paper: {cited(each.source)}" for each in papers if isinstance(each.source, Citation)]
-    return Shown(cells, " ".join([*sources, _TOLD_AS]))

@@ -1,8 +1,8 @@
-"""Where pictures of people whom nobody learned from lie by what networks make of them: figure 2 of the paper on MIAIS.
+"""t-SNE of faces by the features of networks: figure 2 of the paper on MIAIS.
 
-``python -m underpaint_lab.benchmarks.faces.tsne RUN… --data DATA`` draws the ten people with the most pictures, plain and in
-containers of each run of ``miais-published``, by t-SNE (L. van der Maaten and G. Hinton, "Visualizing Data using
-t-SNE", 2008): who lies together is told apart.
+``underpaint-lab draw tsne RUN… --data DATA`` draws the ten people with the most pictures outside the training, plain
+and in containers of each run of ``miais-published`` (L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE",
+2008).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import MissingExtraError
-from underpaint_lab.benchmarks import RESULTS
-from underpaint_lab.benchmarks.core.plots import plot_places
+from underpaint_lab.benchmarks.core.plots import figure
+from underpaint_lab.benchmarks.core.result_file import RESULTS
 from underpaint_lab.benchmarks.faces.rows import ABLATION
-from underpaint_lab.benchmarks.faces.trained import drawn_from, named, pool_of, recognised, tensor
+from underpaint_lab.benchmarks.faces.trained import draw_covers, named, pool_of, recognise, tensor
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.papers import trained
@@ -33,7 +33,7 @@ _NAME, _TEACHER = "miais-published", "miais-teacher"
 
 
 def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, seed: int = 0) -> None:
-    """Draw the *people* with the most pictures: plain, as the teacher in the same folder sees them, and in containers.
+    """Draw the *people* with the most pictures: plain, by the teacher in the same folder, and in containers of *runs*.
 
     Raises:
         UsageError: *data* has no faces.
@@ -49,13 +49,18 @@ def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, 
     for model, name in zip(models, [_TEACHER, *[_NAME] * len(runs)], strict=True):
         size: int = model.recipe.crop
         secrets = tensor(reduced(found, size))[shown]
-        covers = None if name == _TEACHER else drawn_from(data, pool_of(name), len(secrets), size, seed)
-        panels[named(name, model)[1]] = placed(recognised(model, covers, secrets, seed).codes, seed)
-    plot_places(panels, labels, target)
+        covers = None if name == _TEACHER else draw_covers(data, pool_of(name), len(secrets), size, seed)
+        panels[named(name, model)[1]] = embed_in_plane(recognise(model, covers, secrets, seed).codes, seed)
+    with figure(target, 2.1 * len(panels), 2.3) as drawing:
+        for axes, (title, points) in zip(
+            drawing.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            axes.scatter(*points.T, c=labels, s=6, cmap="tab10", linewidths=0)
+            axes.set(title=title, xticks=[], yticks=[])
 
 
-def placed(codes: Tensor, seed: int) -> NDArray[np.floating]:
-    """Where *codes*, ``(N, size)``, lie in a plane, ``(N, 2)``.
+def embed_in_plane(codes: Tensor, seed: int) -> NDArray[np.floating]:
+    """Map *codes*, ``(N, size)``, to points in a plane, ``(N, 2)``, by t-SNE.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -63,22 +68,19 @@ def placed(codes: Tensor, seed: int) -> NDArray[np.floating]:
     try:
         from sklearn.manifold import TSNE  # type: ignore[import-untyped]
     except ImportError:
-        raise MissingExtraError("t-SNE needs scikit-learn", hint="pip install 'underpaint[lab]'") from None
+        hint = "from a checkout of the project: pip install . ./lab"
+        raise MissingExtraError("t-SNE needs scikit-learn", hint=hint) from None
     perplexity = min(30.0, (len(codes) - 1) / 3)
     found: NDArray[np.floating] = TSNE(perplexity=perplexity, random_state=seed).fit_transform(codes.numpy())
     return found
 
 
-def main() -> None:
-    """Draw what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m underpaint_lab.benchmarks.faces.tsne", description=draw.__doc__)
-    parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--data", type=Path, required=True)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw a t-SNE of faces, plain and in containers."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab draw tsne", description=main.__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run of miais-published")
+    parser.add_argument("--data", type=Path, required=True, help="data folder of the training")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS / ABLATION / "tsne.svg")
-    arguments = parser.parse_args()
-    draw(arguments.runs, arguments.data, arguments.output)
-    print(f"wrote {arguments.output}")
-
-
-if __name__ == "__main__":
-    main()
+    options = parser.parse_args(arguments)
+    draw(options.runs, options.data, options.output)
+    print(f"wrote {options.output}")

@@ -1,9 +1,8 @@
-"""Coding for machines: how few bytes a picture takes that only classifiers look at, and what they make of it.
+"""Table ``coding``: coding for machines, the size of pictures that only classifiers look at, and the labels they keep.
 
-Every picture of a folder is compressed as it is; prepared within the just noticeable difference of machines, at that
-quality; at the lowest quality that the judges in the loop allow; and both ways at once, as users get it
-(:func:`underpaint.api.coding_for_machines.compress_for_machines`). Judges in the loop are the panel that the model is taught by; the other
-classifiers of the zoo are asked only here.
+Every picture of a folder is compressed unchanged; prepared within the just noticeable difference of machines, at the
+same quality; at the lowest quality that the classifiers of the search allow; and in both ways at once, as users get it.
+The search asks the panel that the model was trained against; the other classifiers of the zoo only measure.
 """
 
 from __future__ import annotations
@@ -14,33 +13,40 @@ from underpaint import media
 from underpaint.api.coding_for_machines import MachineCoder, compress_for_machines
 from underpaint.models import classifiers, jnd
 from underpaint.models.jnd_networks import MODEL, PANELS
-from underpaint_lab.benchmarks.core.source import Source
-from underpaint_lab.benchmarks.jnd.coded import BOTH, CODING, JND, LOWER, PLAIN, PREPARED, PSNR, Coded, Coding
+from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.jnd.rows import CODING, CodingRow
 from underpaint_lab.data.pictures import pictures_in, spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
+#: Name of the method that is measured.
+METHOD = "jnd"
+#: PSNR in dB that the JND leaves at least.
+PSNR = 20.0
+#: Ways to compress pictures.
+PLAIN, PREPARED, LOWER, BOTH = "as they are", "prepared", "lower quality", "both"
 #: Formats and qualities; PNG has none.
 TARGETS = (("jpeg", 75), ("jpeg", 50), ("webp", 75), ("webp", 50), ("png", 100))
 
 
 class File(NamedTuple):
-    """What one picture came to."""
+    """One picture, compressed."""
 
-    size: int
-    #: Classifiers that keep their label.
-    kept: tuple[str, ...]
+    size: int  #: bytes
+    kept: tuple[str, ...]  #: classifiers that keep their label
 
 
-def savings(method: str = JND, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> Coding:
-    """Compress every picture of a folder by every way.
+def coding_for_machines(
+    method: str = METHOD, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[CodingRow]:
+    """Compress every picture of a folder in every way.
 
     Args:
-        method: only :data:`JND`.
+        method: :data:`METHOD`.
         images: folder of pictures; the samples by default.
-        seed: nothing is random; it is noted down.
+        seed: only noted down; nothing is random.
         jobs: processes, one per core by default.
 
     Raises:
@@ -54,18 +60,18 @@ def savings(method: str = JND, *, images: Path | None = None, seed: int = 0, job
         for way in found[0][kind, quality]:
             files = [each[kind, quality][way] for each in found]
             kept = {name: sum(name in file.kept for file in files) for name in classifiers.names()}
-            rows.append(Coded(kind, quality, way, len(files), sum(file.size for file in files), kept))
-    return Coding(CODING, method, Source.of(CODING, method, images, pictures, seed), tuple(rows))
+            rows.append(CodingRow(kind, quality, way, len(files), sum(file.size for file in files), kept))
+    return ResultFile(CODING, method, Source.of_bench(CODING, method, images, pictures, seed), tuple(rows))
 
 
 def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
-    """What one picture comes to, by format and quality, and by way."""
-    picture, judges = media.read(file), classifiers.load_classifiers()
-    panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in PANELS[MODEL]}
+    """Compress one picture; return the files by format and quality, and by way."""
+    picture, networks = media.read(file), classifiers.load_classifiers()
+    panel = {name: network for name, network in networks.items() if f"classifier-{name}" in PANELS[MODEL]}
     threshold = jnd.jnd(picture.pixels, PSNR, classifiers=panel).threshold
     found = {}
     for kind, quality in TARGETS:
-        everyone, loop = MachineCoder(picture, kind, judges), MachineCoder(picture, kind, panel)
+        everyone, loop = MachineCoder(picture, kind, networks), MachineCoder(picture, kind, panel)
         grade = quality if media.FORMATS[kind].lossy else None
         plain = loop.encode(picture.pixels, grade)
         asked = loop.kept(plain)

@@ -1,12 +1,11 @@
-"""The just noticeable difference of machines, as published and ours: do labels stay, and is it a threshold at all.
+"""Table ``dmvjnd``: just noticeable difference of machines, as published and ours, and tests of it as a threshold.
 
-A picture goes as far as is said not to be noticed, and then less far: ninths of the change (the paper's homogeneity), a
-factor in [0, 1] for each pixel. Where e is a threshold and no message to the classifiers, its signs may be drawn at
-random, or any change be made that is no larger. White noise of the same PSNR says what a change is worth that knows
-nothing. All is clamped, and rounded to 8 bits.
+A picture is changed by its whole JND, then by less: ninths of the change (the paper's homogeneity), and a random factor
+in [0, 1] for each pixel. If the JND is a threshold, random signs and any smaller change must keep labels too. White
+noise of the same PSNR is the control. All pictures are clamped and rounded to 8 bits.
 
-Pictures come from a folder with ``train.webp`` and ``test.webp``, mosaics of 32×32 as of CIFAR-10; evenly spread ones
-are taken. Classifiers are those of the zoo that are called ``cifar-…``, as far as there are any.
+Pictures come from a folder with ``train.webp`` and ``test.webp``, mosaics of 32×32 such as CIFAR-10; evenly spread ones
+are taken. Classifiers are those of the zoo called ``cifar-…``.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ import numpy as np
 from underpaint import media, models
 from underpaint.errors import UsageError
 from underpaint.models import classifiers, jnd, jnd_networks
-from underpaint_lab.benchmarks.core.source import Source
-from underpaint_lab.benchmarks.jnd.rows import DMVJND, PANEL, UNSEEN, Agreement, Agreements, Split
+from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow, Split
 from underpaint_lab.data.pictures import spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Side of a picture in a mosaic, and how many are asked at once.
-SIDE, AT_ONCE = 32, 100
+#: Side of a picture in a mosaic in pixels, and pictures per batch.
+SIDE, BATCH = 32, 100
 #: Pictures of each split.
 COUNTS: dict[Split, int] = {"train": 500, "test": 1000}
-#: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which all is measured that says
-#: whether it is a threshold; and those of the curve.
+#: PSNRs in dB: the paper's and two more, at which pictures are refined; those at which the threshold is tested; those
+#: of the curve.
 LEVELS = (9.56, 14.0, 20.0)
 TRIED = (9.56, 20.0, 24.0, 32.0)
 CURVE = (9.56, 11.0, 14.0, 17.0, 20.0, 24.0, 32.0, 40.0)
-#: Ways to change pictures, by the model that does it; light, the control, takes no more of its own than the panel.
+#: Ways to change pictures, by name, with their model. The control, ``light``, only brightens or darkens.
 WAYS = {"published": "dmvjnd-published", "ours": "dmvjnd-cifar", "chosen": "dmvjnd-cifar", "light": "dmvjnd-cifar"}
 
 
@@ -61,7 +61,7 @@ def _noise(change: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
     return noise
 
 
-#: What is made of a change, by name.
+#: Variants of a change, by name.
 TRIALS: dict[str, Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]] = {
     "change": lambda change, _: change,
     "white noise": _noise,
@@ -73,7 +73,7 @@ TRIALS: dict[str, Callable[[NDArray[np.float32], np.random.Generator], NDArray[n
 
 
 @dataclass(frozen=True)
-class Task:
+class ChangeTask:
     """One way at one level, on some pictures of one split."""
 
     way: str
@@ -85,13 +85,15 @@ class Task:
     seed: int
 
 
-def agreements(way: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None) -> Agreements:
-    """Change pictures, and ask every classifier before and after.
+def labels_kept(
+    way: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None
+) -> ResultFile[LabelRow]:
+    """Change pictures, and count the labels that every classifier keeps.
 
     Args:
         way: key of :data:`WAYS`.
         images: folder of mosaics.
-        seed: of all that is random.
+        seed: seed of everything random.
         jobs: processes, one per core by default.
 
     Raises:
@@ -103,38 +105,37 @@ def agreements(way: str, *, images: Path | None = None, seed: int = 0, jobs: int
     if images is None:
         raise UsageError(f"{DMVJND} needs small pictures", hint="name CIFAR-10's folder, with its mosaics, by --images")
     files: dict[Split, Path] = {split: images / f"{split}.webp" for split in get_args(Split)}
-    starts = {split: range(0, len(tiles(file, COUNTS[split])), AT_ONCE) for split, file in files.items()}
+    starts = {split: range(0, len(tiles(file, COUNTS[split])), BATCH) for split, file in files.items()}
     plan = [(split, level, trials) for split in files for level, trials in _plan(way, split)]
     tasks = [
-        Task(way, split, level, trials, files[split], start, seed)
+        ChangeTask(way, split, level, trials, files[split], start, seed)
         for split, level, trials in plan
         for start in starts[split]
     ]
-    outcomes = iter(spread(measure, tasks, jobs))
-    rows: list[Agreement] = []
+    samples = iter(spread(measure, tasks, jobs))
+    rows: list[LabelRow] = []
     for split, level, trials in plan:
-        parts = [next(outcomes) for _ in starts[split]]
+        parts = [next(samples) for _ in starts[split]]
         rows += [_together(split, level, trial, [part[trial] for part in parts]) for trial in trials]
-    source = Source.of(DMVJND, way, images, [files["test"], files["train"]], seed)
-    return Agreements(DMVJND, way, source, tuple(rows))
+    source = Source.of_bench(DMVJND, way, images, [files["test"], files["train"]], seed)
+    return ResultFile(DMVJND, way, source, tuple(rows))
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one trial did to some pictures."""
+class SampleResult:
+    """One variant on some pictures."""
 
     pictures: int
     kept: dict[str, int]
-    #: Mean squared errors in levels, clamped and rounded, and without either.
-    error: float
-    error_free: float
+    error: float  #: mean squared error in levels², after clamping and rounding
+    error_free: float  #: before
 
 
-def measure(task: Task) -> dict[str, Outcome]:
-    """What every trial of a task came to, by its name."""
-    pictures = tiles(task.file, COUNTS[task.split])[task.start : task.start + AT_ONCE]
+def measure(task: ChangeTask) -> dict[str, SampleResult]:
+    """Return the result of every variant of a task, by name."""
+    pictures = tiles(task.file, COUNTS[task.split])[task.start : task.start + BATCH]
     changed = change(task.way, task.level, pictures)
-    graphs = {name: models.load(f"cifar-{name}").graphs["classifier"] for name in _judges()}
+    graphs = {name: models.load(f"cifar-{name}").graphs["classifier"] for name in _classifiers()}
     asked = {
         name: graph.run({"image": classifiers.planes(pictures)})["logits"].argmax(axis=1)
         for name, graph in graphs.items()
@@ -148,7 +149,7 @@ def measure(task: Task) -> dict[str, Outcome]:
             name: graph.run({"image": classifiers.planes(seen)})["logits"].argmax(axis=1)
             for name, graph in graphs.items()
         }
-        found[trial] = Outcome(
+        found[trial] = SampleResult(
             len(pictures),
             {name: int((answers[name] == asked[name]).sum()) for name in graphs},
             float(np.square(seen.astype(np.float64) - pictures).mean()),
@@ -158,7 +159,7 @@ def measure(task: Task) -> dict[str, Outcome]:
 
 
 def _plan(way: str, split: Split) -> list[tuple[float | None, tuple[str, ...]]]:
-    """Levels, and what is tried at each."""
+    """Return levels, each with the names of its variants."""
     everything = tuple(TRIALS)
     if way == "published":
         return [(None, everything)]
@@ -168,13 +169,13 @@ def _plan(way: str, split: Split) -> list[tuple[float | None, tuple[str, ...]]]:
 
 
 def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The change of *pictures*, ``(N, H, W, 3)``, by one of :data:`WAYS`, in levels and of that shape.
+    """Return the change of *pictures* by one of :data:`WAYS`, in levels, ``float32 (N, H, W, 3)``.
 
     Args:
-        way: ``ours`` takes what its network expects most of; ``light`` lets the panel choose between brighter and
-            darker; ``chosen`` between these and all that the network knows.
-        level: PSNR in dB that is to be left; None for a model that has a strength of its own, and returns a change.
-        pictures: to be changed.
+        way: ``ours`` takes the direction that its network rates best; ``light`` lets the panel choose between brighter
+            and darker; ``chosen`` between these and all directions of the network.
+        level: PSNR in dB that is to be left; None for a model that has a strength of its own.
+        pictures: ``uint8 (N, H, W, 3)``.
     """
     model, count = WAYS[way], len(pictures)
     answers, attention = jnd_networks.panel_outputs(pictures, WAYS["ours"])
@@ -183,20 +184,14 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
         return 255 * models.load(model).graphs["generator"].run(inputs)["change"].transpose(0, 2, 3, 1)
     order = np.argsort(-jnd_networks.way_scores(pictures, answers, attention, level, model), axis=1).T
     ranks = {"ours": order[:1], "light": order[:0], "chosen": order}[way]
-    light = [
-        np.stack([jnd.brightness_direction(pictures.shape[1:], each)] * count)
-        for each in jnd.BRIGHTNESS_WAYS
-        if way != "ours"
-    ]
+    brightness_ways = jnd.BRIGHTNESS_WAYS if way != "ours" else ()
+    light = [np.stack([jnd.brightness_direction(pictures.shape[1:], each)] * count) for each in brightness_ways]
     candidates = (jnd_networks.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
     best, most = np.empty(pictures.shape, np.float32), np.full(count, -10)
     for directions in chain(light, candidates):
         moved = np.stack([jnd.move(*each, level) for each in zip(pictures, directions, strict=True)])
-        kept = (
-            _kept(answers, jnd_networks.panel_outputs(moved, model)[0], len(jnd_networks.PANELS[model]))
-            if way != "ours"
-            else most + 1
-        )
+        members = len(jnd_networks.PANELS[model])
+        kept = _kept(answers, jnd_networks.panel_outputs(moved, model)[0], members) if way != "ours" else most + 1
         if way == "chosen":
             kept -= [0 if jnd.reaches_psnr(*each, level) else 9 for each in zip(pictures, moved, strict=True)]
         better = kept > most
@@ -205,34 +200,42 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
 
 
 def _kept(before: NDArray[np.float32], after: NDArray[np.float32], members: int) -> NDArray[np.int64]:
-    """How many members of a panel keep their answer of each picture, ``(N,)``, from all their log-odds."""
+    """Return how many members of a panel keep their label of each picture, ``(N,)``, from all their log-odds."""
     answers = [odds.reshape(len(odds), members, -1).argmax(axis=2) for odds in (before, after)]
     kept: NDArray[np.int64] = (answers[0] == answers[1]).sum(axis=1)
     return kept
 
 
-def _together(split: Split, level: float | None, trial: str, parts: list[Outcome]) -> Agreement:
+def _together(split: Split, level: float | None, trial: str, parts: list[SampleResult]) -> LabelRow:
     count = sum(part.pictures for part in parts)
     kept = {name: sum(part.kept[name] for part in parts) for name in parts[0].kept}
     error, free = (
         sum(getattr(part, name) * part.pictures for part in parts) / count for name in ("error", "error_free")
     )
-    stated = None if level is not None and trial == "change" else decibels(free)
-    return Agreement(split, trial, level, count, kept, decibels(error), stated)
+    unclamped = None if level is not None and trial == "change" else decibels(free)
+    return LabelRow(
+        split=split,
+        change=trial,
+        level=level,
+        pictures=count,
+        kept=kept,
+        psnr=decibels(error),
+        psnr_free=unclamped,
+    )
 
 
 def decibels(error: float) -> float:
-    """PSNR in dB of a mean squared *error* in levels, to six decimals, as it is stored; of none that of a millionth."""
+    """Return the PSNR in dB of a mean squared *error* in levels², with six decimals; errors are at least 1e-6."""
     return round(20 * math.log10(255) - 10 * math.log10(max(error, 1e-6)), 6)
 
 
-def _judges() -> list[str]:
-    """Classifiers of small pictures that the zoo has, in order."""
-    return [name for name in (*PANEL, *UNSEEN) if f"cifar-{name}" in models.names()]
+def _classifiers() -> list[str]:
+    """Return the names of the classifiers of small pictures that the zoo has."""
+    return [name for name in (*PANEL, *HELD_OUT) if f"cifar-{name}" in models.names()]
 
 
 def tiles(file: Path, count: int) -> Image:
-    """As many pictures of a mosaic, evenly spread over those that it has: ``uint8 (N, 32, 32, 3)``.
+    """Return *count* pictures of a mosaic, evenly spread, ``uint8 (N, 32, 32, 3)``.
 
     Raises:
         UsageError: there is no such mosaic, or it is no multiple of 32 pixels either way.
@@ -246,7 +249,7 @@ def tiles(file: Path, count: int) -> Image:
     if mosaic.shape != (rows * SIDE, columns * SIDE, 3):
         raise UsageError(f"{file.name} is no mosaic of pictures of {SIDE}×{SIDE}")
     tiles = mosaic.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
-    whole = tiles.any(axis=(1, 2, 3))  # the last row of a mosaic may be filled up with black
+    whole = tiles.any(axis=(1, 2, 3))  # the last row of a mosaic may be padded with black
     found = tiles[whole]
     chosen: Image = found[np.arange(min(count, len(found))) * len(found) // min(count, len(found))]
     return chosen

@@ -1,103 +1,80 @@
-"""Whether classifiers still answer as they did, by what was done to pictures: rows of the table ``dmvjnd``."""
+"""Rows of the tables ``dmvjnd``, ``coding`` and ``machine-safe``: labels that classifiers keep."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
-from underpaint_lab.benchmarks.core.source import Citation, Source
 from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The table.
-DMVJND = "dmvjnd"
-#: Classifiers that the change is made against, in the paper's order, and those that only judge.
-PANEL, UNSEEN = ("alexnet", "vgg", "resnet", "densenet"), ("mobile", "mixer", "plain")
+#: Names of the tables.
+DMVJND, CODING, MACHINE_SAFE = "dmvjnd", "coding", "machine-safe"
+#: Classifiers that the generator is trained against, in the paper's order, and held-out classifiers.
+PANEL, HELD_OUT = ("alexnet", "vgg", "resnet", "densenet"), ("mobile", "mixer", "plain")
 
 Split = Literal["train", "test"]
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How many pictures each classifier still takes for what it took them for, after one kind of change."""
+@dataclass(frozen=True, kw_only=True)
+class LabelRow:
+    """Labels that classifiers keep when pictures are changed in one way."""
 
     split: Split
-    #: What was done: ``change``, or something made of it.
-    change: str
-    #: That was asked for, in dB; None where the way has a strength of its own.
-    level: float | None
+    change: str  #: ``change``, or a variant of it
+    level: float | None = None  #: PSNR in dB that was asked for; None where the model has a strength of its own
     pictures: int
-    #: How many, by classifier.
-    kept: dict[str, int]
-    #: Of the mean squared error after clamping and rounding to 8 bits, in dB.
-    psnr: float
-    #: Without either; None where there is nothing before it.
-    psnr_free: float | None = None
+    kept: dict[str, int]  #: pictures whose label is kept, by classifier
+    psnr: float  #: in dB, of the mean squared error after clamping and rounding to 8 bits
+    psnr_free: float | None = None  #: without clamping and rounding; None where that is not defined
 
     def rca(self, classifiers: Iterable[str]) -> float | None:
-        """The mean share over those of *classifiers* that were asked; None if none was."""
+        """Return the share of labels kept, the mean over those of *classifiers* that were asked; None if none was."""
         found = [self.kept[name] for name in classifiers if name in self.kept]
         return sum(found) / len(found) / self.pictures if found else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % Wilson interval of the panel's mean share."""
+        """95 % Wilson interval of the share of labels that the panel keeps."""
         found = [self.kept[name] for name in PANEL if name in self.kept]
         return wilson(sum(found), len(found) * self.pictures) if found else None
 
-    def numbers(self) -> dict[str, Any]:
-        """Every field that has a value, and what follows from them."""
-        derived = {"rca": self.rca(PANEL), "rca_interval": self.interval, "rca_unseen": self.rca(UNSEEN)}
-        return valued(asdict(self) | derived)
+    def derived(self) -> dict[str, Any]:
+        """Return shares and interval."""
+        return {"rca": self.rca(PANEL), "rca_interval": self.interval, "rca_unseen": self.rca(HELD_OUT)}
 
 
 @dataclass(frozen=True)
-class Agreements(ResultFile):
-    """What becomes of labels by one way of changing pictures."""
-
-    source: Source
-    rows: tuple[Agreement, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows, with what follows from their counts."""
-        return {"rows": [row.numbers() for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the counts, leave what follows from them."""
-        return {"rows": tuple(Agreement(**({"level": None} | given(row, Agreement))) for row in lists["rows"])}
-
-
-@dataclass(frozen=True)
-class Stated:
-    """What the paper says of one kind of change: shares, and the PSNR in dB where it says so."""
+class PublishedLabels:
+    """The paper's figures of one kind of change."""
 
     split: Split
     change: str
-    rca: float
-    psnr: float | None = None
-    #: By classifier, in the order of :data:`PANEL`.
-    each: tuple[float, ...] | None = None
+    rca: float  #: share of labels kept
+    psnr: float | None = None  #: in dB
+    each: tuple[float, ...] | None = None  #: share by classifier, in the order of :data:`PANEL`
 
 
 @dataclass(frozen=True)
-class Statements(ResultFile):
-    """The paper's figures."""
+class CodingRow:
+    """All pictures compressed to one format in one way."""
 
-    origin: ClassVar[type[Source | Citation]] = Citation
+    format: str
+    quality: int
+    way: str
+    pictures: int
+    size: int  #: bytes of all files
+    kept: dict[str, int]  #: pictures whose label is kept, by classifier
 
-    source: Citation
-    rows: tuple[Stated, ...]
 
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows."""
-        return {"rows": [valued(asdict(row)) for row in self.rows]}
+@dataclass(frozen=True)
+class LabelChangeRow:
+    """Containers of one method that hides in one way."""
 
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the rows."""
-        rows = [row | ({"each": tuple(row["each"])} if "each" in row else {}) for row in lists["rows"]]
-        return {"rows": tuple(Stated(**row) for row in rows)}
+    way: str
+    pictures: int  #: containers
+    refused: int  #: covers that ``hide`` refused
+    psnr: float  #: mean over the containers, in dB
+    flips: dict[str, int]  #: containers whose label differs from the cover's, by classifier

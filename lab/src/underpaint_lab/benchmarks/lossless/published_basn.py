@@ -1,12 +1,12 @@
-"""How published BASN puts bits where attention allows it, and what the figure that it reports of that is worth.
+"""BASN as published: bits in the planes that attention allows, and the paper's BSER beside the bit error rate.
 
 ::
 
     attention ─► k = round(8 attention) ─► planes k - 1 … m of each value carry bits, most significant first
 
-The receiver computes k from the stego image. Wherever it comes out otherwise than it did for the sender, bits are
-missing or too many, and all that follow are shifted. BSER, eq. 17, counts such places and never looks at the message;
-:class:`Outcome` has it beside the share of the message's bits that arrive wrong.
+The receiver computes k from the stego image. Where it differs from the sender's, bits are missing or superfluous, and
+all that follow are shifted. BSER, eq. 17, counts such places and ignores the message; :class:`ErrorRates` has it beside
+the bit error rate of the message.
 
 The published code has no header, no checksum and no straddling; the latter is done here as the paper describes it.
 """
@@ -36,15 +36,12 @@ _BITS = 8
 class Strategy:
     """A row of the paper's table 1."""
 
-    #: Key of :data:`FUSIONS`.
-    fusion: str
-    #: LSM: how many of the lowest bits are left alone.
-    masked: int
-    #: PS: payload in bits per pixel; None fills what there is.
-    payload: float | None = None
+    fusion: str  #: key of :data:`FUSIONS`
+    masked: int  #: LSM: number of lowest bits that are not used
+    payload: float | None = None  #: PS: payload in bits per pixel; None for the whole capacity
 
 
-#: Eq. 15 and 16, how two attentions become one.
+#: Eq. 15 and 16: fusion of two attention maps.
 FUSIONS: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]] = {
     "min": np.minimum,
     "mean": lambda itc, mfd: (itc + mfd) * np.float32(0.5),
@@ -64,12 +61,12 @@ STRATEGIES = {
 
 
 def allowed(attention: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """k, how many low bits of each value *attention*, ``(H, W, 3)`` in [0, 1], gives away: 8 A, half to even."""
+    """Return k, the number of low bits that *attention*, ``(H, W, 3)`` in [0, 1], allows: 8 A, rounded half to even."""
     return np.asarray(np.rint(_BITS * attention), np.uint8)
 
 
 def room(k: NDArray[np.uint8], masked: int) -> int:
-    """Bytes that fit: of the last one, begun or complete, the code makes no use."""
+    """Return the capacity in bytes; the published code does not use the last byte, complete or not."""
     return max(0, -(-_carried(k, masked) // 8) - 1)
 
 
@@ -97,7 +94,7 @@ def embed(cover: Image, k: NDArray[np.uint8], masked: int, bits: Bits, straddled
 def extract(
     stego: Image, k: NDArray[np.uint8], masked: int, count: int | None = None, straddled: Randomness | None = None
 ) -> Bits:
-    """Return what *stego* carries by *k* as the receiver computes it.
+    """Extract the bits of *stego* by *k* as the receiver computes it.
 
     Args:
         stego: ``(H, W, 3)``.
@@ -118,7 +115,7 @@ def _carried(k: NDArray[np.uint8], masked: int) -> int:
 def _places(
     k: NDArray[np.uint8], masked: int, count: int, straddled: Randomness | None
 ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Value and plane of each of *count* bits.
+    """Return value and plane of each of *count* bits.
 
     Raises:
         CapacityError: there are not as many.
@@ -135,22 +132,21 @@ def _places(
     return values[used], planes[used]
 
 
-class Outcome(NamedTuple):
-    """What became of one message."""
+class ErrorRates(NamedTuple):
+    """Errors of one message."""
 
-    #: Bits hidden.
-    bits: int
-    #: Eq. 17 as the code computes it: how far capacities differ, in sum over all values, to the bits hidden.
-    bser: float
-    #: Share of the bits that were wrong or missing.
-    ber: float
+    bits: int  #: embedded
+    bser: float  #: eq. 17 as the code computes it: sum of the capacity differences of all values, per bit embedded
+    ber: float  #: share of the bits that are wrong or missing
 
 
-def outcome(sent: Bits, received: Bits, before: NDArray[np.uint8], after: NDArray[np.uint8], masked: int) -> Outcome:
-    """Compare what was *sent* with what was *received*, and the k of cover and stego image, *before* and *after*."""
+def error_rates(
+    sent: Bits, received: Bits, before: NDArray[np.uint8], after: NDArray[np.uint8], masked: int
+) -> ErrorRates:
+    """Compare bits *sent* and *received*, and the k of cover and stego image, *before* and *after*."""
     capacities = [np.maximum(k.astype(np.int64) - masked, 0) for k in (before, after)]
     differing = int(np.abs(capacities[0] - capacities[1]).sum())
     both = min(len(sent), len(received))
     wrong = int((sent[:both] != received[:both]).sum()) + len(sent) - both
     hidden = max(len(sent), 1)
-    return Outcome(len(sent), differing / hidden, wrong / hidden)
+    return ErrorRates(len(sent), differing / hidden, wrong / hidden)

@@ -1,92 +1,83 @@
-"""What becomes of messages in pictures that stay as they are, and of the pictures: rows of the table ``basn``."""
+"""Rows of the tables ``basn`` (payloads in unchanged containers) and ``trellis`` (syndrome-trellis codes)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
-from underpaint_lab.benchmarks.core.source import Citation, Source
 from underpaint_lab.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: The table.
-BASN = "basn"
+#: Names of the tables.
+BASN, TRELLIS = "basn", "trellis"
 
 Covers = Literal["crops", "whole"]
 
 
-class Fate(NamedTuple):
-    """What became of one message, and of the picture that it was hidden in."""
+class SampleResult(NamedTuple):
+    """One message in one picture."""
 
     pixels: int
     bits: int
-    #: Bits that arrived as others, or not at all.
-    wrong: int
-    psnr: float
+    wrong: int  #: bits that are wrong or missing
+    psnr: float  #: in dB
     ssim: float
-    #: How far the capacities that sender and receiver compute differ, in bits; None where nobody computes any twice.
-    differing: int | None = None
-    #: Mean relative change of features by classifiers that attention was trained against, and by those it was not.
-    seen: float | None = None
-    unseen: float | None = None
-    #: How many classifiers keep their label, of how many.
-    kept: int = 0
-    judged: int = 0
+    differing: int | None = None  #: difference of the capacities that sender and receiver compute, in bits, if any do
+    seen: float | None = None  #: mean relative change of features of classifiers that attention was trained against
+    unseen: float | None = None  #: the same of classifiers that it was not trained against
+    kept: int = 0  #: classifiers that keep their label
+    judged: int = 0  #: classifiers that were asked
 
 
 @dataclass(frozen=True)
-class Placed:
-    """One strategy, over all pictures in which it found room."""
+class StrategyRow:
+    """One strategy over all pictures. Pictures that refused the payload count in ``refused`` only."""
 
     strategy: str
     covers: Covers
-    #: How many have room, and how many have none. Of the latter nothing is counted below.
-    pictures: int
-    refused: int
+    pictures: int  #: pictures that took the payload
+    refused: int  #: pictures that did not
     pixels: int
     bits: int
-    wrong: int
-    #: Messages without a wrong bit.
-    exact: int
-    kept: int
-    judged: int
-    differing: int | None = None
-    #: Means over pictures.
-    psnr: float | None = None
-    ssim: float | None = None
-    #: Medians over pictures.
-    seen: float | None = None
-    unseen: float | None = None
+    wrong: int  #: bits that are wrong or missing
+    exact: int  #: messages without a wrong bit
+    kept: int  #: labels that classifiers keep
+    judged: int  #: labels asked for
+    differing: int | None = None  #: difference of the capacities that sender and receiver compute, in bits
+    psnr: float | None = None  #: mean over pictures, in dB
+    ssim: float | None = None  #: mean over pictures
+    seen: float | None = None  #: median over pictures of the relative feature change, classifiers of the training
+    unseen: float | None = None  #: the same, other classifiers
 
     @classmethod
-    def of(cls, strategy: str, covers: Covers, fates: Sequence[Fate | None]) -> Placed:
-        """Add up *fates*, None where a message did not fit; means and medians to six decimals, as they are stored."""
-        found = [fate for fate in fates if fate]
+    def of(cls, strategy: str, covers: Covers, samples: Sequence[SampleResult | None]) -> StrategyRow:
+        """Add up *samples*, None where a message did not fit; means and medians are stored with six decimals."""
+        found = [sample for sample in samples if sample]
 
         def total(name: str) -> int:
-            return sum(getattr(fate, name) for fate in found)
+            return sum(getattr(sample, name) for sample in found)
 
         def typical(name: str, of: Callable[[list[float]], np.floating[Any]]) -> float | None:
-            values = [getattr(fate, name) for fate in found if getattr(fate, name) is not None]
+            values = [getattr(sample, name) for sample in found if getattr(sample, name) is not None]
             return round(float(of(values)), 6) if values else None
 
         return cls(
             strategy,
             covers,
             pictures=len(found),
-            refused=len(fates) - len(found),
+            refused=len(samples) - len(found),
             pixels=total("pixels"),
             bits=total("bits"),
             wrong=total("wrong"),
-            exact=sum(not fate.wrong for fate in found),
+            exact=sum(not sample.wrong for sample in found),
             kept=total("kept"),
             judged=total("judged"),
-            differing=total("differing") if found and all(fate.differing is not None for fate in found) else None,
+            differing=total("differing") if found and all(each.differing is not None for each in found) else None,
             psnr=typical("psnr", np.mean),
             ssim=typical("ssim", np.mean),
             seen=typical("seen", np.median),
@@ -95,7 +86,7 @@ class Placed:
 
     @property
     def payload(self) -> float | None:
-        """Bits per pixel, of three values each."""
+        """Bits per pixel of three values."""
         return self.bits / self.pixels if self.pixels else None
 
     @property
@@ -105,62 +96,50 @@ class Placed:
 
     @property
     def bser(self) -> float | None:
-        """What the paper reports, its eq. 17: how far capacities differ, to the bits hidden."""
+        """The paper's BSER, its eq. 17: difference of the capacities per bit hidden."""
         return None if self.differing is None or not self.bits else self.differing / self.bits
 
     @property
     def exact_interval(self) -> tuple[float, float] | None:
-        """The 95 % Wilson interval of the share of messages without a wrong bit."""
+        """95 % Wilson interval of the share of messages without a wrong bit."""
         return wilson(self.exact, self.pictures) if self.pictures else None
 
-    def numbers(self) -> dict[str, Any]:
-        """Every field that has a value, and what follows from them."""
-        derived = {name: getattr(self, name) for name in ("payload", "ber", "bser", "exact_interval")}
-        return valued(asdict(self) | derived)
+    def derived(self) -> dict[str, Any]:
+        """Return payload, error rates and interval."""
+        return {name: getattr(self, name) for name in ("payload", "ber", "bser", "exact_interval")}
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What the paper says of one strategy."""
+class PublishedStrategy:
+    """The paper's figures of one strategy."""
 
     strategy: str
-    #: In bits per pixel.
-    payload: float
-    #: A share.
-    bser: float
+    payload: float  #: bits per pixel
+    bser: float  #: a share
 
 
 @dataclass(frozen=True)
-class Placements(ResultFile):
-    """What one design does with every strategy."""
+class StcRow:
+    """A syndrome-trellis code at one rate with costs of one kind."""
 
-    source: Source
-    rows: tuple[Placed, ...]
+    costs: str  #: kind of costs of a change by 1; a change by n costs n² times that
+    rate: float  #: bits per value
+    layers: int
+    values: int
+    paid: float  #: sum of the costs of all changes
+    bound: float  #: smallest expected sum of any code at this rate: the rate–distortion bound
+    runs: tuple[float, ...]  #: seconds of each run, with all cores
 
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows, with what follows from their counts."""
-        return {"rows": [row.numbers() for row in self.rows]}
+    @property
+    def excess(self) -> float:
+        """Cost in excess of the bound, as a share of the bound."""
+        return self.paid / self.bound - 1
 
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the counts and means, leave what follows from them."""
-        return {"rows": tuple(Placed(**given(row, Placed)) for row in lists["rows"])}
+    @property
+    def speed(self) -> float:
+        """Values per second, in the median of the runs."""
+        return self.values / median(self.runs)
 
-
-@dataclass(frozen=True)
-class Published(ResultFile):
-    """The paper's table."""
-
-    origin: ClassVar[type[Source | Citation]] = Citation
-
-    source: Citation
-    rows: tuple[Claim, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows."""
-        return {"rows": [asdict(row) for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the rows."""
-        return {"rows": tuple(Claim(**row) for row in lists["rows"])}
+    def derived(self) -> dict[str, Any]:
+        """Return excess and speed."""
+        return {"excess": self.excess, "speed": round(self.speed)}

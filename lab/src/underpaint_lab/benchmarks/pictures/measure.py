@@ -1,8 +1,8 @@
-"""Pictures in pictures, by every way that there is: squares of 256×256 of photographs, or 32×32 of a mosaic.
+"""Tables ``pictures`` and ``pictures-small``: pictures in pictures, 256×256 of photographs or 32×32 of a mosaic.
 
-Each picture is a cover, and the secret of another: of a mosaic the one half a set further, of photographs the square at
-the same place of the next. Networks for pictures of 32×32 are measured alone, without the head that says how to read a
-file, as other networks have none; all else goes the way that users go.
+Each picture is a cover, and the secret of another: in a mosaic of the one half the set away, in photographs of the
+square at the same place of the next photograph. Networks for pictures of 32×32 are measured without the header of the
+container format, since other networks have none; everything else runs as in the runtime.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from underpaint import media, models
 from underpaint.api.payloads import DEFAULT_PSNR, PicturePayload
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
+from underpaint.embedding import residues
 from underpaint.errors import CapacityError, PayloadError, SurvivalError, UsageError
 from underpaint.media import Picture
 from underpaint.methods import METHODS, pixinpix, robust_picture
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.measure import SIDE, tiles
-from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Hidden, Likeness, Revealed
+from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, PictureQuality, PictureRow
+from underpaint_lab.benchmarks.robustness.grids import PICTURE_CHANNELS
 from underpaint_lab.data.pictures import crops, pictures_in, spread
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,32 +35,30 @@ if TYPE_CHECKING:
     from underpaint.models import Model
     from underpaint.types import Image
 
-    #: Container and what is revealed, of a cover and a secret of one shape.
+    #: Maps cover and secret of one shape to container and revealed picture.
     Way = Callable[[Image, Image], tuple[Image, Image]]
 
-#: Side of a square of a photograph, and pairs of a mosaic.
+#: Side in pixels of a square of a photograph, and pairs of a mosaic.
 CROP, PAIRS = 256, 10_000
-#: Pairs that a process takes at once.
-_AT_ONCE = 250
-#: The split that is measured.
+#: Pairs per task: of many, and of few.
+_BATCH, _SMALL_BATCH = 250, 6
+#: The mosaic that is measured.
 _MOSAIC = "test.webp"
-#: What containers go through that are to survive it; nothing at first.
-AFTER = ("none", "jpeg:75", "webp:75", "jpeg2000:4", "jpeg:50")
-#: The model that small pictures have.
+#: The model for small pictures.
 _SMALL = "pixinpix-cifar"
 
 
 def lowest_bits(cover: Image, secret: Image) -> tuple[Image, Image]:
-    """The control: upper four bits in lower four, and what is missing filled with its mean."""
+    """Hide the secret's upper four bits in the cover's lower four; the missing bits are filled with their mean."""
     container = cover & np.uint8(0xF0) | secret >> np.uint8(4)
     return container, (container << np.uint8(4)) + np.uint8(8)
 
 
-def compressed(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple[Image, Image]:
-    """The exact way: the secret compressed to what ``basn`` takes at *psnr* dB.
+def basn(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple[Image, Image]:
+    """Hide the secret exactly, compressed to the capacity of ``basn`` at *psnr* dB.
 
     Raises:
-        CapacityError: that is too little.
+        CapacityError: the capacity is too small.
     """
     method = METHODS["basn"]
     payload = PicturePayload(Picture(secret)).prepare(cover, method, psnr).payload
@@ -66,10 +67,10 @@ def compressed(cover: Image, secret: Image, psnr: float = DEFAULT_PSNR) -> tuple
 
 
 def robust(cover: Image, secret: Image) -> tuple[Image, Image]:
-    """The way that survives codecs: the secret compressed to what :data:`robust_picture.NAME` takes.
+    """Hide the secret so that it survives codecs, compressed to the capacity of :data:`robust_picture.NAME`.
 
     Raises:
-        CapacityError, SurvivalError: that is too little, or would not survive.
+        CapacityError, SurvivalError: the capacity is too small, or the secret would not survive.
     """
     method = METHODS[robust_picture.NAME]
     payload = PicturePayload(Picture(secret)).prepare(cover, method, None).payload
@@ -77,44 +78,44 @@ def robust(cover: Image, secret: Image) -> tuple[Image, Image]:
     return container, media.decode(method.reveal(container, None).data).pixels
 
 
-def arrived(container: Image, channel: str) -> tuple[Image, Image] | None:
-    """What arrives of a container of :func:`robust` after *channel*, and what is revealed of it; None if nothing is."""
-    there = parse(channel)(container)
+def after_channel(container: Image, channel: str) -> tuple[Image, Image] | None:
+    """Return a container of :func:`robust` behind *channel* and the revealed picture; None if nothing is revealed."""
+    received = parse(channel)(container)
     try:
-        return there, media.decode(METHODS[robust_picture.NAME].reveal(there, None).data).pixels
+        return received, media.decode(METHODS[robust_picture.NAME].reveal(received, None).data).pixels
     except PayloadError:
         return None
 
 
-def whole(cover: Image, secret: Image) -> tuple[Image, Image]:
-    """The way of users: with a head, which is read back."""
+def pixinpix_file(cover: Image, secret: Image) -> tuple[Image, Image]:
+    """Hide as users do, with the header of the container format."""
     container = pixinpix.hide(cover, secret)
     return container, pixinpix.reveal(container)
 
 
-def alone(cover: Image, secret: Image, model: Model | None = None) -> tuple[Image, Image]:
-    """A network alone, that for small pictures by default; sides are multiples of 8."""
+def pixinpix_network(cover: Image, secret: Image, model: Model | None = None) -> tuple[Image, Image]:
+    """Hide by a network without the header, that for small pictures by default; sides are multiples of 8."""
     model, key = model or models.load(_SMALL), Key(bytes(KEY_SIZE))
     levels, values = pixinpix.levels_of(model), pixinpix.blocks_of(cover)
     free = np.ones(values.shape, bool)
     container = cover.copy()
-    pixinpix.put(container, pixinpix.packed(values, *pixinpix.written(secret, model), levels, free, key))
-    found = pixinpix.unpacked(pixinpix.blocks_of(container), levels, free, key)
-    return container, pixinpix.drawn(*found, (cover.shape[0], cover.shape[1]), model)
+    pixinpix.put_blocks(container, residues.embed(values, *pixinpix.quantise(secret, model), levels, free, key))
+    found = residues.extract(pixinpix.blocks_of(container), levels, free, key)
+    return container, pixinpix.dequantise(*found, (cover.shape[0], cover.shape[1]), model)
 
 
 def ways(*, small: bool = False) -> dict[str, Way]:
-    """Every way, by name, for *small* pictures or for photographs; a network if the zoo has it."""
-    name, network = (_SMALL, alone) if small else (pixinpix.NAME, whole)
-    there: dict[str, Way] = {name: network} if name in models.names() else {}
-    exact = {f"basn-{psnr:g}": partial(compressed, psnr=psnr) for psnr in (DEFAULT_PSNR, 50.0)}
+    """Return every way by name, for *small* pictures or for photographs; a network only if the zoo has it."""
+    name, network = (_SMALL, pixinpix_network) if small else (pixinpix.NAME, pixinpix_file)
+    networks: dict[str, Way] = {name: network} if name in models.names() else {}
+    exact = {f"basn-{psnr:g}": partial(basn, psnr=psnr) for psnr in (DEFAULT_PSNR, 50.0)}
     lossy = {} if small else {robust_picture.NAME: robust}
-    return {"lsb-4": lowest_bits, **exact, **there, **lossy}
+    return {"lsb-4": lowest_bits, **exact, **networks, **lossy}
 
 
 @dataclass(frozen=True)
-class Task:
-    """Some pairs, by one way."""
+class PairsTask:
+    """Some pairs, hidden in one way."""
 
     way: str
     small: bool
@@ -122,15 +123,15 @@ class Task:
     secrets: tuple[Image, ...]
 
 
-def revealed(
+def pictures_in_pictures(
     method: str, *, images: Path | None = None, seed: int = 0, jobs: int | None = None, small: bool = False
-) -> Revealed:
-    """Hide pictures in pictures, and reveal them.
+) -> ResultFile[PictureRow]:
+    """Hide pictures in pictures, reveal them, and measure both.
 
     Args:
         method: key of :func:`ways`.
         images: folder of photographs, the samples by default; of *small* pictures one with a mosaic ``test.webp``.
-        seed: nothing is random; it is noted down.
+        seed: only noted down; nothing is random.
         jobs: processes, one per core by default.
         small: pictures of 32×32.
 
@@ -140,56 +141,67 @@ def revealed(
     if method not in ways(small=small):
         raise UsageError(f"no way is called '{method}'", hint=f"there are {', '.join(ways(small=small))}")
     name, files, covers, secrets = small_pairs(images) if small else pairs(images)
-    starts = range(0, len(covers), _AT_ONCE if len(covers) > _AT_ONCE else 6)
+    starts = range(0, len(covers), _BATCH if len(covers) > _BATCH else _SMALL_BATCH)
     size = starts.step
-    afters = AFTER if method == robust_picture.NAME else (None,)
-    tasks = [Task(method, small, tuple(covers[at : at + size]), tuple(secrets[at : at + size])) for at in starts]
-    made = [each for part in spread(measure, tasks, jobs) for each in part]
+    afters = PICTURE_CHANNELS if method == robust_picture.NAME else (None,)
+    tasks = [PairsTask(method, small, tuple(covers[at : at + size]), tuple(secrets[at : at + size])) for at in starts]
+    made = [each for part in spread(hide_pairs, tasks, jobs) for each in part]
     rows = tuple(
-        scored(name, covers, secrets, [each[at] for each in made], after=after) for at, after in enumerate(afters)
+        measure_pairs(name, covers, secrets, [each[at] for each in made], after=after)
+        for at, after in enumerate(afters)
     )
     table = SMALL if small else PICTURES
-    return Revealed(table, method, Source.of(table, method, images, files, seed), rows)
+    return ResultFile(table, method, Source.of_bench(table, method, images, files, seed), rows)
 
 
-def scored(
+def measure_pairs(
     name: str,
     covers: list[Image],
     secrets: list[Image],
     made: list[tuple[Image, Image] | None],
     trained: str | None = None,
     after: str | None = None,
-) -> Hidden:
-    """What came of *covers* and *secrets*: containers and what was revealed, or None where that was refused.
+) -> PictureRow:
+    """Return the row of *covers* and *secrets*.
+
+    Args:
+        name: data set and size, for the row.
+        covers: pictures of one size.
+        secrets: of the same size.
+        made: container and revealed picture of each pair, None where it was refused.
+        trained: scale of the training, for the row.
+        after: channel, for the row.
 
     Raises:
-        UsageError: all were.
+        UsageError: all pairs were refused.
     """
     done = [(cover, secret, *pair) for cover, secret, pair in zip(covers, secrets, made, strict=True) if pair]
     if not done:
         raise UsageError("none of the pictures was hidden")
     cover, secret, container, back = map(list, zip(*done, strict=True))
     height, width = covers[0].shape[:2]
-    likenesses = Likeness.of(cover, container), Likeness.of(secret, back)
-    return Hidden(name, (height, width), len(done), len(made) - len(done), *likenesses, trained, after=after)
+    quality = PictureQuality.of(cover, container), PictureQuality.of(secret, back)
+    return PictureRow(name, (height, width), len(done), len(made) - len(done), *quality, trained, after=after)
 
 
-def measure(task: Task) -> list[tuple[tuple[Image, Image] | None, ...]]:
-    """What the task's way makes of its pairs; of :func:`robust` behind all of :data:`AFTER`."""
+def hide_pairs(task: PairsTask) -> list[tuple[tuple[Image, Image] | None, ...]]:
+    """Return container and revealed picture of each pair; for :func:`robust` behind all of :data:`PICTURE_CHANNELS`."""
     found: list[tuple[tuple[Image, Image] | None, ...]] = []
     for cover, secret in zip(task.covers, task.secrets, strict=True):
         lossy = task.way == robust_picture.NAME
         try:
             made = ways(small=task.small)[task.way](cover, secret)
         except (CapacityError, SurvivalError):
-            found.append((None,) * (len(AFTER) if lossy else 1))
+            found.append((None,) * (len(PICTURE_CHANNELS) if lossy else 1))
             continue
-        found.append((made, *(arrived(made[0], channel) for channel in AFTER[1:])) if lossy else (made,))
+        found.append(
+            (made, *(after_channel(made[0], channel) for channel in PICTURE_CHANNELS[1:])) if lossy else (made,)
+        )
     return found
 
 
 def small_pairs(images: Path | None, count: int = PAIRS) -> tuple[str, list[Path], list[Image], list[Image]]:
-    """What the pairs of a mosaic are called, its file, covers and secrets.
+    """Return the name of the pairs of a mosaic, its file, covers and secrets.
 
     Raises:
         UsageError: there is no mosaic.
@@ -202,7 +214,7 @@ def small_pairs(images: Path | None, count: int = PAIRS) -> tuple[str, list[Path
 
 
 def pairs(images: Path | None) -> tuple[str, list[Path], list[Image], list[Image]]:
-    """What the pairs of photographs are called, their files, covers and secrets.
+    """Return the name of the pairs of photographs, their files, covers and secrets.
 
     Raises:
         UsageError: there are none, or one is too small.

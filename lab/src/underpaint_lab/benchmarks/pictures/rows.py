@@ -1,49 +1,44 @@
-"""Pictures in pictures: how far containers are from covers, and what is revealed from what was hidden."""
+"""Rows of the tables ``pictures`` and ``pictures-small``: pictures hidden in pictures."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from underpaint import metrics
-from underpaint_lab.benchmarks.core.result_file import ResultFile, given, valued
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from underpaint.types import Image
-    from underpaint_lab.benchmarks.core.source import Source
 
-#: The tables: of photographs, and of pictures of 32×32.
+#: Names of the tables: photographs, and pictures of 32×32.
 PICTURES, SMALL = "pictures", "pictures-small"
+#: PSNR in dB of identical pictures, in means.
+_SAME = 100.0
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How like two sets of pictures are: means over pairs."""
+class PictureQuality:
+    """Distances of two sets of pictures: means over pairs."""
 
-    #: In dB, and half of the width of its 95 % interval.
-    psnr: float
-    psnr_within: float
+    psnr: float  #: in dB
+    psnr_within: float  #: half the width of the 95 % interval of the mean, in dB
     ssim: float
-    apd: float
-    #: None of pictures below 176 pixels.
-    ms_ssim: float | None = None
+    apd: float  #: average pixel discrepancy, in levels
+    ms_ssim: float | None = None  #: None for pictures below 176 pixels
 
     @classmethod
-    def of(cls, before: Sequence[Image], after: Sequence[Image]) -> Likeness:
-        """Measure pairs of pictures."""
+    def of(cls, before: Sequence[Image], after: Sequence[Image]) -> PictureQuality:
+        """Measure pairs of pictures of one size."""
         pairs = list(zip(before, after, strict=True))
-        decibels = np.array([min(metrics.psnr(*pair), 100.0) for pair in pairs])
-        within = 1.96 * decibels.std() / max(len(pairs) - 1, 1) ** 0.5
+        psnr = np.array([min(metrics.psnr(*pair), _SAME) for pair in pairs])
         large = min(before[0].shape[:2]) >= metrics.MS_SSIM_SMALLEST_SIDE
         return cls(
-            float(decibels.mean()),
-            float(within),
+            float(psnr.mean()),
+            float(1.96 * psnr.std() / max(len(pairs) - 1, 1) ** 0.5),
             _mean([metrics.ssim(*pair) for pair in pairs]),
             _mean([metrics.apd(*pair) for pair in pairs]),
             _mean([metrics.ms_ssim(*pair) for pair in pairs]) if large else None,
@@ -51,58 +46,20 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """What came of some pairs."""
+class PictureRow:
+    """Pairs of cover and secret picture, hidden and revealed by one method."""
 
-    #: What lies in what.
-    pictures: str
-    #: Height and width.
-    sides: tuple[int, int]
+    pictures: str  #: data set and size
+    sides: tuple[int, int]  #: height and width in pixels
     pairs: int
-    #: Pairs that it refused.
-    refused: int
-    cover: Likeness
-    #: None where bits were hidden.
-    secret: Likeness | None
-    #: How it was trained, where that is no model of the zoo.
-    trained: str | None = None
-    #: What an ideal Reed–Solomon code leaves of the bits hidden in a pixel, D (2 · accuracy - 1): SteganoGAN's RS-BPP.
+    refused: int  #: pairs that were not hidden or not revealed
+    cover: PictureQuality  #: container against cover
+    secret: PictureQuality | None  #: revealed against secret picture; None where bits were hidden
+    trained: str | None = None  #: scale of the training, for networks that are not in the zoo
+    #: SteganoGAN's RS-BPP, D (2 · accuracy − 1): bits per pixel that an ideal Reed–Solomon code would leave.
     bits: float | None = None
-    #: The channel that containers went through, where that is measured.
-    after: str | None = None
+    after: str | None = None  #: channel between container and receiver
 
 
-@dataclass(frozen=True)
-class Revealed(ResultFile):
-    """What comes of pictures in pictures by one method."""
-
-    source: Source
-    rows: tuple[Hidden, ...]
-
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows, likenesses as fields of their own."""
-        return {"rows": [_flat(row) for row in self.rows]}
-
-    @staticmethod
-    def fields(lists: dict[str, Any]) -> dict[str, Any]:
-        """Take the rows."""
-        return {"rows": tuple(_row(row) for row in lists["rows"])}
-
-
-def _mean(values: Sequence[float] | NDArray[np.float64]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
-
-
-def _flat(row: Hidden) -> dict[str, Any]:
-    fields = asdict(row)
-    for what in ("cover", "secret"):
-        fields |= {f"{what}_{name}": value for name, value in (fields.pop(what) or {}).items()}
-    return valued(fields)
-
-
-def _row(fields: dict[str, Any]) -> Hidden:
-    parts: dict[str, Likeness | None] = {}
-    for what in ("cover", "secret"):
-        own = {name.removeprefix(f"{what}_"): value for name, value in fields.items() if name.startswith(f"{what}_")}
-        parts[what] = Likeness(**given(own, Likeness)) if own else None
-    return Hidden(**given(fields, Hidden) | parts | {"sides": tuple(fields["sides"])})

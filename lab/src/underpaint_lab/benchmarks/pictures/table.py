@@ -1,69 +1,63 @@
-"""The table of pictures in pictures."""
+"""Rendering of the tables ``pictures`` and ``pictures-small``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from underpaint_lab.benchmarks.core.table import Shown, origins
+from underpaint_lab.benchmarks.core.table import Rendered, provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from underpaint_lab.benchmarks.pictures.rows import Hidden, Likeness, Revealed
+    from underpaint_lab.benchmarks.core.result_file import ResultFile
+    from underpaint_lab.benchmarks.pictures.rows import PictureQuality, PictureRow
 
-#: How the columns are to be read.
-_READ_AS = (
-    "Means over pairs, after rounding to 8 bits: PSNR and, in brackets, its 95 % interval; SSIM; MS-SSIM where "
+_CAPTION = (
+    "Means over pairs, after rounding to 8 bits: PSNR with its 95 % interval in brackets; SSIM; MS-SSIM where "
     "pictures are large enough; average pixel discrepancy (APD) in levels. lsb-4 is the control: the secret's upper "
-    "four bits in the cover's lower four. basn hides the secret compressed, exactly. The paper on PixInPix reports no "
-    "numbers. robust-picture is measured as it was hidden and behind codecs, the cover against what arrives; refused "
-    "are pairs that were not hidden, or not revealed. The paper on robust hiding has an APD of 9.13 for covers and of "
-    "8.54 for secrets, by one network for JPEG, WebP and JPEG 2000, whose settings and sizes it leaves open. "
-    "Where bits were hidden instead, three in each pixel, it is said what an ideal Reed–Solomon code leaves."
+    "four bits in the cover's lower four. basn hides the compressed secret, exactly. The paper on PixInPix reports no "
+    "numbers. robust-picture is measured without a channel and behind codecs, received container against cover; "
+    "refused are pairs that were not hidden, or not revealed. The paper on robust hiding has an APD of 9.13 for "
+    "covers and of 8.54 for secrets, by one network for JPEG, WebP and JPEG 2000, whose settings and sizes it leaves "
+    "open. Where three bits per pixel were hidden instead, the payload after an ideal Reed–Solomon code is given."
 )
 
 
-def by_pictures(results: Sequence[Revealed]) -> Shown:
-    """A line for each kind of pictures and method, the best containers first."""
+def pictures_table(results: Sequence[ResultFile[PictureRow]]) -> Rendered:
+    """Render a table: a line for each kind of pictures and method, the highest PSNRs first."""
     header = ["pictures", "method", "pairs"]
     header += [f"{what} {metric}" for what in ("cover", "secret") for metric in ("PSNR", "SSIM", "MS-SSIM", "APD")]
-    rows = sorted(
-        ((row, result.method) for result in results for row in result.rows),
-        key=lambda each: (
-            each[0].secret is None,
-            each[0].pictures,
-            -each[0].cover.psnr - (each[0].secret.psnr if each[0].secret else 0),
-        ),
-    )
+    rows = sorted(((row, each.method) for each in results for row in each.rows), key=lambda each: _rank(each[0]))
     lines = [
         [
             row.pictures,
-            ", ".join(
-                [method, *([row.trained] if row.trained else []), *([f"after {row.after}"] if row.after else [])]
-            ),
-            _pairs(row),
-            *_likeness(row.cover),
-            *(_likeness(row.secret) if row.secret else [f"{row.bits:.2f} bits per pixel", "–", "–", "–"]),
+            _label(row, method),
+            f"{row.pairs} ({row.refused} refused)" if row.refused else str(row.pairs),
+            *_quality(row.cover),
+            *(_quality(row.secret) if row.secret else [f"{row.bits:.2f} bits per pixel", "–", "–", "–"]),
         ]
         for row, method in rows
     ]
-    return Shown([header, *lines], " ".join([*origins(result.source for result in results), _READ_AS]))
+    return Rendered([header, *lines], " ".join([*provenance(results), _CAPTION]))
 
 
-def _named(row: Hidden, method: str) -> str:
-    trained, after = row.trained and f", {row.trained}", row.after and f", after {row.after}"
-    return f"{method}{trained or ''}{after or ''}"
+def card_numbers(result: ResultFile[PictureRow]) -> dict[str, float]:
+    """Return the PSNR of container and revealed picture for a model card."""
+    row = result.rows[0]
+    found = {"cover": row.cover, "secret": row.secret}
+    return {f"{what}_psnr": quality.psnr for what, quality in found.items() if quality}
 
 
-def _pairs(row: Hidden) -> str:
-    return f"{row.pairs} ({row.refused} refused)" if row.refused else str(row.pairs)
+def _rank(row: PictureRow) -> tuple[bool, str, float]:
+    return row.secret is None, row.pictures, -row.cover.psnr - (row.secret.psnr if row.secret else 0)
 
 
-def _likeness(likeness: Likeness) -> list[str]:
-    scales = "–" if likeness.ms_ssim is None else f"{likeness.ms_ssim:.4f}"
-    return [
-        f"{likeness.psnr:.2f} dB (±{likeness.psnr_within:.2f})",
-        f"{likeness.ssim:.4f}",
-        scales,
-        f"{likeness.apd:.2f}",
-    ]
+def _label(row: PictureRow, method: str) -> str:
+    trained = row.trained and row.trained.replace("couples", "pairs")  # the word of older result files
+    return ", ".join([method, *([trained] if trained else []), *([f"after {row.after}"] if row.after else [])])
+
+
+def _quality(quality: PictureQuality) -> list[str]:
+    ms_ssim = "–" if quality.ms_ssim is None else f"{quality.ms_ssim:.4f}"
+    psnr = f"{quality.psnr:.2f} dB (±{quality.psnr_within:.2f})"
+    return [psnr, f"{quality.ssim:.4f}", ms_ssim, f"{quality.apd:.2f}"]

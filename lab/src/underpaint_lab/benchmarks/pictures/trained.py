@@ -1,8 +1,8 @@
-"""Rows of the table ``pictures-small`` for networks that are not in the zoo: the paper's, and its rivals.
+"""Rows of the tables on pictures in pictures for networks that are not in the zoo: the paper's, and its baselines.
 
-``python -m underpaint_lab.benchmarks.pictures.trained baluja --run runs/baluja --images CIFAR10`` hides every picture of the mosaic
-``test.webp`` in another, rounds to 8 bits, and writes what came of it beside the rows that ``underpaint bench`` writes.
-Networks that hide other pictures than CIFAR-10's are judged on these: ``--images`` is the folder they were trained on.
+``underpaint-lab evaluate pictures baluja --run runs/baluja --images CIFAR10`` hides every picture of the mosaic
+``test.webp`` in another, rounds to 8 bits, and writes the row of the run beside those of ``underpaint-lab bench``.
+Networks that hide other pictures are measured on the data that they were trained on: ``--images`` names its folder.
 """
 
 from __future__ import annotations
@@ -20,41 +20,50 @@ from underpaint import media
 from underpaint.channels import parse
 from underpaint.errors import UsageError
 from underpaint.models import read_model
-from underpaint_lab.benchmarks import RESULTS
 from underpaint_lab.benchmarks.core.contact_sheet import ROWS, pairs_sheet
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.jnd.measure import SIDE
-from underpaint_lab.benchmarks.pictures.measure import AFTER, alone, pairs, scored, small_pairs
-from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, Revealed
+from underpaint_lab.benchmarks.pictures.measure import measure_pairs, pairs, pixinpix_network, small_pairs
+from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, PictureRow
+from underpaint_lab.benchmarks.robustness.grids import PICTURE_CHANNELS
 from underpaint_lab.data import cover_secret
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
 from underpaint_lab.noise_layers.rounding import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import baselines, models
+from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 from underpaint_lab.papers.pixinpix.models import PixInPixPublished
 from underpaint_lab.papers.pixinpix.release import pictures
-from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
+from underpaint_lab.provenance import Source
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 from underpaint_lab.training.recipe import Recipe, as_settings, with_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from underpaint.types import Image
 
-#: What can be judged.
+#: Recipes that can be evaluated.
 NAMES = [
     name
     for paper in (models, baselines)
     for name, entry in paper.RECIPES.items()
     if entry.build in (PixInPixPublished, PixInPixBaseline) or entry.read is cover_secret.mnist
 ]
-#: Pairs that are computed at once.
-_AT_ONCE = 50
+#: Pairs per batch.
+_BATCH = 50
 
 
-def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) -> Revealed:
-    """Hide pictures in pictures by the networks of a *run* of the recipe *name*; draw some, where *drawn* is named.
+def evaluate(name: str, run: Path, images: Path | None, drawn: Path | None = None) -> ResultFile[PictureRow]:
+    """Hide pictures in pictures by the networks of a run, and measure containers and revealed pictures.
+
+    Args:
+        name: recipe of the run, one of :data:`NAMES`.
+        run: folder of the run.
+        images: folder of the pictures.
+        drawn: file for a sheet of the first pairs; None for none.
 
     Raises:
         UsageError: the recipe is of another kind, or there are no pictures.
@@ -67,7 +76,7 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
         return _behind_codecs(name, run, images, recipe)
     title, files, covers, secrets = _pairs(name, images)
     if name not in NAMES:
-        raise UsageError(f"'{name}' cannot be judged", hint=f"these can: {', '.join(NAMES)}")
+        raise UsageError(f"'{name}' cannot be evaluated", hint=f"these can: {', '.join(NAMES)}")
     model = entry.model(recipe)
     bits = isinstance(recipe, PixInPixBaselineRecipe) and recipe.bits
     if bits:
@@ -76,8 +85,8 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
     if isinstance(model, PixInPixPublished | PixInPixBaseline):
         restore(model, run)
         with torch.inference_mode():
-            for start in range(0, len(covers), _AT_ONCE):
-                both = [_tensor(part[start : start + _AT_ONCE]) for part in (covers, secrets)]
+            for start in range(0, len(covers), _BATCH):
+                both = [_tensor(part[start : start + _BATCH]) for part in (covers, secrets)]
                 containers = round_8_bit(model.container(both[0], both[1]))
                 found = model.revealed(containers)
                 made += zip(_pictures(containers), _pictures((found > 0) + 0.0 if bits else found), strict=True)
@@ -86,20 +95,20 @@ def judge(name: str, run: Path, images: Path | None, drawn: Path | None = None) 
             graphs, card = pictures(name, run, {})
             export(graphs, Path(scratch) / name, card)
             shipped = read_model(Path(scratch) / name)
-            made += [alone(cover, secret, shipped) for cover, secret in zip(covers, secrets, strict=True)]
+            made += [pixinpix_network(cover, secret, shipped) for cover, secret in zip(covers, secrets, strict=True)]
     if drawn is not None:
         rows = [pair for pair in made[:ROWS] if pair is not None]
         media.write(media.Picture(pairs_sheet(covers[:ROWS], secrets[:ROWS], rows)), drawn)
-    row = scored(title, covers, secrets, made, _trained(run, recipe))
+    row = measure_pairs(title, covers, secrets, made, _trained(run, recipe))
     if bits:
         right = np.mean([pair[1] == secret for pair, secret in zip(made, secrets, strict=True) if pair])
         row = replace(row, secret=None, bits=3 * (2 * float(right) - 1))
-    source = Source.of(SMALL, name, images, files, recipe.seed)
-    return Revealed(SMALL, name, source, (row,))
+    source = Source.of_bench(SMALL, name, images, files, recipe.seed)
+    return ResultFile(SMALL, name, source, (row,))
 
 
-def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBaselineRecipe) -> Revealed:
-    """Rows of the table of photographs: containers as they are, and after each codec."""
+def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBaselineRecipe) -> ResultFile[PictureRow]:
+    """Measure containers of photographs behind each of :data:`PICTURE_CHANNELS`."""
     model = PixInPixBaseline(recipe)
     restore(model, run)
     title, files, covers, secrets = pairs(images)
@@ -109,19 +118,19 @@ def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBa
             _pictures(model.container(_tensor([cover]), _tensor([secret])))[0]
             for cover, secret in zip(covers, secrets, strict=True)
         ]
-        for after in AFTER:
-            arrived = [parse(after)(container) for container in containers]
-            made = [(each, _pictures(model.revealed(_tensor([each])))[0]) for each in arrived]
-            rows.append(scored(title, covers, secrets, list(made), _trained(run, recipe), after))
-    return Revealed(PICTURES, name, Source.of(PICTURES, name, images, files, recipe.seed), tuple(rows))
+        for after in PICTURE_CHANNELS:
+            received = [parse(after)(container) for container in containers]
+            made = [(each, _pictures(model.revealed(_tensor([each])))[0]) for each in received]
+            rows.append(measure_pairs(title, covers, secrets, list(made), _trained(run, recipe), after))
+    return ResultFile(PICTURES, name, Source.of_bench(PICTURES, name, images, files, recipe.seed), tuple(rows))
 
 
 def _trained(run: Path, recipe: Recipe) -> str:
-    return f"{recipe.steps * recipe.batch:,} couples, {folder.provenance(run)['hours']:.2f} h"
+    return f"{recipe.steps * recipe.batch:,} pairs, {folder.provenance(run)['hours']:.2f} h"
 
 
 def _pairs(name: str, images: Path | None) -> tuple[str, list[Path], list[Image], list[Image]]:
-    """What pairs of the kind that *name* is trained on are called, their files, covers and secrets."""
+    """Return the name of the pairs that *name* is trained on, their files, covers and secrets."""
     read = RECIPES[name].read
     if images is None or read is cover_secret.cifar:
         return small_pairs(images)
@@ -134,7 +143,7 @@ def _pairs(name: str, images: Path | None) -> tuple[str, list[Path], list[Image]
 
 
 def _bits(pictures: list[Image], seed: int) -> list[Image]:
-    """Random bits of the shape of *pictures*, each 0 or 255."""
+    """Return random bits of the shape of *pictures*, each 0 or 255."""
     rng = np.random.default_rng(seed)
     return [255 * rng.integers(2, size=each.shape, dtype=np.uint8) for each in pictures]
 
@@ -147,19 +156,14 @@ def _pictures(tensor: torch.Tensor) -> list[Image]:
     return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 
 
-def main() -> None:
-    """Judge what the command line names."""
-    parser = argparse.ArgumentParser(
-        prog="python -m underpaint_lab.benchmarks.pictures.trained", description=judge.__doc__
-    )
-    parser.add_argument("name", choices=NAMES)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--images", type=Path)
-    parser.add_argument("--sheet", type=Path, help="picture of the first pairs to write")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    print(f"wrote {judge(arguments.name, arguments.run, arguments.images, arguments.sheet).write(arguments.results)}")
-
-
-if __name__ == "__main__":
-    main()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Hide pictures in pictures by the networks of a run, and write the row of the run."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate pictures", description=main.__doc__)
+    parser.add_argument("name", choices=NAMES, metavar="RECIPE", help=", ".join(NAMES))
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--images", type=Path, help="folder of the pictures")
+    parser.add_argument("--sheet", type=Path, help="file for a sheet of the first pairs")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
+    options = parser.parse_args(arguments)
+    found = evaluate(options.name, options.run, options.images, options.sheet)
+    print(f"wrote {found.write(options.results)}")

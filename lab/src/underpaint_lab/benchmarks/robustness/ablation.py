@@ -1,4 +1,4 @@
-"""What the attack in training is worth: table 1 of the paper on robust hiding, trained again and measured, reduced.
+"""Table ``robust-ablation``: the attack in training, table 1 of Zhang et al. trained again at a reduced scale.
 
 ::
 
@@ -6,11 +6,11 @@
     (no attack)            ├─► robust-ablation-jpeg-mask ─► …
                            └─► …
 
-``python -m underpaint_lab.benchmarks.robustness.ablation --data PHOTOGRAPHS --runs FOLDER`` does all of it; what is done already is not done
-again. Every column sees the same pictures, messages and number of steps; only the attack differs.
+``underpaint-lab evaluate ablation --data PHOTOGRAPHS --runs FOLDER`` trains and measures all columns; finished runs are
+not repeated. Every column sees the same pictures, messages and number of steps; only the attack differs.
 
-The paper compares at whatever distortion each network has settled on. Here every column is measured as trained, and
-with its change of the picture scaled, by one factor for all pictures, to each mean PSNR of :data:`EQUAL`.
+The paper compares networks at the distortion that each of them has reached. Here every column is measured as trained,
+and with its change of the picture scaled, by one factor for all pictures, to each mean PSNR of :data:`EQUAL`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ import torch
 
 from underpaint.channels import parse
 from underpaint.metrics import psnr, ssim
-from underpaint_lab.benchmarks.core.source import Source
+from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.robustness.grids import ABLATION_CHANNELS
 from underpaint_lab.benchmarks.robustness.rows import ABLATION as TABLE
-from underpaint_lab.benchmarks.robustness.rows import Ablation, Quality, Row
+from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust.published import ABLATION, RECIPES, RobustPublished, RobustPublishedRecipe
+from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore
 from underpaint_lab.training.run_folder import provenance
 
@@ -41,18 +43,16 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: What the containers are sent through: the rows of table 1, and nothing at all.
-CHANNELS = ("none", "jpeg:90", "jpeg:75", "jpeg:50", "jpeg:25", "jpeg:10")
-#: Mean PSNRs in dB that columns are compared at: near what so short a training comes to, and towards the invisible.
+#: Mean PSNRs in dB at which columns are compared: from what so short a training reaches up to invisible changes.
 EQUAL = (24.0, 30.0, 36.0)
-#: Crops of photographs held out from training.
+#: Crops of held-out photographs.
 CROPS = 512
-#: How exactly the mean PSNR is met.
+#: Largest deviation in dB from the wanted mean PSNR.
 _TOLERANCE = 0.005
 
 
 def train(attack: str, photographs: Photographs, runs: Path) -> Path:
-    """Train one column from the common start, which is trained if it has not been, and return its run folder.
+    """Train one column from the common start, which is trained first if need be, and return its run folder.
 
     Raises:
         UsageError: *runs* has a run of another recipe or other data.
@@ -63,68 +63,63 @@ def train(attack: str, photographs: Photographs, runs: Path) -> Path:
     fit(model, photographs, runs / "start", accelerator="cpu")
     entry = RECIPES[f"robust-ablation-{attack}"]
     column = entry.model(entry.recipe)
-    restore(cast("Robust", column), runs / "start")
+    restore(cast("RobustPublished", column), runs / "start")
     fit(column, photographs, runs / attack, accelerator="cpu")
     return runs / attack
 
 
-def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, command: str) -> Ablation:
-    """Count wrong bits of one trained column behind the real channels.
+def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, command: str) -> ResultFile[ChannelRow]:
+    """Count wrong bits of one trained column behind real channels.
 
     Args:
         attack: one of :data:`~underpaint_lab.papers.robust.published.ABLATION`.
         run: the run folder that :func:`train` returned.
         photographs: held out from training.
-        seed: of crops and messages, which are the same for every column.
-        command: what to note as the way to these numbers.
+        seed: seed of crops and messages, which are the same for every column.
+        command: command line to note in the provenance.
 
     Raises:
         ModelError: the run's checkpoint is missing or damaged.
     """
     entry = RECIPES[f"robust-ablation-{attack}"]
-    model, recipe = cast("Robust", entry.model(entry.recipe)), cast("RobustRecipe", entry.recipe)
+    model, recipe = cast("RobustPublished", entry.model(entry.recipe)), cast("RobustPublishedRecipe", entry.recipe)
     restore(model, run)
     covers = photographs.batch(0, size=CROPS, crop=recipe.crop, seed=seed)
     messages = np.random.default_rng([seed, 1]).integers(0, 2, (CROPS, recipe.bits), dtype=np.uint8)
     with torch.inference_mode():
-        painted = model.coder.encoder(covers, torch.from_numpy(messages).to(covers))
-    originals, change = _pixels(covers), (255 * (painted - covers)).permute(0, 2, 3, 1).numpy()
+        embedded = model.coder.encoder(covers, torch.from_numpy(messages).to(covers))
+    originals, change = _pixels(covers), (255 * (embedded - covers)).permute(0, 2, 3, 1).numpy()
     quality, rows = [], []
-    for factor in (1.0, *(_factor(originals, change, wanted) for wanted in EQUAL)):
-        containers = _scaled(originals, change, factor)
+    for factor in (1.0, *(factor_for_psnr(originals, change, wanted) for wanted in EQUAL)):
+        containers = scale_change(originals, change, factor)
         figures = np.array([(psnr(i, x), ssim(i, x)) for i, x in zip(originals, containers, strict=True)])
         name = round(float(figures[:, 0].mean()), 2)
         quality.append(Quality.of(name, recipe.bits, figures))
-        for channel in CHANNELS:
+        for channel in ABLATION_CHANNELS:
             wrong = (_read(model, [parse(channel)(x) for x in containers]) != messages).sum(axis=1)
             exact, errors = int((wrong == 0).sum()), int(wrong.sum())
-            rows.append(Row(channel, name, recipe.bits, len(containers), exact, errors=errors))
-    return Ablation(
-        table=TABLE,
-        method=attack,
-        source=_source(photographs, seed, command),
-        quality=tuple(quality),
-        rows=tuple(rows),
-        training=(_training("start", run.parent / "start"), _training(attack, run)),
-    )
+            rows.append(ChannelRow(channel, name, recipe.bits, len(containers), exact, errors=errors))
+    training = (_training("start", run.parent / "start"), _training(attack, run))
+    notes = {"training": training, "quality": tuple(quality), "skipped": ()}
+    return ResultFile(TABLE, attack, _source(photographs, seed, command), tuple(rows), notes)
 
 
 def _pixels(images: torch.Tensor) -> NDArray[np.uint8]:
-    """Pictures in 8 bits, ``(B, H, W, 3)``, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+    """Return *images*, ``(B, 3, H, W)`` in [0, 1], as 8-bit pictures, ``(B, H, W, 3)``."""
     return (255 * images).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _scaled(originals: NDArray[np.uint8], change: NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
-    """Containers with *factor* times the change, in 8 bits."""
+def scale_change(originals: NDArray[np.uint8], change: NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
+    """Return containers with *factor* times the change, in 8 bits."""
     return np.asarray(np.clip(np.rint(originals + factor * change), 0, 255), np.uint8)
 
 
-def _factor(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: float) -> float:
-    """Return what to multiply *change* by so that containers have a mean PSNR of *wanted* dB, rounding included."""
+def factor_for_psnr(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: float) -> float:
+    """Return the factor of *change* that gives containers a mean PSNR of *wanted* dB, rounding included."""
     low, high = 0.0, 16.0
     while True:
         factor = (low + high) / 2
-        containers = _scaled(originals, change, factor)
+        containers = scale_change(originals, change, factor)
         mean = float(np.mean([psnr(i, x) for i, x in zip(originals, containers, strict=True)]))
         if abs(mean - wanted) < _TOLERANCE or high - low < 1e-6:
             return factor
@@ -132,27 +127,20 @@ def _factor(originals: NDArray[np.uint8], change: NDArray[np.float32], wanted: f
 
 
 def _read(model: RobustPublished, received: Sequence[Image]) -> NDArray[np.bool_]:
-    """The bits that *model* reads, ``(B, bits)``."""
+    """Return the bits that *model* extracts, ``(B, bits)``."""
     images = torch.from_numpy(np.stack(received)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         return np.asarray(model.coder.decoder(images).numpy() > 0.5)
 
 
 def _source(photographs: Photographs, seed: int, command: str) -> Source:
-    # Of this file rather than of photographs, which may lie in a zip: only machine and checkout are asked for.
-    here = Source.of(TABLE, "", None, [Path(__file__)], seed)
-    return replace(
-        here,
-        command=command,
-        data=f"{photographs.name}, held out",
-        pictures=len(photographs),
-        sha256=photographs.sha256,
-        versions=here.versions | {name: version(name) for name in ("torch", "lightning-fabric")},
-    )
+    name = f"{photographs.name}, held out"
+    here = Source.here(command, seed, name, len(photographs), photographs.sha256)
+    return replace(here, versions=here.versions | {each: version(each) for each in ("torch", "lightning-fabric")})
 
 
 def _training(stage: str, run: Path) -> dict[str, Any]:
-    """What a reader has to know of one run to repeat it, and how long that takes."""
+    """Return the scale of one run beside the published one, its duration, and its provenance."""
     entry, published = RECIPES[f"robust-ablation-{stage}"], RobustPublishedRecipe()
     names = ("crop", "bits", "channels", "encoder_blocks", "decoder_blocks", "batch", "steps")
     scale = ", ".join(f"{name} {getattr(entry.recipe, name)} of {getattr(published, name)}" for name in names)
@@ -162,17 +150,15 @@ def _training(stage: str, run: Path) -> dict[str, Any]:
     return {"stage": stage, "scale": f"reduced: {scale}", "minutes": minutes, "weights": weights} | found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train columns of table 1 of the paper on robust hiding at a reduced scale, measure them, write the results."""
-    parser = argparse.ArgumentParser(
-        prog="python -m underpaint_lab.benchmarks.robustness.ablation", description=main.__doc__
-    )
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate ablation", description=main.__doc__)
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=f"of {', '.join(ABLATION)}; all by default")
     parser.add_argument("--data", type=Path, required=True, help="photographs: a folder or a zip file")
-    parser.add_argument("--runs", type=Path, required=True, help="folder for run folders; what is in it goes on")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder to write to")
-    parser.add_argument("--seed", type=int, default=0, help="of crops and messages that are measured")
-    options = parser.parse_args()
+    parser.add_argument("--runs", type=Path, required=True, help="folder of run folders; interrupted runs go on")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
+    parser.add_argument("--seed", type=int, default=0, help="seed of crops and messages that are measured")
+    options = parser.parse_args(arguments)
     for attack in set(options.attacks) - set(ABLATION):
         parser.error(f"no column is called '{attack}'")
     # Sums depend on how many threads share them.
@@ -183,7 +169,3 @@ def main() -> None:
         command = f"{parser.prog} {attack} --data {options.data.name} --runs FOLDER --seed {options.seed}"
         result = measure(attack, run, held_out, seed=options.seed, command=command)
         print(f"wrote {result.write(options.results)}")
-
-
-if __name__ == "__main__":
-    main()

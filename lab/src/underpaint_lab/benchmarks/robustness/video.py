@@ -1,12 +1,12 @@
-"""What is hidden in videos survives: ``python -m underpaint_lab.benchmarks.robustness.video CLIP …`` prints two tables for each clip.
+"""A message and a picture in videos behind video codecs, as Markdown tables.
 
-A message of eight bytes is hidden by the path of the command line in a copy of the clip of 352×288, ten seconds at
-most. The container is encoded again by each of :data:`CODECS`, and read from the whole and from every two seconds that
-begin a quarter of a second apart. Frames per second are of the whole of hiding, reading back included: by the clock,
-and by the processors' time, as on two cores that do nothing else.
+``underpaint-lab evaluate video CLIP …`` hides a message of eight bytes, by the calls of the command line, in a copy of
+the clip of 352×288 and at most ten seconds. The container is encoded again by each of :data:`CODECS`, and revealed from
+the whole and from every two seconds that begin a quarter of a second apart. Frames per second are those of hiding with
+verification: by wall-clock time, and by processor time on two cores.
 
-The second table is of a picture, coffee of the samples at 256×256: how near it is after it was compressed to what the
-clip carries, as APD (mean absolute difference of values) and in dB, and whether just that arrives.
+The second table hides a picture, the sample coffee at 256×256: its quality after compression to the capacity of the
+clip, as APD (average pixel discrepancy) and PSNR, and whether it is revealed exactly behind each codec.
 """
 
 from __future__ import annotations
@@ -40,9 +40,13 @@ if TYPE_CHECKING:
     from underpaint.types import Image
 
 MESSAGE = Payload.from_text("8 bytes!")
-WIDTH, HEIGHT, SECONDS, WINDOW, APART = 352, 288, 10.0, 2.0, 0.25
+#: Size of the clip in pixels, and its largest duration in seconds.
+WIDTH, HEIGHT, SECONDS = 352, 288, 10.0
+#: Duration of an excerpt and distance of excerpts, in seconds.
+WINDOW, WINDOW_STEP = 2.0, 0.25
+#: Cores that processor time is divided among.
 CORES = 2
-#: Of the picture, in pixels each way.
+#: Side of the picture in pixels.
 SIDE = 256
 #: Encoders with their options and bits per second and pixel: as FFmpeg has them, with Xvid's tools, as OpenCV's
 #: VideoWriter asks for them (a bit per pixel, quantisers from 3), and x264's default.
@@ -57,10 +61,10 @@ CODECS: dict[str, tuple[str, dict[str, str], float | None]] = {
 
 
 def measure(clip: Path) -> list[str]:
-    """The tables of one clip, line by line, in Markdown.
+    """Return both tables of one clip, line by line, in Markdown.
 
     Raises:
-        ImageError: it cannot be read; and all that hiding raises.
+        ImageError: the clip cannot be read; other errors of hiding.
     """
     with tempfile.TemporaryDirectory() as folder:
         cover, container = Path(folder) / "cover.mkv", Path(folder) / "container.mp4"
@@ -76,52 +80,56 @@ def measure(clip: Path) -> list[str]:
         lines = [
             f"{clip.stem}: {count} frames, {report.psnr:.1f} dB of luma, {size:.2f} MB; {speed}; {memory:.0f} MiB",
             "",
-            "| encoded again | kbit/s | PSNR | whole | any 2 seconds | frames it took, mean and most |",
+            "| encoded again | kbit/s | PSNR | whole | any 2 seconds | frames needed, mean and most |",
             "|---|---|---|---|---|---|",
         ]
-        for name, (encoder, options, density) in CODECS.items():
-            arrived, rate, bits = _arrived(container, encoder, options, density)
-            whole = _taken(arrived)
-            length, step = round(WINDOW * rate), round(APART * rate)
-            taken = [
-                _taken(arrived[start : start + length]) for start in range(0, max(len(arrived) - length, 0) + 1, step)
-            ]
-            exact = [each for each in taken if each]
-            needed = f"{np.mean(exact):.1f}, {max(exact)}" if exact else "none"
-            lines.append(
-                f"| {name} | {bits * rate / len(arrived) / 1000:.0f} | {_psnr(before, arrived):.1f} | "
-                f"{'exact' if whole else 'lost'} | {len(exact)} of {len(taken)} exact | {needed} |"
-            )
-        return [*lines, "", *_pictured(cover, container)]
+        lines += [_message_line(name, container, before) for name in CODECS]
+        return [*lines, "", *picture_table(cover, container)]
 
 
-def _pictured(cover: Path, container: Path) -> list[str]:
-    """The table of a picture in *cover*, which is hidden in *container*."""
+def _message_line(name: str, container: Path, before: Sequence[Image]) -> str:
+    """Return the table line of one codec: the message from the whole clip and from excerpts."""
+    received, rate, bits = _transcoded(container, *CODECS[name])
+    length, step = round(WINDOW * rate), round(WINDOW_STEP * rate)
+    starts = range(0, max(len(received) - length, 0) + 1, step)
+    frames_by_excerpt = [frames_needed(received[start : start + length]) for start in starts]
+    exact = [each for each in frames_by_excerpt if each]
+    needed = f"{np.mean(exact):.1f}, {max(exact)}" if exact else "none"
+    return (
+        f"| {name} | {bits * rate / len(received) / 1000:.0f} | {_psnr(before, received):.1f} | "
+        f"{'exact' if frames_needed(received) else 'lost'} | {len(exact)} of {len(starts)} exact | {needed} |"
+    )
+
+
+def picture_table(cover: Path, container: Path) -> list[str]:
+    """Hide a picture in the video *cover*, write *container*, and return the table, line by line."""
     secret = _secret()
     try:
         report = hide_video(cover, container, secret, force=True)
     except CapacityError as error:
         return [f"a picture of {SIDE}×{SIDE}: {error}"]
     payload = reveal_video(container)
-    came, was = decode(payload.data).pixels, secret.picture.pixels
-    near = f"APD {metrics.apd(came, was):.2f}, {metrics.psnr(came, was):.1f} dB"
-    how = f"{report.psnr:.1f} dB of luma; survives {report.survives}"
+    revealed, sent = decode(payload.data).pixels, secret.picture.pixels
+    quality = f"APD {metrics.apd(revealed, sent):.2f}, {metrics.psnr(revealed, sent):.1f} dB"
+    container_quality = f"{report.psnr:.1f} dB of luma; survives {report.survives}"
     lines = [
-        f"a picture of {SIDE}×{SIDE} in {len(payload.data)} bytes: {near}; {how}",
+        f"a picture of {SIDE}×{SIDE} in {len(payload.data)} bytes: {quality}; {container_quality}",
         "",
         "| encoded again | kbit/s | PSNR | picture |",
         "|---|---|---|---|",
     ]
     before = _lumas(cover)
-    for name, (encoder, options, density) in CODECS.items():
-        arrived, rate, bits = _arrived(container, encoder, options, density)
-        fate = "exact" if _taken(arrived, payload, PacketDecoder(None)) else "lost"
-        lines.append(f"| {name} | {bits * rate / len(arrived) / 1000:.0f} | {_psnr(before, arrived):.1f} | {fate} |")
+    for name, codec in CODECS.items():
+        received, rate, bits = _transcoded(container, *codec)
+        bit_rate, outcome = bits * rate / len(received), "lost"
+        if frames_needed(received, payload, PacketDecoder(None)):
+            outcome = "exact"
+        lines.append(f"| {name} | {bit_rate / 1000:.0f} | {_psnr(before, received):.1f} | {outcome} |")
     return lines
 
 
 def _secret() -> PicturePayload:
-    """The middle of a sample, in the size that is measured."""
+    """Return the middle of a sample, resized to :data:`SIDE`."""
     with Pillow.open(samples.path("coffee")) as picture:
         size = min(picture.size)
         left, top = (picture.width - size) // 2, (picture.height - size) // 2
@@ -131,7 +139,7 @@ def _secret() -> PicturePayload:
 
 
 def _prepared(clip: Path, cover: Path) -> None:
-    """Write a copy of *clip* in the size that is measured, without loss."""
+    """Write a lossless copy of *clip* in the size that is measured."""
     import av
 
     with open_video(clip) as source, av.open(str(cover), "w") as file:
@@ -147,17 +155,17 @@ def _prepared(clip: Path, cover: Path) -> None:
         file.mux(video.encode(None))
 
 
-def _arrived(
+def _transcoded(
     container: Path, encoder: str, options: dict[str, str], density: float | None
 ) -> tuple[list[Image], int, int]:
-    """The luma that arrives, the frames per second, and the bits it took."""
+    """Encode *container* again; return the received luma, the frames per second, and the bits."""
     with open_video(container) as file:
         rate = round(file.streams.video[0].average_rate or FRAMES_PER_SECOND)
         bit_rate = None if density is None else round(density * WIDTH * HEIGHT * rate)
         resent = Transcoder(WIDTH, HEIGHT, rate, encoder, options, bit_rate)
-        arrived = [luma(each) for frame in frames(file) for each in resent.send(frame)]
-        arrived += [luma(each) for each in resent.send(None)]
-        return arrived, rate, resent.bits
+        received = [luma(each) for frame in frames(file) for each in resent.send(frame)]
+        received += [luma(each) for each in resent.send(None)]
+        return received, rate, resent.bits
 
 
 def _lumas(path: Path) -> list[Image]:
@@ -165,10 +173,10 @@ def _lumas(path: Path) -> list[Image]:
         return [luma(frame) for frame in frames(file)]
 
 
-def _taken(
+def frames_needed(
     planes: Sequence[Image], payload: Payload = MESSAGE, reader: VideoDecoder | PacketDecoder | None = None
 ) -> int:
-    """How many of the frames it took to read the payload; 0 if all are too few, or say something else."""
+    """Return the number of frames needed to read *payload*; 0 if it is not read, or something else is."""
     reader = reader or VideoDecoder(None)
     for number, plane in enumerate(planes, 1):
         if (found := reader.add(plane)) is not None:
@@ -180,18 +188,14 @@ def _taken(
 
 
 def _psnr(before: Sequence[Image], after: Sequence[Image]) -> float:
-    """Of luma, in dB, over all frames."""
+    """Return the PSNR of luma in dB over all frames."""
     squares = [float(np.square(a.astype(np.float32) - b).mean()) for a, b in zip(before, after, strict=False)]
     return 10 * math.log10(255.0**2 / float(np.mean(squares)))
 
 
-def main() -> None:
-    """Print the tables of the clips that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m underpaint_lab.benchmarks.robustness.video", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print tables on a message and a picture in videos behind video codecs."""
+    parser = argparse.ArgumentParser(prog="underpaint-lab evaluate video", description=main.__doc__)
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file")
-    for clip in parser.parse_args().clips:
+    for clip in parser.parse_args(arguments).clips:
         print(*measure(clip), "", sep="\n", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Seconds and memory of whole processes, started as a user starts them, one at a time."""
+"""Table ``speed``: time and memory of whole processes, started as a user starts them, one at a time."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ import numpy as np
 from underpaint import media
 from underpaint.errors import UnderpaintError, UsageError
 from underpaint.methods import EXACT
-from underpaint_lab.benchmarks.core.source import Source
-from underpaint_lab.benchmarks.robustness.rows import Speed, Timing
+from underpaint_lab.benchmarks.core.result_file import ResultFile
+from underpaint_lab.benchmarks.speed.rows import Timing
 from underpaint_lab.data.pictures import pictures_in
+from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.types import Image
 
+#: Runs of every command.
 RUNS = 3
-#: Width and height of the covers, about one megapixel and twelve, and the bytes of a file to hide in each.
+#: Width and height of the covers, about 1 and 12 megapixels, and the size in bytes of the file to hide in each.
 SIZES = ((1152, 900, 1_000_000), (4000, 3000, 5_000_000))
-#: What is hidden by a method that is for messages.
+#: Message for methods that survive a channel.
 MESSAGE = "meet me at noon"
-PASSPHRASE = "correct horse battery staple"  # noqa: S105 - nobody's
+PASSPHRASE = "correct horse battery staple"  # noqa: S105 - an example
 PYTHON = (sys.executable, "-P", "-c")
-#: What the console script does.
+#: The console script, as a command line.
 UNDERPAINT = (*PYTHON, "import sys; from underpaint.cli.main import main; sys.exit(main())")
 
 
@@ -41,17 +43,17 @@ def speed(
     sizes: Sequence[tuple[int, int, int]] = SIZES,
     seed: int = 0,
     jobs: int | None = None,
-) -> Speed:
-    """Measure how long *method* takes and how much memory: a start, then hide and reveal with a passphrase.
+) -> ResultFile[Timing]:
+    """Measure time and memory of starting the program, and of hide and reveal with a passphrase.
 
-    A method that survives something hides a short message, one that does not a file of random bytes.
+    A method that survives a channel hides a short message, one that does not hides a file of random bytes.
 
     Args:
         method: key of :data:`EXACT`.
-        images: folder of pictures that covers are tiled with; the samples by default.
+        images: folder of pictures that covers are composed of; the samples by default.
         sizes: width and height of covers, and bytes of the file to hide in each.
-        seed: of covers and files.
-        jobs: 1, whatever the number of cores: processes side by side slow each other down.
+        seed: seed of covers and files.
+        jobs: must be 1 or None: processes side by side slow each other down.
 
     Raises:
         UsageError: an unknown method, more than one process, or no pictures.
@@ -62,28 +64,28 @@ def speed(
     if jobs not in (None, 1):
         raise UsageError("speed is measured one process at a time", hint="leave out jobs")
     pictures = pictures_in(images)
-    rows = [timed("import underpaint", (*PYTHON, "import underpaint"))]
-    rows += [timed("underpaint --help", (*UNDERPAINT, "--help"))]
+    rows = [time_command("import underpaint", (*PYTHON, "import underpaint"))]
+    rows += [time_command("underpaint --help", (*UNDERPAINT, "--help"))]
     with TemporaryDirectory() as name:
         folder = Path(name)
         cover, container, payload = folder / "cover.png", folder / "container.png", folder / "payload.bin"
         for width, height, size in sizes:
             rng = np.random.default_rng([seed, width, height])
-            media.write(media.Picture(tiled(pictures, width, height, rng)), cover)
+            media.write(media.Picture(tile(pictures, width, height, rng)), cover)
             payload.write_bytes(rng.bytes(size))
             if EXACT[method].needs_lossless:
-                option, given, held = "-f", str(payload), size
+                option, value, payload_bytes = "-f", str(payload), size
             else:
-                option, given, held = "-m", MESSAGE, len(MESSAGE.encode())
-            hide = (*UNDERPAINT, "hide", str(cover), "-o", str(container), option, given, "--method", method, "--force")
+                option, value, payload_bytes = "-m", MESSAGE, len(MESSAGE.encode())
+            hide = (*UNDERPAINT, "hide", str(cover), "-o", str(container), option, value, "--method", method, "--force")
             reveal = (*UNDERPAINT, "reveal", str(container), "-o", str(folder / "revealed"), "--force")
-            rows += [timed(f"hide {option}", hide, width * height, held)]
-            rows += [timed("reveal -o", reveal, width * height, held)]
-    return Speed("speed", method, Source.of("speed", method, images, pictures, seed), tuple(rows))
+            rows += [time_command(f"hide {option}", hide, width * height, payload_bytes)]
+            rows += [time_command("reveal -o", reveal, width * height, payload_bytes)]
+    return ResultFile("speed", method, Source.of_bench("speed", method, images, pictures, seed), tuple(rows))
 
 
-def tiled(pictures: Sequence[Path], width: int, height: int, rng: np.random.Generator) -> Image:
-    """Return a picture of that size: *pictures* side by side, mirrored at the edges, and as noisy as from a camera."""
+def tile(pictures: Sequence[Path], width: int, height: int, rng: np.random.Generator) -> Image:
+    """Return a picture of *width* × *height*: *pictures* side by side, mirrored at the edges, with noise of ±2."""
     read = [media.read(picture).pixels for picture in pictures]
     lowest = min(len(pixels) for pixels in read)
     sheet = np.hstack([pixels[:lowest] for pixels in read])
@@ -93,22 +95,22 @@ def tiled(pictures: Sequence[Path], width: int, height: int, rng: np.random.Gene
     return cover.clip(0, 255).astype(np.uint8)
 
 
-def timed(what: str, command: Sequence[str], pixels: int = 0, payload_bytes: int = 0) -> Timing:
-    """Run *command* :data:`RUNS` times.
+def time_command(what: str, command: Sequence[str], pixels: int = 0, payload_bytes: int = 0) -> Timing:
+    """Run *command* :data:`RUNS` times and return its row.
 
     Raises:
         UnderpaintError: it failed.
     """
     runs, peaks = [], []
     for _ in range(RUNS):
-        seconds, peak = watched(command)
+        seconds, peak = run_once(command)
         runs.append(round(seconds, 3))
         peaks.append(peak)
     return Timing(what, pixels, payload_bytes, tuple(runs), round(max(peaks) / 1e6, 1))
 
 
-def watched(command: Sequence[str]) -> tuple[float, int]:
-    """Run *command* and return seconds and the peak of its memory in bytes.
+def run_once(command: Sequence[str]) -> tuple[float, int]:
+    """Run *command* once and return its seconds and its peak memory in bytes.
 
     Raises:
         UnderpaintError: it failed.

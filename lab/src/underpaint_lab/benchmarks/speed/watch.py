@@ -1,7 +1,7 @@
-"""Run a command and print what it took: ``watch.py PROGRAM ARGUMENT…`` → seconds, peak memory in bytes, exit status.
+"""Run a command and print seconds, peak memory in bytes and exit status: ``watch.py PROGRAM ARGUMENT…``.
 
-It is run by its file name and imports next to nothing, because a process starts out with the peak memory of the one
-that started it. What the command prints goes to standard error.
+It is run by its file name and imports next to nothing, because a process inherits the peak memory of its parent. The
+command's output goes to standard error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 
 def watch(command: list[str]) -> tuple[float, int, int]:
-    """Run *command* and return what the module prints.
+    """Run *command* and return seconds, peak memory in bytes and exit status.
 
     Raises:
         OSError: it cannot be started.

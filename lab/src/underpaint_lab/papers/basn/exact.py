@@ -1,4 +1,4 @@
-"""The attention of exact BASN: where a picture hides change, in whole numbers, from bits that embedding leaves alone.
+"""Exact BASN, ours: attention as integers, computed from the upper bits that embedding does not change.
 
 ::
 
@@ -6,25 +6,25 @@
                                                └─► 1/4, 1/4 ─┬──────── + ─► 1/4 ┘    bilinear     per colour value
                                                              └─► 1/8 ──┘
 
-Attention is a logarithm: 32 more means that a value takes twice the change. In the published system (Yang,
-arXiv:1907.04362) two networks in floats see the whole picture, so that cover and container, or two machines, disagree
-on some values, and a single one shifts all bits that follow. Here one network of integer convolutions
-(:mod:`underpaint_lab.nets.integer`) sees the upper four bits, and embedding changes only the lower four. It is shown
-whole pictures as well, for coders whose receiver needs no attention.
+Attention is logarithmic: 32 more means that a value takes twice the change. In the published system (Yang,
+arXiv:1907.04362) two floating-point networks take the whole picture, so the attentions of cover and container, or of
+two machines, differ in some values, and a single difference shifts all following bits. Here one network of integer
+convolutions (:mod:`underpaint_lab.nets.integer`) takes the upper four bits, and embedding changes only the lower four.
+In training it is given whole pictures as well, for methods whose receiver needs no attention (STC).
 
-What it learns is to allocate: a payload drawn at random is embedded in thought, with the noise that disturbs least for
-the costs that attention says, and the noise is to fall
+It learns to allocate the change: embedding of a random payload is modelled by the noise of least cost for the costs
+that follow from attention, and the losses are
 
-* where features of frozen task networks do not follow it (the paper's MFD). To first order the squared change of
-  features is the noise's variance times the squared gradient of their random projections, summed over all values;
-* where the picture is busy by itself (the paper's ITC), by a cost like HILL's (Li et al., ICIP 2014);
-* and nowhere much, as PSNR counts.
+* the change of the features of frozen task networks (the paper's MFD): to first order the noise's variance times the
+  squared gradient of random projections of the features, summed over all values;
+* the change of smooth regions (the paper's ITC), with a cost like HILL's (Li et al., ICIP 2014);
+* the mean squared error.
 
-Each part is the logarithm of such a sum, so that their weights are those of decibels. The first two disagree: networks
-follow textures more than smooth places.
+Each loss is the logarithm of its sum, so that weights are those of decibels. The first two conflict: the features of
+networks react more to changes of textures than of smooth regions.
 
 Deviations from the paper: no smoother, no area penalty (the payload is fixed instead), one network for both
-attentions, the features' gradients in place of a simulated embedding, HILL's measure in place of pooled variance.
+attentions, gradients of the features instead of a simulated embedding, HILL's cost instead of pooled variance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -50,36 +50,38 @@ from underpaint_lab.training.trainable import RecipeEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Low bits of a value that embedding may change, so that attention must not see them.
+#: Low bits of a value that embedding may change and attention must not depend on.
 LOW_BITS = 4
-#: Attention that doubles the change a value takes.
+#: Difference of attention that doubles the change of a value.
 STEPS_PER_OCTAVE = 32
-#: Channels: after the stem and the texture layer, at a quarter and at an eighth of the resolution.
+#: Channels after the stem and the texture layer, and at a quarter and an eighth of the resolution.
 _STEM, _TEXTURE, _QUARTER, _EIGHTH = 32, 40, 48, 64
-#: Pixels at the border of what is seen in which, at least, nothing counts: padding disturbs attention there.
+#: Minimum width in pixels of the border that the losses leave out: padding affects attention there.
 _MARGIN = 8
-#: Parts of a task network after each of which its features are looked at, of whatever kind it is.
-_DEPTHS = (BasicBlock, InvertedResidual, MixerBlock, nn.Linear)
-#: Logarithms of costs that are tabulated: from all changes alike to none.
+#: Kinds of modules whose outputs are taken as features of a task network.
+_FEATURE_LAYERS = (BasicBlock, InvertedResidual, MixerBlock, nn.Linear)
+#: Range and number of the tabulated log costs: from uniform noise to no change.
 _LOWEST, _HIGHEST, _POINTS = -8.0, 4.0, 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExactRecipe(Recipe):
-    """What attention is trained by.
+    """Settings of the attention network's training.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: Classifiers of the zoo whose features are to stay.
+    #: Classifiers of the zoo that are the task networks.
     teachers: tuple[str, ...] = ("resnet", "mobile")
-    #: Payloads, in bits per pixel of three values, drawn evenly on a logarithmic scale.
+    #: Range of the payload in bits per pixel of three values, drawn uniformly on a logarithmic scale.
     lowest_payload: float = 0.4
     highest_payload: float = 8.0
-    #: Weights of the parts.
+    #: Weight of the features' change.
     features: float = 1.0
+    #: Weight of the change of smooth regions.
     texture: float = 4.0
+    #: Weight of the mean squared error.
     error: float = 0.5
 
     def __post_init__(self) -> None:
@@ -89,7 +91,7 @@ class ExactRecipe(Recipe):
 
 
 class IntegerAttention(nn.Module):
-    """The network: about 10,000 multiply–adds per pixel. Sides are multiples of 8."""
+    """The integer attention network, about 10,000 multiply–adds per pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,17 +109,21 @@ class IntegerAttention(nn.Module):
         self.head = IntegerConv(_TEXTURE, 3, 3, peak=2 * PEAK)
         self.smooth = IntegerConv(3, 12, 3).requires_grad_(False)
         with torch.no_grad():
-            # The same everywhere, in the middle of the range: only differences allocate.
+            # Constant and in the middle of the range at first: only differences matter.
             self.head.weight.zero_()
             self.head.bias.fill_(2.0)
             self.smooth.weight.zero_()
-            for value in range(12):  # between four places of half the resolution: 9, 3, 3 and 1 sixteenth
+            for value in range(12):  # bilinear from half the resolution: 9, 3, 3 and 1 sixteenth
                 rows, columns = (torch.tensor([1.0 - far, 3, far]) / 4 for far in divmod(value % 4, 2))
                 self.smooth.weight[value, value // 4] = torch.outer(rows, columns)
             self.smooth.bias.fill_(2.0)
 
     def forward(self, view: Tensor) -> Tensor:
-        """Integers 0…255, ``(B, 3, H, W)``, of a picture in levels, its low bits cleared or not, ``(B, 3, H, W)``."""
+        """Return attention, integers 0…255, ``(B, 3, H, W)``.
+
+        Args:
+            view: pictures in levels 0…255, with or without their low bits, ``(B, 3, H, W)``; sides are multiples of 8.
+        """
         texture = self.texture(self.stem(view))
         quarter = self.quarter(texture)
         detail = self.up(quarter + self.eighth(quarter))
@@ -126,60 +132,82 @@ class IntegerAttention(nn.Module):
 
 
 class TaskNetwork:
-    """A frozen task network, and how far its features follow the values of a picture.
+    """A frozen task network, for the sensitivity of its features.
 
     Args:
-        name: of a classifier of the zoo.
+        name: a classifier of the zoo.
 
     Raises:
-        ModelError: there is none of that name.
+        ModelError: the zoo has no such classifier.
     """
 
     def __init__(self, name: str) -> None:
         self._network = from_zoo(name).requires_grad_(False)
         self._found: list[Tensor] = []
         for module in self._network.modules():
-            if isinstance(module, _DEPTHS):
+            if isinstance(module, _FEATURE_LAYERS):
                 module.register_forward_hook(lambda _module, _inputs, output: self._found.append(output))
 
-    def sensitivity(self, images: Tensor) -> Tensor:
-        """An estimate of how far features follow each value of *images*, ``(B, 3, H, W)`` in [0, 1]; of that shape.
-
-        Its expectation is the squared change of the features at every depth in units of their own square, in sum over
-        all depths, to first order and for a change of 1 in that value. It costs one forward and one backward pass:
-        the squared gradient of the features' projection on random directions.
-        """
-        self._network.to(images.device)
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Return the features of *images*, ``(B, 3, H, W)`` in [0, 1], at every depth."""
         self._found.clear()
+        self._network.to(images.device)(images)
+        return list(self._found)
+
+    def sensitivity(self, images: Tensor) -> Tensor:
+        """Estimate the sensitivity of the features to each value, in one forward and one backward pass.
+
+        The estimate is the squared gradient of random projections of the features. To first order, its expectation is
+        the squared relative change of the features for a change of 1 in that value, summed over all depths.
+
+        Args:
+            images: ``(B, 3, H, W)`` in [0, 1].
+
+        Returns:
+            Sensitivities of the same shape.
+        """
         images = images.detach().requires_grad_()
-        self._network(images)
-        scale = [features.detach().flatten(1).norm(dim=1).clamp(min=1e-6) for features in self._found]
-        seen = [(features * torch.randn_like(features)).flatten(1).sum(1) for features in self._found]
-        total = torch.stack([(x / y).sum() for x, y in zip(seen, scale, strict=True)]).sum()
+        found = self.features(images)
+        scale = [features.detach().flatten(1).norm(dim=1).clamp(min=1e-6) for features in found]
+        projected = [(features * torch.randn_like(features)).flatten(1).sum(1) for features in found]
+        total = torch.stack([(x / y).sum() for x, y in zip(projected, scale, strict=True)]).sum()
         (gradient,) = torch.autograd.grad(total, images)
         return gradient.square()
 
 
 class ExactBasn(nn.Module):
-    """The network beside what it is taught by.
+    """The attention network with its losses.
+
+    Args:
+        recipe: settings.
 
     Raises:
-        ModelError: there is no such teacher.
+        ModelError: the zoo has no such task network.
     """
+
+    former_name: ClassVar[str] = "Exact"
 
     def __init__(self, recipe: ExactRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.attention = IntegerAttention()
-        self._teachers = [TaskNetwork(name) for name in recipe.teachers]  # a list: they are no part to be trained
+        self._teachers = [
+            TaskNetwork(name) for name in recipe.teachers
+        ]  # a list, so that they are no submodules and not trained
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Embed payloads in *images* in thought, and yield what that disturbs.
+        """Model the embedding of random payloads and yield the losses.
 
-        Every second picture is seen whole, the others with their low bits cleared. What disturbs is counted in a part
-        of each that lies anywhere, so that attention learns no grid of the teachers', and no border.
+        The network is given every second picture whole, the others with their low bits cleared. The losses are taken in
+        a part of the pictures at a random position, so that attention learns neither the task networks' grid nor the
+        border.
 
-        Part ``attention``: ``features``, unless there are no teachers, ``texture`` and ``error``.
+        Args:
+            images: covers, ``(B, 3, H, W)`` in [0, 1].
+            rng: draws payloads and positions.
+
+        Yields:
+            Part ``attention`` with ``texture``, ``error`` and, if there are task networks, ``features``.
         """
         recipe = self.recipe
         low, high = math.log(recipe.lowest_payload), math.log(recipe.highest_payload)
@@ -192,45 +220,53 @@ class ExactBasn(nn.Module):
         attention = self.attention(view)[part]
         change = noise_variance(attention, payload)
         losses = {
-            "texture": recipe.texture * _logarithm(change * smoothness_cost(levels)[part]),
-            "error": recipe.error * _logarithm(change),
+            "texture": recipe.texture * _log_mean(change * smoothness_cost(levels)[part]),
+            "error": recipe.error * _log_mean(change),
         }
         if self._teachers:
-            followed = torch.stack([teacher.sensitivity(images[part]) for teacher in self._teachers]).sum(0)
-            losses["features"] = recipe.features * _logarithm(change * followed)
+            sensitivity = torch.stack([teacher.sensitivity(images[part]) for teacher in self._teachers]).sum(0)
+            losses["features"] = recipe.features * _log_mean(change * sensitivity)
         yield "attention", losses
 
 
 def smoothness_cost(levels: Tensor) -> Tensor:
-    """What change costs by the texture around it, as HILL has it, but at most 1.
+    """Return HILL's embedding cost of each value, bounded by 1.
 
-    Of pictures in levels, ``(B, 3, H, W)``, and of that shape. B. Li, M. Wang, J. Huang and X. Li, "A new cost function
-    for spatial image steganography" (ICIP 2014), with a level added before the reciprocal: what is flat must not cost
-    so much that nothing else counts.
+    B. Li, M. Wang, J. Huang and X. Li, "A new cost function for spatial image steganography" (ICIP 2014), with 1 added
+    before the reciprocal, so that flat regions do not dominate the sum.
+
+    Args:
+        levels: pictures in levels, ``(B, 3, H, W)``.
+
+    Returns:
+        Costs in (0, 1], of the same shape.
     """
     high_pass = torch.tensor([-1.0, 2.0, -1.0]).to(levels)
     kernel = (high_pass[:, None] * high_pass).expand(3, 1, 3, 3)
-    residual = functional.conv2d(_mirrored(levels, 1), kernel, groups=3).abs()
-    suitable = functional.avg_pool2d(_mirrored(residual, 1), 3, stride=1)
-    return functional.avg_pool2d(_mirrored(1 / (1 + suitable), 7), 15, stride=1)
+    residual = functional.conv2d(_reflect_pad(levels, 1), kernel, groups=3).abs()
+    suitable = functional.avg_pool2d(_reflect_pad(residual, 1), 3, stride=1)
+    return functional.avg_pool2d(_reflect_pad(1 / (1 + suitable), 7), 15, stride=1)
 
 
-def _mirrored(planes: Tensor, reach: int) -> Tensor:
+def _reflect_pad(planes: Tensor, reach: int) -> Tensor:
     return functional.pad(planes, (reach, reach, reach, reach), mode="reflect")
 
 
 def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
-    """The variance of the noise that carries *payload* at the least cost, in squared levels.
+    """Return the variance of the noise of least cost that carries a payload, in squared levels.
 
-    A change by *d* levels costs d² · 2^(-attention / 16), and is drawn with a probability that falls exponentially with
-    its cost (Filler and Fridrich 2010): no other noise of that entropy costs less. It stays inside the bin of values
-    that share their upper bits, and where in its bin a value lies is not known to attention: the mean over all places.
+    A change by d levels costs d² · 2^(-attention / 16). Its probability falls exponentially with its cost (Gibbs
+    distribution, Filler and Fridrich 2010): no other noise of the same entropy costs less. The changed value keeps its
+    upper bits; the variance is the mean over all values with the same upper bits, which attention cannot distinguish.
 
     Args:
-        attention: ``(B, 3, H, W)``; gradients reach it at the fixed payload.
+        attention: ``(B, 3, H, W)``; it gets gradients at the fixed payload.
         payload: bits per pixel of each picture, ``(B,)``, above 0 and below 12.
+
+    Returns:
+        Variances, ``(B, 3, H, W)``.
     """
-    entropies, variances = _gibbs()
+    entropies, variances = gibbs_tables()
     scores = attention.flatten(1) * (-2 * math.log(2) / STEPS_PER_OCTAVE)
     wanted = payload[:, None] / 3
     with torch.no_grad():
@@ -242,15 +278,18 @@ def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
             low, high = torch.where(more, middle, low), torch.where(more, high, middle)
         scale = (low + high) / 2
         above, below = (_interpolated(entropies, scale + step + scores).mean(1, keepdim=True) for step in (0.1, -0.1))
-    # A step of Newton's that goes nowhere: its gradient is how the scale gives way to attention at this payload.
+    # A Newton step of length 0, whose gradient is the derivative of the scale by attention at this payload.
     carried = _interpolated(entropies, scale + scores).mean(1, keepdim=True)
     scale = scale - (carried - carried.detach()) * 0.2 / (above - below)
     return _interpolated(variances, scale + scores).view_as(attention)
 
 
 @cache
-def _gibbs() -> tuple[Tensor, Tensor]:
-    """Entropy in bits and variance of the least costly noise, by the logarithm of the cost of one squared level."""
+def gibbs_tables() -> tuple[Tensor, Tensor]:
+    """Return the entropy in bits and the variance of the noise of least cost, by the log cost of a change by one level.
+
+    Both are ``(400,)``, at evenly spaced log costs from -8 to 4.
+    """
     weights = np.exp(np.linspace(_LOWEST, _HIGHEST, _POINTS))
     places = np.arange(1 << LOW_BITS)
     changes = places - places[:, None]  # (places, changes)
@@ -262,7 +301,7 @@ def _gibbs() -> tuple[Tensor, Tensor]:
 
 
 def _interpolated(table: Tensor, x: Tensor) -> Tensor:
-    """The values of one of :func:`_gibbs`'s tables at *x*."""
+    """Interpolate a table of :func:`gibbs_tables` linearly at *x*."""
     table = table.to(x.device)
     place = ((x - _LOWEST) * ((_POINTS - 1) / (_HIGHEST - _LOWEST))).clamp(0, _POINTS - 1.001)
     index = place.detach().long()
@@ -270,11 +309,12 @@ def _interpolated(table: Tensor, x: Tensor) -> Tensor:
     return low + (place - index) * (high - low)
 
 
-def _logarithm(disturbed: Tensor) -> Tensor:
-    """The logarithm of each picture's mean, averaged."""
-    return torch.log(disturbed.flatten(1).mean(1).clamp(min=1e-30)).mean()
+def _log_mean(cost: Tensor) -> Tensor:
+    """Return the mean over pictures of the logarithm of each picture's mean."""
+    return torch.log(cost.flatten(1).mean(1).clamp(min=1e-30)).mean()
 
 
-#: Of the four classifiers two teach it, the others judge it.
+#: Two of the four classifiers are task networks; the others are for evaluation only.
 _RECIPE = ExactRecipe(steps=3000, batch=8, crop=80, learning_rate=1e-3, warmup=100, decay="cosine", clip=1.0, ema=0.99)
-RECIPES = {"basn-exact": RecipeEntry(ExactBasn, _RECIPE, "our exact attention, in whole numbers, from the upper four bits")}
+#: Recipes of exact BASN by name.
+RECIPES = {"basn-exact": RecipeEntry(ExactBasn, _RECIPE, "our exact BASN: integer attention from the upper four bits")}

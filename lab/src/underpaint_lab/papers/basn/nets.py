@@ -1,6 +1,6 @@
-"""BASN's networks and fixed operators, layer by layer as published; :mod:`underpaint_lab.papers.basn.published` has the citation.
+"""BASN's networks and fixed operators as published; :mod:`underpaint_lab.papers.basn.published` has the citation.
 
-All convolutions are 3×3. Attention has three channels, one number in (0, 1) for each colour value of a picture.
+All convolutions are 3×3. Attention has three channels, one number in (0, 1) for each value of a picture.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from torch.nn.functional import avg_pool2d, pad
 from underpaint.errors import UsageError
 from underpaint_lab.training.trainable import channels_last
 
-#: What paper and code tell differently is called by where it stands.
+#: The paper or the authors' code, where they differ.
 Version = Literal["paper", "code"]
 
-#: Side of the windows that variance and median are taken of.
+#: Side of the windows of variance and median, in pixels.
 WINDOW = 7
 
 
 def variance_pool(images: Tensor) -> Tensor:
-    """``VarPool2d``, eq. 1: the variance in each 7×7 window, of the shape of *images*, ``(B, C, H, W)``.
+    """Return the variance in each 7×7 window of *images*, ``(B, C, H, W)``, of that shape (``VarPool2d``, eq. 1).
 
-    The paper prints the square of the mean inside the outer mean, which would be the mean of the rows' variances. The
-    code, and this, takes the square of the whole window's mean.
+    The paper prints the square inside the outer mean, which would be a mean of squared row means. The code, and this
+    function, squares the mean of the whole window.
     """
     padded = _padded(images)
     mean, square = (avg_pool2d(x, WINDOW, stride=1) for x in (padded, padded.square()))
@@ -32,7 +32,7 @@ def variance_pool(images: Tensor) -> Tensor:
 
 
 def median_filter(images: Tensor) -> Tensor:
-    """The smoother C_θ: the median of each 7×7 window, in [0, 1], of the shape of *images*, ``(B, C, H, W)``."""
+    """Return the smoother C_θ: the median of each 7×7 window of *images*, ``(B, C, H, W)``, clamped to [0, 1]."""
     batch, channels, height, width = images.shape
     windows = _padded(images).unfold(2, WINDOW, 1).unfold(3, WINDOW, 1)
     medians = windows.reshape(batch, channels, height, width, WINDOW**2).median(dim=-1).values
@@ -44,7 +44,7 @@ def _padded(images: Tensor) -> Tensor:
 
 
 class ItcNet(nn.Module):
-    """Finds texture that the eye does not watch: inverse texture complexity. Paper and code agree on it."""
+    """The ITC network (inverse texture complexity); paper and code agree on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,16 +54,16 @@ class ItcNet(nn.Module):
             *(nn.Conv2d(64, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ELU()),
             *(nn.Conv2d(32, 3, 3, padding=1), nn.Sigmoid()),
         )
-        _begin(self)
+        _initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Attention, ``(B, 3, H, W)``, of *images*, in [0, 1]."""
+        """Return attention, ``(B, 3, H, W)`` in (0, 1), of *images* of that shape in [0, 1]."""
         found: Tensor = self.layers(images)
         return found
 
 
 class Residual(nn.Module):
-    """EncBasic, or with transposed convolutions DecBasic: two convolutions beside a shortcut."""
+    """Residual block of two convolutions: EncBasic, or DecBasic with transposed convolutions."""
 
     def __init__(self, channels: int, *, transposed: bool) -> None:
         super().__init__()
@@ -75,18 +75,18 @@ class Residual(nn.Module):
         self.elu = nn.ELU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, channels, H, W)`` of the same."""
+        """Map ``(B, channels, H, W)`` to the same shape."""
         y: Tensor = self.elu(x + self.body(x))
         return y
 
 
 class MfdNet(nn.Module):
-    """Finds values that a classifier does not watch: minimising feature distortion.
+    """The MFD network (minimising feature distortion).
 
     Args:
-        width: channels after the first layer, 64 as published.
+        width: channels of the first layer's output, 64 in the paper.
         version: ``code`` has a residual block after the first layer, ``paper`` has none.
-        autoencoder: end in an ELU, as the paper's first phase does, instead of a sigmoid.
+        autoencoder: end in an ELU, as in phase 1 of the paper, instead of a sigmoid.
     """
 
     def __init__(self, width: int = 64, version: Version = "code", *, autoencoder: bool = False) -> None:
@@ -103,19 +103,19 @@ class MfdNet(nn.Module):
             nn.ConvTranspose2d(width, 3, 3, stride=2, padding=1, output_padding=1, bias=False),
             nn.ELU() if autoencoder else nn.Sigmoid(),
         )
-        _begin(self)
+        _initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Attention, ``(B, 3, H, W)``, of *images*, in [0, 1], of which a side is a multiple of 8.
+        """Return attention, ``(B, 3, H, W)`` in (0, 1), of *images* of that shape in [0, 1].
 
         Raises:
-            UsageError: a side is not.
+            UsageError: a side is no multiple of 8.
         """
-        return _through(self.encoder, self.decoder, images, 8)
+        return _encode_decode(self.encoder, self.decoder, images, 8)
 
 
 class Autoencoder(nn.Module):
-    """What the code trains in the first phase, and then does not use: deeper than the attention network."""
+    """Autoencoder of phase 1 in the authors' code, deeper than the MFD network; its result is not used there."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -132,18 +132,18 @@ class Autoencoder(nn.Module):
             *(*_up(width, 3), Residual(3, transposed=True)),
             *(nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.Sigmoid()),
         )
-        _begin(self)
+        _initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """*images*, ``(B, 3, H, W)`` in [0, 1], as well as they can be had back; a side is a multiple of 16.
+        """Reconstruct *images*, ``(B, 3, H, W)`` in [0, 1].
 
         Raises:
-            UsageError: a side is not.
+            UsageError: a side is no multiple of 16.
         """
-        return _through(self.encoder, self.decoder, images, 16)
+        return _encode_decode(self.encoder, self.decoder, images, 16)
 
 
-def _through(encoder: nn.Module, decoder: nn.Module, images: Tensor, step: int) -> Tensor:
+def _encode_decode(encoder: nn.Module, decoder: nn.Module, images: Tensor, step: int) -> Tensor:
     height, width = images.shape[2:]
     if height % step or width % step:
         raise UsageError(f"a side must be a multiple of {step}, not {height}×{width}", hint="cut the picture")
@@ -161,7 +161,8 @@ def _up(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return conv, nn.BatchNorm2d(outputs), nn.ELU()
 
 
-def _begin(network: nn.Module) -> None:
+def _initialise(network: nn.Module) -> None:
+    """Initialise the convolutions as in the authors' code."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

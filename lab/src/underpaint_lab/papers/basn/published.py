@@ -1,4 +1,4 @@
-"""Bits where neither eye nor classifier looks, as published: two networks say how many low bits of a value may go.
+"""BASN as published: two attention networks determine how many low bits of each value carry the payload.
 
 Y. Yang, "BASN – Learning Steganography with Binary Attention Mechanism" (arXiv:1907.04362; Future Internet 12(3),
 2020); the code is adamcavendish/BASN-Learning-Steganography-with-Binary-Attention-Mechanism.
@@ -15,16 +15,16 @@ Y. Yang, "BASN – Learning Steganography with Binary Attention Mechanism" (arXi
     basn-tune-itc  half of basn-itc's + half of (A_itc(C) - A_itc(S))², S embedded by the fused attention
     basn-tune-mfd  basn-mfd's, S embedded by the fused attention
 
-Every stage is a recipe, each reads the runs of the stages before it, and all in a row are::
+Every stage is a recipe that reads the runs of the stages before it. To train all::
 
     for stage in basn-itc basn-mfd-auto basn-mfd basn-tune-itc basn-tune-mfd; do
-        underpaint train $stage --data PHOTOGRAPHS
+        underpaint-lab train $stage --data PHOTOGRAPHS
     done
 
-after ``underpaint train classifier-resnet --data LABELLED``, or with ``--set task=resnet18-f37072fd.pth``, the file of
-torchvision's, and ``--set task_width=64``.
+after ``underpaint-lab train classifier-resnet --data LABELLED``, or with torchvision's weights,
+``--set task=resnet18-f37072fd.pth`` and ``--set task_width=64``.
 
-Where paper and code differ, ``--set version=`` chooses; published figures are the code's:
+Where paper and code differ, ``--set version=`` selects one; the published figures are the code's:
 
 =====================  ==========================================  ================================================
 what                   ``code``                                    ``paper``
@@ -34,59 +34,53 @@ phase 1                a deeper autoencoder, which nothing uses    the same trun
 fine-tuning of ITC     mean square of the attentions' difference   mean absolute difference
 =====================  ==========================================  ================================================
 
-In both, eq. 6 and 12 are not enforced: bounds that have no value are replaced by penalties; eq. 16 adds its two terms.
+In both, eq. 6 and 12 are not enforced: their bounds have no value and are replaced by penalties; eq. 16 adds its two
+terms, which are printed with a comma.
 
 Deviations from paper and code:
 
-1. ``basn-…`` is reduced: crops of 64×64, few steps, half the width for MFD, gradients clipped, a learning rate that
-   falls. ``basn-published-…`` has the published numbers.
-2. Photographs are cut and reduced at random instead of being ImageNet's.
+1. ``basn-…`` is reduced: crops of 64×64, few steps, half the width for MFD, gradient clipping, a decaying learning
+   rate. ``basn-published-…`` has the published numbers.
+2. The data are random crops of reduced photographs instead of ImageNet.
 3. The first phase is trained by Adam, not by gradient descent with momentum 0.9, weight decay 1e-4 and a rate of 1e-5.
-4. The mean of attention is kept at or above 1e-6, without which P_mfd is undefined.
-5. Stego images of the last stage are embedded by the fused attention; neither text nor code decides.
+4. The mean of attention is at least 1e-6; P_mfd is undefined at 0.
+5. Stego images of the last stage are embedded by the fused attention; text and code leave this open.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from underpaint.errors import UsageError
 from underpaint_lab.nets.resnet import Trunk, resnet18
-from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version, median_filter, variance_pool
+from underpaint_lab.papers.basn.losses import FUSIONS, Fusion, distortion_losses, simulate_embedding, texture_losses
+from underpaint_lab.papers.basn.nets import Autoencoder, ItcNet, MfdNet, Version
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.run_folder import learned, load_weights
 from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from underpaint.types import Image
 
-#: Pictures that the published epochs go through.
-_IMAGENET = 1_281_167
-#: Bits in a colour value, all of which attention may give away.
-_BITS = 8
-
-Fusion = Literal["min", "mean"]
-#: Eq. 15 and 16.
-FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "min": torch.minimum,
-    "mean": lambda itc, mfd: (itc + mfd) / 2,
-}
+#: Training pictures of ImageNet, for the published number of epochs.
+_IMAGENET_SIZE = 1_281_167
 
 
 @dataclass(frozen=True, kw_only=True)
 class BasnRecipe(Recipe):
-    """What every stage is told; the defaults are the published numbers.
+    """Settings of every stage; the defaults are the published numbers.
 
     Raises:
         UsageError: a value is out of range.
@@ -96,18 +90,23 @@ class BasnRecipe(Recipe):
     batch: int = 32
     crop: int = 224
     learning_rate: float = 1e-2
+    #: Follow the paper or the authors' code where they differ.
     version: Version = "code"
-    #: λ, in [0, 1].
+    #: λ of eq. 9, 0–1.
     variance_weight: float = 0.99
     #: Channels of the MFD networks after their first layer.
     width: int = 64
+    #: Fusion of the two attentions.
     fusion: Fusion = "mean"
-    #: The task network: the run of ``classifier-resnet``, or a file of torchvision's weights; and its width.
+    #: Task network: the run of ``classifier-resnet``, or a file of torchvision's weights.
     task: str = "resnet18-f37072fd.pth"
+    #: Channels of the task network's first layer.
     task_width: int = 64
-    #: Runs of the stages before this one.
+    #: Run of the autoencoder.
     auto: str = "runs/basn-published-mfd-auto"
+    #: Run of the ITC network.
     itc: str = "runs/basn-published-itc"
+    #: Run of the MFD network.
     mfd: str = "runs/basn-published-mfd"
 
     def __post_init__(self) -> None:
@@ -121,73 +120,8 @@ class BasnRecipe(Recipe):
             raise UsageError(f"crop must be a multiple of 16, not {self.crop}")
 
 
-class _Rounded(torch.autograd.Function):
-    """A step function with the gradient of the identity."""
-
-    @staticmethod
-    def forward(_context: object, x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
-        return step(x)
-
-    @staticmethod
-    def backward(_context: object, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
-
-
-def simulate_embedding(images: Tensor, attention: Tensor) -> Tensor:
-    """Return *images* with noise in all low bits that *attention* gives away, as training simulates it.
-
-    Masked bits are not simulated. Gradients reach *attention* as though nothing were rounded.
-
-    Args:
-        images: ``(B, 3, H, W)`` in [0, 1].
-        attention: of the same shape, in [0, 1].
-    """
-    planes = _stepped(_BITS * attention, torch.round)
-    size = 2**planes
-    kept = _stepped(_stepped(255 * images, torch.round) / size, torch.floor) * size
-    with torch.no_grad():
-        noise = torch.floor(255 * torch.rand_like(images) / 2 ** (_BITS - planes))
-    return (kept + noise) / 255
-
-
-def _stepped(x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
-    y: Tensor = _Rounded.apply(x, step)  # type: ignore[no-untyped-call]
-    return y
-
-
-def itc_penalty(attention: Tensor) -> Tensor:
-    """P_itc, eq. 7, of the mean of *attention*: the more, the worse."""
-    area = attention.mean()
-    return area ** (3 - 2 * area)
-
-
-def mfd_penalty(attention: Tensor) -> Tensor:
-    """P_mfd, eq. 14, of the mean of *attention*: lowest, 0.038, at 0.347, for little attention carries nothing."""
-    area = attention.mean().clamp_min(1e-6)
-    return (1.1 * area) ** (8 * area - 0.1) / 2
-
-
-def texture_losses(images: Tensor, attention: Tensor, weight: float) -> dict[str, Tensor]:
-    """Eq. 8 and 9: texture that is left where *attention* smooths, and the penalty for its area."""
-    mixed = attention * median_filter(images) + (1 - attention) * images
-    return {
-        "variance": weight * variance_pool(mixed).mean(),
-        "area": (1 - weight) * itc_penalty(attention),
-    }
-
-
-def distortion_losses(task: Trunk, mfd: MfdNet, images: Tensor, attention: Tensor, stego: Tensor) -> dict[str, Tensor]:
-    """Eq. 13: what *task* notices, what the picture changes by, what *attention* changes by, and its area."""
-    return {
-        "features": mse_loss(task.features(stego), task.features(images)),
-        "cover": l1_loss(stego, images),
-        "attention": l1_loss(mfd(stego), attention),
-        "area": mfd_penalty(attention),
-    }
-
-
 class _Stage(nn.Module):
-    """One stage: networks that are trained, and others, which stay as they are."""
+    """One training stage, with trained and frozen networks."""
 
     _frozen: tuple[nn.Module, ...] = ()
 
@@ -196,20 +130,21 @@ class _Stage(nn.Module):
         self.recipe = recipe
 
     def _freeze(self, *networks: nn.Module) -> None:
+        """Keep *networks* in evaluation mode and without gradients."""
         self._frozen = networks
         for network in networks:
             network.requires_grad_(False)
 
     def train(self, mode: bool = True) -> _Stage:
-        """Set to training, but for what is frozen."""
+        """Set the training mode of the networks that are not frozen."""
         super().train(mode)
         for network in self._frozen:
             network.eval()
         return self
 
 
-def _take_task(task: Trunk, source: Path) -> None:
-    """Give *task* the first layers of *source*: a file of torchvision's weights, or a run of ``classifier-resnet``.
+def _load_task(task: Trunk, source: Path) -> None:
+    """Load *task* from *source*: a file of torchvision's weights, or a run of ``classifier-resnet``.
 
     Raises:
         ModelError: it is missing, damaged or of another network.
@@ -218,24 +153,24 @@ def _take_task(task: Trunk, source: Path) -> None:
     load_weights(task, {name: weight for name, weight in weights.items() if name in task.state_dict()}, source)
 
 
-def _take(network: nn.Module, run: Path, part: str) -> None:
+def _load_part(network: nn.Module, run: Path, part: str) -> None:
     load_weights(network, learned(run, part), run)
 
 
 class Itc(_Stage):
-    """The attention that is hard to see."""
+    """Training of the ITC network (inverse texture complexity): attention to texture that hides changes visually."""
 
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__(recipe)
         self.itc = ItcNet()
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield eq. 9."""
+        """Yield part ``itc`` with the losses of eq. 9 for *images*, ``(B, 3, H, W)`` in [0, 1]."""
         yield "itc", texture_losses(images, self.itc(images), self.recipe.variance_weight)
 
 
 class Auto(_Stage):
-    """The first phase of MFD."""
+    """Phase 1 of MFD: an autoencoder."""
 
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__(recipe)
@@ -243,12 +178,12 @@ class Auto(_Stage):
         self.auto = MfdNet(recipe.width, "paper", autoencoder=True) if paper else Autoencoder(recipe.width)
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield the squared error, summed over each picture."""
+        """Yield part ``auto`` with ``error``, the squared error summed over each of *images*, ``(B, 3, H, W)``."""
         yield "auto", {"error": (self.auto(images) - images).square().sum(dim=(1, 2, 3)).mean()}
 
 
 class Mfd(_Stage):
-    """The attention that a classifier does not mind."""
+    """Phase 2 of MFD (minimising feature distortion): attention to values that hardly affect a task network."""
 
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__(recipe)
@@ -257,23 +192,23 @@ class Mfd(_Stage):
         self._freeze(self.task)
 
     def inherit(self) -> None:
-        """Take the task network, and in the paper's version the encoder of the first phase.
+        """Load the task network, and in the paper's version the encoder of phase 1.
 
         Raises:
-            ModelError: a run is missing, damaged or of another network; as in the later stages.
+            ModelError: a run is missing, damaged or of another network.
         """
-        _take_task(self.task, Path(self.recipe.task))
+        _load_task(self.task, Path(self.recipe.task))
         if self.recipe.version == "paper":
-            _take(self.mfd.encoder, Path(self.recipe.auto), "auto.encoder")
+            _load_part(self.mfd.encoder, Path(self.recipe.auto), "auto.encoder")
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield eq. 13."""
+        """Yield part ``mfd`` with the losses of eq. 13 for *images*, ``(B, 3, H, W)`` in [0, 1]."""
         attention = self.mfd(images)
         yield "mfd", distortion_losses(self.task, self.mfd, images, attention, simulate_embedding(images, attention))
 
 
 class TuneItc(_Stage):
-    """ITC again, for its attention to stay as it was when the fused one has been used."""
+    """Fine-tuning of ITC: its attention shall not change when the fused attention embeds."""
 
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__(recipe)
@@ -281,12 +216,16 @@ class TuneItc(_Stage):
         self._freeze(self.mfd)
 
     def inherit(self) -> None:
-        """Take both networks from earlier runs."""
-        _take(self.itc, Path(self.recipe.itc), "itc")
-        _take(self.mfd, Path(self.recipe.mfd), "mfd")
+        """Load both networks from their runs. Raises ModelError as :meth:`Mfd.inherit`."""
+        _load_part(self.itc, Path(self.recipe.itc), "itc")
+        _load_part(self.mfd, Path(self.recipe.mfd), "mfd")
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield half of eq. 9, and half of what the attention of the stego image differs by."""
+        """Yield part ``itc``: half of eq. 9, and half of the attention's error in the stego images.
+
+        Args:
+            images: covers, ``(B, 3, H, W)`` in [0, 1].
+        """
         recipe = self.recipe
         attention = self.itc(images)
         stego = simulate_embedding(images, FUSIONS[recipe.fusion](attention, self.mfd(images)))
@@ -297,7 +236,7 @@ class TuneItc(_Stage):
 
 
 class TuneMfd(_Stage):
-    """MFD again, beside the ITC that was tuned."""
+    """Fine-tuning of MFD together with the fine-tuned ITC, which is frozen."""
 
     def __init__(self, recipe: BasnRecipe) -> None:
         super().__init__(recipe)
@@ -306,20 +245,33 @@ class TuneMfd(_Stage):
         self._freeze(self.itc, self.task)
 
     def inherit(self) -> None:
-        """Take both attention networks and the task network from earlier runs."""
-        _take(self.itc, Path(self.recipe.itc), "itc")
-        _take(self.mfd, Path(self.recipe.mfd), "mfd")
-        _take_task(self.task, Path(self.recipe.task))
+        """Load both attention networks and the task network. Raises ModelError as :meth:`Mfd.inherit`."""
+        _load_part(self.itc, Path(self.recipe.itc), "itc")
+        _load_part(self.mfd, Path(self.recipe.mfd), "mfd")
+        _load_task(self.task, Path(self.recipe.task))
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield eq. 13, with the stego image that the fused attention makes."""
+        """Yield part ``mfd``: eq. 13, with stego images embedded by the fused attention.
+
+        Args:
+            images: covers, ``(B, 3, H, W)`` in [0, 1].
+        """
         attention = self.mfd(images)
         stego = simulate_embedding(images, FUSIONS[self.recipe.fusion](self.itc(images), attention))
         yield "mfd", distortion_losses(self.task, self.mfd, images, attention, stego)
 
 
-def attention(itc: ItcNet, mfd: MfdNet, fusion: Fusion, image: Image) -> NDArray[np.float32]:
-    """The fused attention of *image*, in [0, 1] and of its shape, by networks set to evaluate.
+def fused_attention(itc: ItcNet, mfd: MfdNet, fusion: Fusion, image: Image) -> NDArray[np.float32]:
+    """Return the fused attention of a picture.
+
+    Args:
+        itc: the ITC network in evaluation mode.
+        mfd: the MFD network in evaluation mode.
+        fusion: ``min`` or ``mean``.
+        image: ``uint8 (H, W, 3)``.
+
+    Returns:
+        Attention in [0, 1], ``(H, W, 3)``.
 
     Raises:
         UsageError: a side is no multiple of 8.
@@ -331,10 +283,10 @@ def attention(itc: ItcNet, mfd: MfdNet, fusion: Fusion, image: Image) -> NDArray
 
 
 def _published(epochs: int, batch: int, **changes: Any) -> BasnRecipe:
-    return BasnRecipe(steps=epochs * _IMAGENET // batch, batch=batch, **changes)
+    return BasnRecipe(steps=epochs * _IMAGENET_SIZE // batch, batch=batch, **changes)
 
 
-#: What one processor core can bear.
+#: A reduced recipe for one processor core.
 _REDUCED = BasnRecipe(
     steps=1500,
     batch=16,
@@ -362,16 +314,17 @@ def _entries(
     }
 
 
+#: Recipes of the published system by name.
 RECIPES = {
-    **_entries("itc", Itc, "attention that is hard to see", _REDUCED, _published(3, 32)),
+    **_entries("itc", Itc, "BASN's ITC attention, by texture", _REDUCED, _published(3, 32)),
     **_entries(
-        *("mfd-auto", Auto, "an autoencoder, the first phase of basn-mfd"),
+        *("mfd-auto", Auto, "an autoencoder, phase 1 of basn-mfd"),
         *(replace(_REDUCED, learning_rate=1e-3), _published(10, 32, learning_rate=1e-3)),
     ),
-    **_entries("mfd", Mfd, "attention that a classifier does not mind", _REDUCED, _published(5, 32)),
-    **_entries("tune-itc", TuneItc, "basn-itc, tuned", _TUNED, _published(2, 16)),
+    **_entries("mfd", Mfd, "BASN's MFD attention, by feature distortion", _REDUCED, _published(5, 32)),
+    **_entries("tune-itc", TuneItc, "fine-tuning of basn-itc", _TUNED, _published(2, 16)),
     **_entries(
-        *("tune-mfd", TuneMfd, "basn-mfd, tuned beside basn-tune-itc"),
+        *("tune-mfd", TuneMfd, "fine-tuning of basn-mfd with basn-tune-itc"),
         *(replace(_TUNED, itc="runs/basn-tune-itc"), _published(2, 16, itc="runs/basn-published-tune-itc")),
     ),
 }

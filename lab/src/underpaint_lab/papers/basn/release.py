@@ -1,4 +1,4 @@
-"""Release of BASN's attention: graphs and card from a finished run."""
+"""Release of BASN's attention networks: ONNX graphs and model cards from finished runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from underpaint import media, models
 from underpaint.media import samples
 from underpaint_lab.export.half_precision import HalfPrecision
-from underpaint_lab.export.onnx import Graph
+from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
 from underpaint_lab.nets.integer import freeze
 from underpaint_lab.papers.basn import exact
 from underpaint_lab.papers.basn.exact import ExactBasn, ExactRecipe
@@ -21,19 +21,28 @@ from underpaint_lab.training.loop import restore
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Free axes of the published networks' input.
-_PUBLISHED_FREE = {"image": {0: "n", 2: "height", 3: "width"}}
-_FREE = {"view": {2: "height", 3: "width"}}
-
 
 def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
-    """The attention of :mod:`underpaint_lab.papers.basn.exact`, in whole numbers that are proved to stay exact."""
+    """Export the attention network of :mod:`underpaint_lab.papers.basn.exact` and prove that its sums are exact.
+
+    Args:
+        run: folder of the finished run.
+        measured: numbers for the card, by name.
+
+    Returns:
+        Graphs by file name, and the card.
+
+    Raises:
+        ModelError: *run* has no checkpoint of this network, or a sum could be inexact.
+    """
     recipe = cast("ExactRecipe", exact.RECIPES["basn-exact"].recipe)
     model = ExactBasn(replace(recipe, teachers=()))
     restore(model, run)
     photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
     view = (photograph - photograph % 2**exact.LOW_BITS).float()
-    graphs = {"attention": Graph(freeze(model.attention), {"view": view}, _FREE, ("attention",))}
+    graphs = {
+        "attention": Graph(freeze(model.attention), {"view": view}, {"view": {2: "height", 3: "width"}}, ("attention",))
+    }
     card = models.Card(
         method="basn",
         paper="Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362",
@@ -44,34 +53,41 @@ def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], model
         **folder.provenance(run),
         reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
         measured=measured,
-        limits="who reveals can see but the upper four bits of each value, so that only the lower four may change",
+        limits="attention depends on the upper four bits of each value, so that only the lower four may change",
         text=_BASN,
     )
     return graphs, card
 
 
 _BASN = """
-`attention.onnx` takes a picture in levels, whole numbers 0…255 in `float32 (1, 3, H, W)`, as it is or with the low four
-bits of each value cleared, and returns attention, whole numbers 0…255 of the same shape: 32 more means that a value
-takes twice the change, so that for a change of d levels a value costs d² · 2^(-attention / 16). Sides are multiples of
-8, and no output depends on values more than 48 pixels away.
+`attention.onnx` takes a picture in levels, whole numbers 0…255 in `float32 (1, 3, H, W)`, with or without the low four
+bits of each value, and returns attention, whole numbers 0…255 of the same shape: 32 more means that a value takes twice
+the change, so that the cost of a change by d levels is d² · 2^(-attention / 16). Sides are multiples of 8, and no
+output depends on values more than 48 pixels away.
 
-Every number on the way is a multiple of 2^-9 and every sum stays inside 24 bits, which was proved from the weights when
-the graph was made: the result is the same to the byte whatever computes it, whole or in tiles.
+Every intermediate number is a multiple of 2^-9 and every sum stays within 24 bits, which was proved from the weights at
+export: the result is bit-identical on every machine, for the whole picture or in tiles.
 
-It was taught by the classifiers that the recipe names as teachers, and by no others.
+It was trained against the classifiers that the recipe names as teachers, and against no others.
 """
 
 _ATTENTION = """
 `itc.onnx` and `mfd.onnx` take pictures, `float32 (N, 3, H, W)` in [0, 1], and return the two attentions, of the same
-shape in (0, 1), as the paper's networks do: in floating point, and of all bits of a picture. So whoever reveals comes
-to other attentions than whoever hides; `underpaint bench basn` counts what that costs. Of `mfd.onnx` a side is a
-multiple of 8. Their larger tensors are stored in 16 bits.
+shape in (0, 1), as the paper's networks do: in floating point, and from all bits of a picture. So the receiver's
+attention differs from the sender's; `underpaint-lab bench basn` measures the resulting errors. Sides for `mfd.onnx` are
+multiples of 8. The larger tensors are stored in 16 bits.
 """
 
 
 def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Card]:
-    """Both attentions as published, each from a run that trained it.
+    """Export both attention networks as published.
+
+    Args:
+        itc_run: folder of the run that trained ITC.
+        mfd_run: folder of the run that trained MFD.
+
+    Returns:
+        Graphs by file name, and the card.
 
     Raises:
         ModelError: a run has no checkpoint of its network.
@@ -88,26 +104,16 @@ def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Ca
         licence="MIT",
         sha256={},
         bytes=0,
-        payload="what attention yields: 0.4 to 3.9 bits per pixel in the paper",
+        payload="depends on attention: 0.4 to 3.9 bits per pixel in the paper",
         **history,
         reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
         measured={},
-        limits="trained at a reduced scale; to be measured, not to hide with: messages do not come back exactly",
+        limits="trained at a reduced scale; for measurements only: messages are not recovered exactly",
         text=_ATTENTION,
     )
-    inputs = {"image": _two_squares()}
-    return {
-        part: Graph(HalfPrecision(network.eval()), inputs, _PUBLISHED_FREE) for part, (network, _) in networks.items()
-    }, card
+    inputs, axes = {"image": sample_squares() / 255}, {"image": SIDES}
+    return {part: Graph(HalfPrecision(network.eval()), inputs, axes) for part, (network, _) in networks.items()}, card
 
 
-def _two_squares() -> torch.Tensor:
-    """Two squares of a sample, ``(2, 3, 96, 96)``: an axis that is free must be at least 2 long."""
-    pixels = media.read(samples.path("coffee")).pixels[100:196, 100:292]
-    return torch.from_numpy(pixels.reshape(96, 2, 96, 3)).permute(1, 3, 0, 2).float() / 255
-
-
-#: The models of this paper: each takes a run and measured numbers and returns graphs and card.
-MODELS = {"basn": basn}
-#: Those that take a second run.
-PAIRS = {"basn-published": published}
+#: Models of this paper, by their name in the zoo.
+MODELS = {"basn": Release(basn), "basn-published": Release(published, needs_data=True)}

@@ -1,1 +1,1 @@
-"""Image classifiers."""
+"""Training and release of the classifiers that BASN and DMV-JND need."""

@@ -1,25 +1,23 @@
-"""The classifiers of :mod:`underpaint_lab.nets.classifiers` and :mod:`~underpaint_lab.nets.cifar_classifiers`, trained.
+"""Training of the classifiers that BASN and DMV-JND need.
 
-The former are what attention is asked to leave alone; the latter, of 32×32 pictures, what the machine's just
-noticeable difference is about.
-
-No paper's own: the published systems take ImageNet's official weights, which are another 45 MB, and are of one kind.
+The networks are those of :mod:`underpaint_lab.nets.classifiers` (for BASN's attention) and
+:mod:`~underpaint_lab.nets.cifar_classifiers` (32×32 pictures, for the just noticeable difference of machines). They
+belong to no paper: the published systems use ImageNet's official weights, 45 MB of one architecture.
 
 ::
 
-    pictures of known classes ─► other tones ─► a part of each pasted over from another (CutMix) ─► network
-                              ─► cross-entropy with the share of each class in what is seen, smoothed,
-                                 and with what teachers make of it
+    labelled pictures ─► colour jitter ─► CutMix ─► network ─► cross-entropy with the classes' shares of the picture,
+                                                                smoothed, or half of it with the teachers' answers
 
 CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features"
-(ICCV 2019). The learning rate rises, then falls along a cosine; what is kept is the running mean of the weights.
+(ICCV 2019). The learning rate rises linearly and falls along a cosine; the running mean of the weights is kept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -44,20 +42,20 @@ if TYPE_CHECKING:
 
     AnyClassifier = Classifier | cifar_classifiers.CamClassifier
 
-#: What makes each network that can be trained here, by the name of its recipe.
+#: Builders of the networks by name; each takes the number of classes.
 NETWORKS: dict[str, Callable[[int], AnyClassifier]] = {
     **{f"classifier-{name}": build for name, build in CLASSIFIERS.items()},
     **{f"cifar-{name}": build for name, build in cifar_classifiers.NETWORKS.items()},
 }
-#: What the sides of reduced pictures are multiples of.
-_BY = 4
-#: Pictures that are classified at once where nothing is trained.
-_AT_ONCE = 100
+#: Sides of reduced pictures are multiples of this.
+_SIDE_STEP = 4
+#: Batch size of :func:`accuracy`.
+_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierRecipe(Recipe):
-    """How a classifier is trained.
+    """Settings of a classifier's training.
 
     Raises:
         UsageError: no such network, or a value is out of range.
@@ -65,20 +63,21 @@ class ClassifierRecipe(Recipe):
 
     #: Key of :data:`NETWORKS`.
     network: str = "classifier-resnet"
+    #: Number of classes.
     classes: int = 50
-    #: Side in pixels, at most the crop's, that pictures are reduced to at first; 0 leaves them as they are.
+    #: Side in pixels of the reduced pictures that training begins with, at most the crop's; 0 does not reduce them.
     first: int = 0
-    #: Share of the steps after which they no longer are.
+    #: Share of the steps after which pictures have their full size.
     grown: float = 0.5
-    #: Run whose network training begins with; nothing if it begins anew.
+    #: Run whose network is the initial state; empty for random weights.
     before: str = ""
-    #: Share of the batches in which parts are pasted over.
+    #: Share of the batches with CutMix.
     pasted: float = 0.7
-    #: Share of the answer that is spread over all classes.
+    #: Label smoothing.
     smoothing: float = 0.1
-    #: How far the brightness, contrast and saturation of each picture go at random: see :func:`toned`.
+    #: Strength of the random brightness, contrast and saturation: see :func:`~underpaint_lab.data.augment.toned`.
     tones: float = 0.0
-    #: Classifiers of CIFAR-10 in the zoo; the mean of what they say is half of the answer.
+    #: CIFAR-10 classifiers of the zoo; the mean of their answers is half of the target (distillation).
     teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -88,45 +87,54 @@ class ClassifierRecipe(Recipe):
             raise UsageError(f"no classifier is called '{self.network}'", hint=there_are)
         if self.classes < 2:
             raise UsageError(f"classes must be at least 2, not {self.classes}")
-        if self.first and not _BY <= self.first <= self.crop:
-            raise UsageError(f"first must be 0, or {_BY}–{self.crop}, not {self.first}")
+        if self.first and not _SIDE_STEP <= self.first <= self.crop:
+            raise UsageError(f"first must be 0, or {_SIDE_STEP}–{self.crop}, not {self.first}")
         for name in ("grown", "pasted", "smoothing", "tones"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be 0–1, not {getattr(self, name)}")
 
     def side(self, step: int) -> int:
-        """Return the side in pixels of pictures in *step*: small ones teach the first things at less cost."""
+        """Return the side in pixels of the pictures in *step*: training begins with small ones, which cost less."""
         if not self.first or step >= self.grown * self.steps:
             return self.crop
         larger = step / (self.grown * self.steps) * (self.crop - self.first)
-        return self.first + int(larger) // _BY * _BY
+        return self.first + int(larger) // _SIDE_STEP * _SIDE_STEP
 
 
 class TrainableClassifier(nn.Module):
-    """A classifier, as the training loop wants it."""
+    """A classifier with its losses."""
+
+    former_name: ClassVar[str] = "Trained"
 
     def __init__(self, recipe: ClassifierRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.network: AnyClassifier = NETWORKS[recipe.network](recipe.classes)
-        self._teachers = [[from_zoo_cifar(name) for name in recipe.teachers]]  # a list: they are no part to be trained
+        self._teachers = [
+            [from_zoo_cifar(name) for name in recipe.teachers]
+        ]  # a list, so that they are no submodules and not trained
         channels_last(self)
 
     def inherit(self) -> None:
-        """Take over what the recipe's run before learned, if it names one.
+        """Load the network of the recipe's earlier run, if it names one.
 
         Raises:
-            ModelError: it has not.
+            ModelError: that run has no such network.
         """
         if self.recipe.before:
             run = Path(self.recipe.before)
             folder.load_weights(self.network, folder.learned(run, "network"), run)
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield the cross-entropy of labelled *images*, ``(B, 4, H, W)``: colour, and the class of each pixel.
+        """Yield part ``network`` with ``cross_entropy``.
+
+        Args:
+            images: ``(B, 4, H, W)``: colours in [0, 1], and the class of each pixel.
+            step: for the size of the pictures.
+            rng: draws the augmentation.
 
         Raises:
-            UsageError: a class is beyond those of the recipe.
+            UsageError: a class is not below the recipe's number of classes.
         """
         recipe = self.recipe
         if int(images[:, 3].max()) >= recipe.classes:
@@ -138,22 +146,26 @@ class TrainableClassifier(nn.Module):
             images = torch.cat([toned(images[:, :3], recipe.tones, rng), images[:, 3:]], dim=1)
         if rng.random() < recipe.pasted:
             images = cutmix(images, rng)
-        wanted = functional.one_hot(images[:, 3].round().long(), recipe.classes).float().mean(dim=(1, 2))
+        target = functional.one_hot(images[:, 3].round().long(), recipe.classes).float().mean(dim=(1, 2))
         if recipe.teachers:
             with torch.no_grad():
-                said = [teacher(images[:, :3]).softmax(dim=1) for teacher in self._teachers[0]]
-            wanted = (wanted + torch.stack(said).mean(dim=0)) / 2
-        odds = self.network(images[:, :3].contiguous(memory_format=torch.channels_last))
+                answers = [teacher(images[:, :3]).softmax(dim=1) for teacher in self._teachers[0]]
+            target = (target + torch.stack(answers).mean(dim=0)) / 2
+        logits = self.network(images[:, :3].contiguous(memory_format=torch.channels_last))
         yield (
             "network",
-            {"surprise": functional.cross_entropy(odds, wanted, label_smoothing=recipe.smoothing)},
+            {"cross_entropy": functional.cross_entropy(logits, target, label_smoothing=recipe.smoothing)},
         )
 
 
 def cutmix(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return *images*, ``(B, C, H, W)``, with one rectangle of each from the picture before it.
+    """Replace one rectangle of each picture by that of the picture before it (CutMix).
 
-    Its area is uniform in 0–1 of the picture's, less what lies beyond the border.
+    The rectangle's area is uniform in 0–1 of the picture's, before it is clipped at the borders.
+
+    Args:
+        images: ``(B, C, H, W)``.
+        rng: draws the rectangle, the same for all pictures.
     """
     height, width = images.shape[2:]
     share = np.sqrt(rng.random())
@@ -166,15 +178,15 @@ def cutmix(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def accuracy(network: AnyClassifier, pictures: Labelled) -> float:
-    """Return the share, 0–1, of *pictures*, all of one size, whose class is *network*'s first answer."""
+    """Return the top-1 accuracy, 0–1, of *network* on *pictures*, which all have one size."""
     images = torch.from_numpy(np.stack(pictures.pictures)).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        found = torch.cat([network(batch.float() / 255).argmax(dim=1) for batch in torch.split(images, _AT_ONCE)])
+        found = torch.cat([network(batch.float() / 255).argmax(dim=1) for batch in torch.split(images, _BATCH)])
     return float((found.numpy() == pictures.labels).mean())
 
 
 _PHOTOGRAPHS = ClassifierRecipe(
-    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, cutmix=0.7
+    steps=6000, batch=64, crop=64, learning_rate=3e-3, warmup=600, decay="cosine", clip=1.0, ema=0.998, pasted=0.7
 )
 _CIFAR = ClassifierRecipe(
     steps=2400,
@@ -187,10 +199,10 @@ _CIFAR = ClassifierRecipe(
     ema=0.995,
     classes=10,
     first=20,
-    cutmix=0.0,
+    pasted=0.0,
 )
-#: What some of them need otherwise; without normalisation, the highest rate does not hold.
-_OTHERWISE: dict[str, dict[str, Any]] = {
+#: Settings of some networks that differ; without normalisation, the highest learning rate diverges.
+_DIFFERENT: dict[str, dict[str, Any]] = {
     "alexnet": {"steps": 1400},
     "densenet": {"steps": 2200},
     "vgg": {"first": 16, "grown": 0.8},
@@ -199,31 +211,34 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
     "mixer": {"steps": 450, "warmup": 80, "first": 16, "grown": 0.8},
     "plain": {"steps": 500, "warmup": 80, "learning_rate": 1.5e-3, "first": 16, "grown": 0.8},
 }
-#: Steps of those that go on from there, at full size.
-_MORE = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "mixer": 200, "plain": 250}
+#: Steps of the recipes that continue at full size, by network.
+_CONTINUED_STEPS = {"resnet": 2000, "vgg": 800, "alexnet": 250, "densenet": 600, "mixer": 200, "plain": 250}
 
 
 def _photographs(network: str) -> RecipeEntry:
-    role = "which only judges" if network in HELD_OUT else "which attention is trained against"
+    role = "for evaluation only" if network in HELD_OUT else "for training attention"
     summary = f"the classifier '{network}', {role}; --data has labels.csv"
-    return RecipeEntry(TrainableClassifier, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of)
+    return RecipeEntry(
+        TrainableClassifier, replace(_PHOTOGRAPHS, network=f"classifier-{network}"), summary, read=Labelled.of
+    )
 
 
-def _cifar(network: str, **otherwise: Any) -> RecipeEntry:
-    role = "which only judges" if network in cifar_classifiers.HELD_OUT else "whose just noticeable difference is asked"
+def _cifar(network: str, **changes: Any) -> RecipeEntry:
+    role = "for evaluation only" if network in cifar_classifiers.HELD_OUT else "for training DMV-JND"
     summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
-    recipe = replace(_CIFAR, network=f"cifar-{network}", **otherwise)
+    recipe = replace(_CIFAR, network=f"cifar-{network}", **changes)
     return RecipeEntry(TrainableClassifier, recipe, summary, read=Cifar.of, inherit=TrainableClassifier.inherit)
 
 
-def _more(network: str, steps: int) -> RecipeEntry:
-    rate = 0.75 * _OTHERWISE.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
+def _continued(network: str, steps: int) -> RecipeEntry:
+    rate = 0.75 * _DIFFERENT.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
     entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, before=f"runs/cifar-{network}")
-    return replace(entry, summary=f"{entry.summary}; goes on from cifar-{network}")
+    return replace(entry, summary=f"{entry.summary}; continues cifar-{network}")
 
 
+#: Recipes of the classifiers by name.
 RECIPES = {
     **{f"classifier-{network}": _photographs(network) for network in CLASSIFIERS},
-    **{f"cifar-{network}": _cifar(network, **_OTHERWISE.get(network, {})) for network in cifar_classifiers.NETWORKS},
-    **{f"cifar-{network}-more": _more(network, steps) for network, steps in _MORE.items()},
+    **{f"cifar-{network}": _cifar(network, **_DIFFERENT.get(network, {})) for network in cifar_classifiers.NETWORKS},
+    **{f"cifar-{network}-more": _continued(network, steps) for network, steps in _CONTINUED_STEPS.items()},
 }

@@ -1,1 +1,1 @@
-"""DMV-JND: just noticeable difference for machine vision."""
+"""DMV-JND: the just noticeable difference of machines, published and ours."""

@@ -1,4 +1,4 @@
-"""Pictures that move along a direction as far as a PSNR leaves them, clamped and rounded to 8 bits, with gradients."""
+"""Change pictures along a direction to a given PSNR, clamped and rounded to 8 bits, with gradients."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ from underpaint_lab.noise_layers.rounding import round_8_bit
 if TYPE_CHECKING:
     import numpy as np
 
-#: Logarithms of how long a direction of unit mean square may become, so long that the least that is not 0 counts, and
-#: steps of the search in between.
+#: Range of the logarithm of the length of a direction with unit mean square, and steps of the bisection in it.
 _SHORTEST, _LONGEST, _HALVINGS = -8.0, 10.0, 20
+#: Lower bound of a direction's length.
 _SMALLEST = 1e-6
-#: Of what is shaken: pixels that a picture moves by, and the standard deviation of noise, at most.
-_MOVED, _NOISE = 2, 0.06
+#: Of :func:`jitter`: largest shift in pixels, and largest standard deviation of the noise.
+_MAX_SHIFT, _MAX_NOISE = 2, 0.06
+#: Share of the required mean square that must be available in addition.
+_RESERVE = 0.2
 
 
 def move_to_psnr(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
-    """*images* moved along *direction* until they have no more than *psnr* dB, clamped and rounded to 8 bits.
+    """Change *images* along *direction* until their PSNR is at most *psnr*; clamp and round to 8 bits.
 
-    No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
-    Gradients see no rounding, and how far a picture is moved as a constant, but for the direction's own length: it is
-    of no account, so that a gradient along it would only let it shrink.
+    The change of a value is limited relative to the others, so that it is not concentrated in a few pixels. Gradients
+    pass the rounding unchanged and take the distance as a constant, except for the direction's own length: the result
+    does not depend on it, and a gradient along it would only make it shrink.
 
     Args:
-        images: ``(B, 3, H, W)`` in [0, 1], whole levels of 8 bits.
-        direction: of that shape.
-        psnr: ``(B, 1)``, in dB. A direction that leads straight out of what 8 bits hold may not get there.
+        images: 8-bit pictures, ``(B, 3, H, W)`` in [0, 1].
+        direction: of the same shape.
+        psnr: ``(B, 1)``, in dB; a direction that leaves the range of 8 bits too soon does not reach it.
+
+    Returns:
+        8-bit pictures of the same shape.
     """
     length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
     direction = PEAK * torch.tanh(direction / (PEAK * length))
@@ -48,19 +53,28 @@ def move_to_psnr(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
 
 
 def jitter(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """*images*, ``(B, 3, H, W)`` in [0, 1], moved by up to two pixels each way, and with white noise."""
+    """Shift *images*, ``(B, 3, H, W)`` in [0, 1], by up to two pixels in each direction, and add white noise."""
     height, width = images.shape[2:]
-    top, left = rng.integers(2 * _MOVED + 1, size=2).tolist()
-    images = functional.pad(images, (_MOVED,) * 4, mode="reflect")[:, :, top : top + height, left : left + width]
-    return images + rng.uniform(0, _NOISE) * torch.randn_like(images)
+    top, left = rng.integers(2 * _MAX_SHIFT + 1, size=2).tolist()
+    images = functional.pad(images, (_MAX_SHIFT,) * 4, mode="reflect")[:, :, top : top + height, left : left + width]
+    return images + rng.uniform(0, _MAX_NOISE) * torch.randn_like(images)
 
 
 def missing_headroom(images: Tensor, direction: Tensor, psnr: Tensor) -> Tensor:
-    """How much of the mean square of *psnr*, and a fifth more, is beyond what 8 bits hold along *direction*; the mean.
+    """Return the mean squared change that the range of 8 bits does not allow along *direction*, with a reserve.
 
-    Else a direction would be the better the less it gets anywhere. Signs are softened, that there be a gradient.
+    Without this loss, directions that cannot reach the PSNR would be rewarded. Signs are replaced by a sigmoid for a
+    gradient.
+
+    Args:
+        images: ``(B, 3, H, W)`` in [0, 1].
+        direction: of the same shape.
+        psnr: ``(B, 1)``, in dB.
+
+    Returns:
+        Mean over the batch, at least 0.
     """
     length = direction.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=_SMALLEST)
     up = torch.sigmoid(4 * direction / length)
     room = up * (1 - images).square() + (1 - up) * images.square()
-    return (1.2 * 10 ** (-psnr[:, 0] / 10) - room.mean(dim=(1, 2, 3))).clamp(min=0).mean()
+    return ((1 + _RESERVE) * 10 ** (-psnr[:, 0] / 10) - room.mean(dim=(1, 2, 3))).clamp(min=0).mean()

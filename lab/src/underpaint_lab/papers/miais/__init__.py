@@ -1,1 +1,1 @@
-"""MIAIS: recognition on containers."""
+"""MIAIS: faces and objects hidden in pictures and recognised there, published and ours, with attacks on it."""

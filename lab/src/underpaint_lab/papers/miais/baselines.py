@@ -1,18 +1,18 @@
-"""Those whom the paper on MIAIS compares with in table VI: pictures in pictures, beside whom a recogniser learns.
+"""Baselines of MIAIS's table VI: networks that hide pictures in pictures, trained together with a recogniser.
 
 ::
 
-    cover, secret ─► hide ─► container (8 bits) ─┬► reveal      what the secret loses
+    cover, secret ─► hide ─► container (8 bits) ─┬► reveal      secret
                                                  └► recogniser  identity
     min hide, reveal, recogniser   cover + secret + spread + identity
 
-Networks are those of :mod:`underpaint_lab.nets.image_hiding`; of SteganoGAN's three the dense one. What container and
-secret lose is weighted as in their own papers, what the recogniser makes of containers, cross-entropy and triplets, is
-added as the paper says. J. Cui et al., "Multitask Identity-Aware Image Steganography via Minimax Optimization" (IEEE
-Transactions on Image Processing, 2021), which is :mod:`underpaint_lab.papers.miais.published`.
+Networks are those of :mod:`underpaint_lab.nets.image_hiding`, of SteganoGAN the dense one. The errors of container and
+secret are weighted as in their own papers; the recogniser's losses, cross-entropy and triplets, are added as in
+J. Cui et al., "Multitask Identity-Aware Image Steganography via Minimax Optimization" (IEEE Transactions on Image
+Processing, 2021), :mod:`underpaint_lab.papers.miais.published`.
 
-Deviations: networks are narrow; one step of Adam for all; containers are rounded to 8 bits; the weight of what is added
-is not published; critics, whose opinion would weigh a thousandth, and Baluja's noise are left out.
+Deviations: networks are narrow; one Adam for all networks; containers are rounded to 8 bits; the weight of the added
+losses is not published; critics, with a weight of a thousandth, and Baluja's noise are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.teacher import RecognitionRecipe, LabelledBatch, identity_losses, recogniser
+from underpaint_lab.papers.miais.teacher import LabelledBatch, RecognitionRecipe, identity_losses, recogniser
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -43,35 +43,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MiaisBaselineRecipe(RecognitionRecipe):
-    """What an adapted rival is trained by.
+    """Settings of a baseline.
 
     Raises:
         UsageError: no such network, or a value is out of range.
     """
 
-    #: Key of :data:`~underpaint_lab.nets.image_hiding.PAIRS`, and channels of its layers.
+    #: Key of :data:`~underpaint_lab.nets.image_hiding.NETWORK_PAIRS`.
     network: str = "baluja"
+    #: Channels of its layers.
     hidden: int = 8
-    #: Weights of what container and secret lose, of how unevenly they do, and of what a recogniser makes of containers.
+    #: Weight of the container's error.
     cover: float = 1.0
+    #: Weight of the secret's error.
     secret: float = 1.0
+    #: Weight of the variance of both errors within a picture (StegNet).
     spread: float = 0.0
+    #: Weight of the recogniser's losses.
     identity: float = 0.05
-    #: How an error counts.
+    #: Squared or absolute errors.
     error: Literal["square", "absolute"] = "square"
-    #: Run of ``miais-teacher`` whose sight the recogniser begins with, as the published classifiers do.
+    #: Run of ``miais-teacher`` whose trunk initialises the recogniser, as in the published system.
     teacher: str = "runs/miais-teacher"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.network not in NETWORK_PAIRS:
-            raise UsageError(f"no rival is called '{self.network}'", hint=f"there are {', '.join(NETWORK_PAIRS)}")
+            raise UsageError(f"no baseline is called '{self.network}'", hint=f"there are {', '.join(NETWORK_PAIRS)}")
         if min(self.cover, self.secret) <= 0 or min(self.spread, self.identity) < 0 or self.hidden < 1:
             raise UsageError("weights must be above 0, spread and identity at least 0, hidden at least 1")
 
 
 class MiaisBaseline(nn.Module):
-    """A pair of networks, a recogniser beside them, and their losses."""
+    """A pair of networks and a recogniser, with their losses."""
+
+    former_name: ClassVar[str] = "Adapted"
 
     def __init__(self, recipe: MiaisBaselineRecipe) -> None:
         super().__init__()
@@ -82,7 +88,7 @@ class MiaisBaseline(nn.Module):
         channels_last(self)
 
     def inherit(self) -> None:
-        """Let the recogniser begin with the sight of the recipe's teacher.
+        """Initialise the recogniser's trunk with the recipe's teacher.
 
         Raises:
             ModelError: there is none.
@@ -92,28 +98,29 @@ class MiaisBaseline(nn.Module):
         folder.load_weights(classifier.trunk, folder.learned(run, "network.trunk"), run)
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; rounded to 8 bits."""
+        """Embed *secrets* in *covers*, all ``(B, 3, H, W)`` in [0, 1]; rounded to 8 bits."""
         return round_8_bit(self.networks["hide"](covers, secrets))
 
     def restored(self, containers: Tensor) -> Tensor:
-        """The secrets in *containers*, ``(B, 3, H, W)``, not clamped."""
+        """Restore the secrets from *containers*, ``(B, 3, H, W)``, not clamped."""
         found: Tensor = self.networks["reveal"](containers)
         return found
 
     def embedding(self, containers: Tensor) -> Tensor:
-        """What *containers* are recognised by, ``(B, size)``."""
+        """Return the embeddings of *containers*, ``(B, size)``."""
         made: Tensor = self.networks["recogniser"](containers)
         return made
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``networks``: ``cover``, ``secret``, ``spread`` if the recipe has it, and what identity is of.
+        """Yield part ``networks``: ``cover``, ``secret``, ``spread`` if the recipe has it, and the recogniser's losses.
 
-        *images* are couples of known classes, ``(B, 7, H, W)``.
+        Args:
+            images: covers, secrets and classes, ``(B, 7, H, W)``.
         """
         recipe, (covers, secrets, labels) = self.recipe, LabelledBatch.of(images, self.recipe)
         made = self.networks["hide"](covers, secrets)
         containers = round_8_bit(made)
-        # As it is made: what is clamped to black or white has no gradient, and would never come back.
+        # Before clamping: clamped values have no gradient and would stay clamped.
         errors = {"cover": made - covers, "secret": self.restored(containers) - secrets}
         weights = {"cover": recipe.cover, "secret": recipe.secret}
         square = recipe.error == "square"
@@ -124,17 +131,18 @@ class MiaisBaseline(nn.Module):
         if recipe.identity:
             classifier = cast("Recogniser", self.networks["recogniser"])
             codes = classifier(containers)
-            told = identity_losses(codes, classifier.classify(codes), labels, recipe)
-            parts |= {name: recipe.identity * part for name, part in told.items()}
+            losses = identity_losses(codes, classifier.classify(codes), labels, recipe)
+            parts |= {name: recipe.identity * part for name, part in losses.items()}
         yield "networks", parts
 
 
 _RECIPE = MiaisBaselineRecipe(steps=1500, batch=16, crop=64, learning_rate=2e-3, warmup=50, decay="cosine", clip=1.0)
+#: Recipes of the baselines by name.
 RECIPES = {
     f"miais-{name}": RecipeEntry(
         MiaisBaseline,
         recipe,
-        f"{recipe.network} with a recogniser beside it, a rival of miais: faces in textures; --data has both",
+        f"{recipe.network} with a recogniser, a baseline of MIAIS: faces in textures; --data has both",
         read=partial(faces.faces, pool="textures"),
         inherit=MiaisBaseline.inherit,
     )

@@ -1,11 +1,11 @@
-"""Networks for secrets that are recognised without being restored: as published, and ours.
+"""Networks of MIAIS, as published and ours: secrets are recognised in the container without being restored.
 
 ::
 
     published   cover, secret ─► Generator ─► container ─► Recogniser ─► embedding ─► log-odds
                                                         └► Restorer ─► secret
-    ours        secret ─► Recogniser ─► embedding ─► keyed ─► Writer ◄─ cover
-                                                              container ─► Reader ─► keyed embedding
+    ours        secret ─► Recogniser ─► embedding ─► permuted by a key ─► MiaisEmbedder ◄─ cover
+                container ─► MiaisExtractor ─► permuted embedding
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.methods.miais import BLOCK, SIGNS
+from underpaint_lab.nets.colour_dct import colour_dct
 from underpaint_lab.nets.resnet import BasicBlock, normalise_imagenet
-from underpaint_lab.nets.unet import colour_dct, zero_initialised
+from underpaint_lab.nets.unet import zero_initialised
 
-#: The length of an embedding.
+#: Euclidean norm of an embedding.
 LENGTH = 10.0
-#: What is dropped before and after the embedding's layer.
-_DROPPED = 0.2
-#: What ours sees at once, as channels: a block.
+#: Dropout rate before and after the embedding layer.
+_DROPOUT = 0.2
+#: Values of a block, the channels of our networks' input.
 _VALUES = 3 * BLOCK**2
-#: Fineness of waves below which pictures have most.
-_MUCH = 8
-#: By how much a number of 1 changes a picture along its wave at first, of the full scale: 46 dB for 128 numbers. Where
-#: pictures have more it must be more.
-_UNIT, _KEPT_UNIT = 1 / 160, 1 / 40
+#: Squared frequency below which pictures have most of their energy.
+_LOW_FREQUENCY = 8
+#: Initial change of a picture along a carrier for a number of 1, as a share of the full scale: 46 dB for 128 numbers.
+#: Carriers that codecs preserve lie where pictures have more energy, so their change is larger.
+_UNIT, _PRESERVED_UNIT = 1 / 160, 1 / 40
 
 
 class StegGenerator(nn.Module):
-    """The steg-generator: a U-Net that paints the container anew, without a shortcut from the cover.
+    """The steg-generator: a U-Net that generates the container, without a shortcut from the cover.
 
     P. Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), without dropout.
 
     Args:
-        width: channels of the first level, 64 as published; they double three times.
-        downs: halvings, 7 as published; sides are multiples of ``2 ** downs``.
-        pictures: that it sees, 2 as published.
+        width: channels of the first level, 64 in the paper; they double three times.
+        downs: halvings, 7 in the paper; sides are multiples of ``2 ** downs``.
+        pictures: number of input pictures, 2 in the paper.
     """
 
     def __init__(self, width: int = 64, downs: int = 7, pictures: int = 2) -> None:
@@ -58,10 +59,10 @@ class StegGenerator(nn.Module):
             joined = inner if last else 2 * inner
             grow = nn.ConvTranspose2d(joined, 3 if first else outer, 4, 2, 1, bias=first)
             self.up.append(nn.Sequential(nn.ReLU(), grow, *made))
-        self.apply(_begin)
+        self.apply(_initialise)
 
     def forward(self, *pictures: Tensor) -> Tensor:
-        """Containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same."""
+        """Return containers, ``(B, 3, H, W)`` in [0, 1], of covers and secrets of the same shape and range."""
         x: Tensor = torch.cat(pictures, dim=1)
         skips = []
         for down in self.down:
@@ -74,15 +75,15 @@ class StegGenerator(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """A steg-classifier: embeddings of one length, by which pictures are compared, and the log-odds of classes.
+    """A steg-classifier: embeddings of fixed norm, by which pictures are compared, and logits of the classes.
 
-    The paper's is an Inception-v3 of 22 million weights for 256×256; this one is a small residual network, with the
+    The paper's is an Inception-v3 with 22 million weights for 256×256; this one is a small residual network with the
     published head.
 
     Args:
-        classes: people, or kinds of objects, to learn from.
-        width: channels of the first of four stages; each next has twice as many.
-        size: of an embedding, 128 as published.
+        classes: number of people or kinds of objects in the training data.
+        width: channels of the first of four stages; they double from stage to stage.
+        size: length of the embedding vector, 128 in the paper.
     """
 
     def __init__(self, classes: int, width: int = 16, size: int = 128) -> None:
@@ -90,11 +91,11 @@ class Recogniser(nn.Module):
         first = nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
         stages = [BasicBlock(width * 2**level, width * 2 ** (level + 1), 2) for level in range(3)]
         self.trunk = nn.Sequential(*first, BasicBlock(width, width, 1), *stages)
-        self.head = nn.Sequential(nn.Dropout(_DROPPED), nn.Linear(8 * width, size), nn.Dropout(_DROPPED))
+        self.head = nn.Sequential(nn.Dropout(_DROPOUT), nn.Linear(8 * width, size), nn.Dropout(_DROPOUT))
         self.classify = nn.Linear(size, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings, ``(B, size)`` of length 10, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
+        """Return embeddings, ``(B, size)`` of norm 10, of *images*, ``(B, 3, H, W)`` in [0, 1]."""
         images = normalise_imagenet(images).contiguous(memory_format=torch.channels_last)
         return LENGTH * functional.normalize(self.head(self.trunk(images).mean(dim=(2, 3))), dim=1)
 
@@ -103,7 +104,7 @@ class Restorer(nn.Module):
     """The steg-restorer, table II of the paper.
 
     Args:
-        width: channels of the first layer, 64 as published.
+        width: channels of the first layer, 64 in the paper.
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -115,18 +116,18 @@ class Restorer(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Sigmoid())
 
     def forward(self, containers: Tensor) -> Tensor:
-        """Secrets, ``(B, 3, H, W)`` in [0, 1], of containers of the same."""
+        """Return secrets, ``(B, 3, H, W)`` in [0, 1], of *containers* of the same shape and range."""
         found: Tensor = self.layers(containers)
         return found
 
 
 class EmbeddingDecoder(nn.Module):
-    """What somebody who has an embedding, and no picture, draws by it.
+    """Reconstructs a picture from an embedding, for the recovery attack.
 
     Args:
-        size: of an embedding.
-        width: channels of the last level; each before has twice as many.
-        side: of the picture, a multiple of 16.
+        size: length of the embedding vector.
+        width: channels of the last level; they double from level to level before it.
+        side: side of the picture in pixels, a multiple of 16.
     """
 
     def __init__(self, size: int, width: int, side: int) -> None:
@@ -140,59 +141,60 @@ class EmbeddingDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Pictures, ``(B, 3, side, side)`` in [0, 1], by *embeddings*, ``(B, size)``."""
+        """Return pictures, ``(B, 3, side, side)`` in [0, 1], of *embeddings*, ``(B, size)``."""
         drawn: Tensor = self.layers(embeddings)
         return drawn
 
 
 class MiaisExtractor(nn.Module):
-    """Ours: what a container says, the mean of what its blocks say.
+    """Our extractor: reads numbers from each block of 8×8 and returns the mean over the blocks.
 
-    At first that is what lies along one wave of a cosine transform for each number.
+    Initially each number is the projection on one cosine (its carrier).
 
     Args:
-        count: of numbers, at most 192.
+        count: how many numbers, at most 192.
         width: channels.
-        kept: begin with waves that codecs keep, not with the finest, where pictures have little.
+        kept: begin with carriers that codecs preserve, instead of the highest frequencies, where pictures have little
+            energy.
     """
 
     def __init__(self, count: int, width: int, kept: bool = False) -> None:
         super().__init__()
-        self.unit = _KEPT_UNIT if kept else _UNIT
-        self.carriers = nn.Parameter(_waves(count, kept))
+        self.unit = _PRESERVED_UNIT if kept else _UNIT
+        self.carriers = nn.Parameter(_carriers(count, kept))
         self.layers = nn.Sequential(
             *(nn.Conv2d(_VALUES, width, 1), nn.GELU(), nn.Conv2d(width, width, 3, padding=1), nn.GELU()),
             zero_initialised(nn.Conv2d(width, count, 1)),
         )
 
     def forward(self, containers: Tensor) -> Tensor:
-        """Numbers, ``(B, count)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
+        """Return the numbers, ``(B, count)``, of *containers*, ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8."""
         return self.blocks(containers).mean(dim=(2, 3))
 
     def blocks(self, containers: Tensor) -> Tensor:
-        """What each block says, ``(B, count, H / 8, W / 8)``."""
+        """Return the numbers of each block, ``(B, count, H / 8, W / 8)``."""
         blocks = functional.pixel_unshuffle(containers - 0.5, BLOCK)
-        said: Tensor = self.layers(blocks)
-        return said + functional.conv2d(blocks, self.carriers[:, :, None, None] / self.unit)
+        numbers: Tensor = self.layers(blocks)
+        return numbers + functional.conv2d(blocks, self.carriers[:, :, None, None] / self.unit)
 
 
 class MiaisEmbedder(nn.Module):
-    """Ours: the cover and a change of at most *reach*.
+    """Our embedder: returns the cover plus a bounded change.
 
-    It is told what the cover says by itself, and writes what is missing: along the reader's waves at first, then as it
-    learns to.
+    Its inputs include the numbers that the extractor reads from the cover. It embeds the difference, initially along
+    the extractor's carriers.
 
     Args:
-        count: of numbers, at most 192.
+        count: how many numbers, at most 192.
         width: channels.
-        reach: the largest change of a value, of the full scale.
-        kept: as of the reader.
+        reach: largest change of a value, as a share of the full scale.
+        kept: as for :class:`MiaisExtractor`.
     """
 
     def __init__(self, count: int, width: int, reach: float, kept: bool = False) -> None:
         super().__init__()
-        self.reach, self.unit = reach, _KEPT_UNIT if kept else _UNIT
-        self.carriers = nn.Parameter(_waves(count, kept))
+        self.reach, self.unit = reach, _PRESERVED_UNIT if kept else _UNIT
+        self.carriers = nn.Parameter(_carriers(count, kept))
         self.see = nn.Conv2d(_VALUES, width, 3, padding=1)
         self.hear = nn.Linear(2 * count, width)
         self.layers = nn.Sequential(
@@ -201,32 +203,32 @@ class MiaisEmbedder(nn.Module):
         )
 
     def forward(self, covers: Tensor, numbers: Tensor, said: Tensor) -> Tensor:
-        """Containers, ``(B, 3, H, W)``, not clamped.
+        """Return containers, ``(B, 3, H, W)``, not clamped.
 
         Args:
             covers: ``(B, 3, H, W)`` in [0, 1]; sides are multiples of 8.
-            numbers: what they shall say, ``(B, count)``.
-            said: what they say, as of :class:`Reader`.
+            numbers: numbers to be embedded, ``(B, count)``.
+            said: numbers that the extractor reads from *covers*, ``(B, count)``.
         """
         missing = numbers - said
         seen = self.see(functional.pixel_unshuffle(covers - 0.5, BLOCK))
-        told = self.hear(torch.cat([numbers, missing], dim=1))
-        change = self.layers(seen + told[:, :, None, None])
+        wanted = self.hear(torch.cat([numbers, missing], dim=1))
+        change = self.layers(seen + wanted[:, :, None, None])
         change = change + (missing @ self.carriers * (self.unit / self.reach))[:, :, None, None]
         return covers + self.reach * torch.tanh(functional.pixel_shuffle(change, BLOCK))
 
 
 class Keys:
-    """Keys of some containers: each turns codes in a way of its own, and announces itself by signs beside them.
+    """Random keys of a batch of containers: each permutes a code and flips signs, and adds random signs to identify it.
 
-    Places change and signs turn, so that by a wrong key a code is as unlike as any two that are drawn at random. Two
-    containers shall never have the same one: codes by one wrong key would still tell who is alike. The runtime's are
+    With a wrong key a code is as dissimilar as a random one. Every container must have its own key: codes under one
+    wrong key would still be comparable with each other. The runtime's counterpart is
     :mod:`underpaint.coding.template`.
 
     Args:
-        count: containers; a single key turns any number of codes.
-        size: of a code.
-        rng: draws them.
+        count: number of containers; a single key applies to any number of codes.
+        size: length of a code.
+        rng: draws the keys.
     """
 
     def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
@@ -234,32 +236,33 @@ class Keys:
         self.signs = torch.from_numpy(rng.integers(2, size=(count, size)) * 2 - 1)
         self.announced = torch.from_numpy(rng.integers(2, size=(count, SIGNS)) * 2 - 1)
 
-    def turned(self, codes: Tensor) -> Tensor:
-        """What containers are to say of *codes*, ``(count, size)``: ``(count, size + SIGNS)``."""
-        turned = codes.gather(1, self.places.to(codes.device).expand(len(codes), -1)) * self.signs.to(codes)
-        return torch.cat([turned, self.announced.to(codes).expand(len(codes), -1)], dim=1)
+    def rotate(self, codes: Tensor) -> Tensor:
+        """Return the numbers to be embedded, ``(count, size + SIGNS)``, of *codes*, ``(count, size)``."""
+        rotated = codes.gather(1, self.places.to(codes.device).expand(len(codes), -1)) * self.signs.to(codes)
+        return torch.cat([rotated, self.announced.to(codes).expand(len(codes), -1)], dim=1)
 
-    def back(self, numbers: Tensor) -> Tensor:
-        """The codes that :meth:`turned` made *numbers* of."""
+    def rotate_back(self, numbers: Tensor) -> Tensor:
+        """Return the codes, ``(count, size)``, of extracted *numbers*: the inverse of :meth:`rotate`."""
         signed = numbers[:, : self.signs.shape[1]] * self.signs.to(numbers)
         return torch.zeros_like(signed).scatter(1, self.places.to(numbers.device).expand(len(numbers), -1), signed)
 
 
-def _waves(count: int, kept: bool) -> Tensor:
-    """The *count* finest waves of the cosine transform of a block, of colours first, ``(count, 192)``, of length 1.
+def _carriers(count: int, kept: bool) -> Tensor:
+    """Return cosines of a block as carriers, ``(count, 192)``, of norm 1: the highest frequencies, colours first.
 
-    Or the coarsest but those that pictures have most of, colours at half resolution, if they are to be *kept*.
+    If *kept*, the lowest ones that codecs preserve, except those where pictures have most energy; colour frequencies
+    count twice.
     """
     across = torch.arange(BLOCK)
-    fineness = (across[:, None] ** 2 + across**2).flatten().repeat(3)
-    fineness[BLOCK**2 :] *= 4
+    frequency = (across[:, None] ** 2 + across**2).flatten().repeat(3)
+    frequency[BLOCK**2 :] *= 4
     if kept:
-        fineness = -torch.where(fineness >= _MUCH, fineness, 8 * BLOCK**2)
-    return colour_dct()[fineness.argsort(descending=True, stable=True)[:count]]
+        frequency = -torch.where(frequency >= _LOW_FREQUENCY, frequency, 8 * BLOCK**2)
+    return colour_dct()[frequency.argsort(descending=True, stable=True)[:count]]
 
 
-def _begin(layer: nn.Module) -> None:
-    """As published."""
+def _initialise(layer: nn.Module) -> None:
+    """Initialise the weights of *layer* as in the authors' code."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.xavier_uniform_(layer.weight)
     elif isinstance(layer, nn.BatchNorm2d):

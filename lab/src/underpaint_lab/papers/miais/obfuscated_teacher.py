@@ -1,9 +1,9 @@
-"""People recognised in pictures that hide what they show: a plain classifier for each way of :mod:`.obscured`."""
+"""A plain classifier trained on obfuscated faces, one for each method of :mod:`.obfuscations` (MIAIS, table V)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ObfuscatedTeacherRecipe(TeacherRecipe):
-    """How a plain classifier of obscured secrets is trained.
+    """Settings of a plain classifier of obfuscated secrets.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: How they are obscured: a name in :data:`~underpaint_lab.papers.miais.obfuscations.OBSCURED`, or none at all.
+    #: Obfuscation, a key of :data:`~underpaint_lab.papers.miais.obfuscations.OBFUSCATIONS`; empty for none.
     way: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.way not in ("", *OBFUSCATIONS):
-            raise UsageError(f"there is no way '{self.way}' to obscure", hint=f"there are {', '.join(OBFUSCATIONS)}")
+            raise UsageError(f"no obfuscation is called '{self.way}'", hint=f"there are {', '.join(OBFUSCATIONS)}")
 
 
 class ObfuscatedTeacher(Teacher):
-    """A plain classifier that sees secrets only as its recipe obscures them."""
+    """A plain classifier that learns from obfuscated secrets."""
+
+    former_name: ClassVar[str] = "Obscured"
 
     recipe: ObfuscatedTeacherRecipe
 
@@ -42,11 +44,11 @@ class ObfuscatedTeacher(Teacher):
         super().__init__(recipe)
 
     def shown(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
-        """What the network learns from: *secrets* as they might have been, obscured after that."""
+        """Augment *secrets*, then obfuscate them."""
         return self.obscured(super().shown(secrets, rng), rng)
 
     def obscured(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
-        """*secrets*, ``(B, 3, H, W)`` in [0, 1], in 8 bits and as all that see them may; keys are drawn from *rng*."""
+        """Obfuscate *secrets*, ``(B, 3, H, W)`` in [0, 1], in 8 bits; *rng* draws the keys."""
         if not self.recipe.way:
             return secrets
         pictures = (255 * secrets.cpu()).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

@@ -1,9 +1,9 @@
-"""Pictures that hide what they show from the eye, but not from a network: what table V of MIAIS compares with.
+"""Image obfuscation and perceptual encryption: the methods that table V of MIAIS compares with.
 
-Each way takes a picture, ``uint8 (H, W, 3)``, and a generator for its key, and returns one of the same shape. With a
-generator of one seed for all pictures they share a key, and a network can learn around it; with one that goes on, each
-has its own. Which it was, and block sizes where a paper has several, MIAIS does not say; :func:`obscured` does as the
-way's own paper.
+Each function takes a picture, ``uint8 (H, W, 3)``, and a generator that draws its key, and returns a picture of the
+same shape. With a new generator of one seed for each picture, all share a key, and a network can learn to see through
+it; with one generator for all, each picture has its own key. MIAIS does not state which, nor the block sizes where a
+paper has several; :func:`obfuscate` follows the paper of each method.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from underpaint.embedding.lapped import dct
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
 
@@ -22,48 +23,48 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-    Way = Callable[[Image, np.random.Generator], Image]
+    Obfuscation = Callable[[Image, np.random.Generator], Image]
 
 Value = TypeVar("Value", np.uint8, np.float64)
 
-#: Sides of blocks: where values are scrambled, and where blocks are.
+#: Side of the blocks in which values are scrambled, and of the blocks that are moved as a whole, in pixels.
 _SMALL, _LARGE = 4, 8
-#: Rounds of the cat map, and values of the logistic map that are passed over.
-_ROUNDS, _PASSED = 8, 200
-#: P3's threshold, in quantised coefficients, and the quality of its JPEG.
+#: Rounds of the cat map, and values of the logistic map that are discarded first.
+_ROUNDS, _DISCARDED = 8, 200
+#: P3's threshold, in quantised coefficients, and its JPEG quality.
 _THRESHOLD, _QUALITY = 10, 90
-#: Luma and two colours by RGB, and what JPEG takes off: ITU-T T.871.
+#: Y, Cb and Cr by R, G and B, and the offset that JPEG subtracts (ITU-T T.871).
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_MIDDLE = np.array([128, 0, 0])
+_OFFSET = np.array([128, 0, 0])
 
 
 def bws(picture: Image, rng: np.random.Generator) -> Image:
-    """Block-wise shuffling: the pixels of each 4×4 block change places, in each block otherwise."""
+    """Block-wise shuffling: permute the pixels of each 4×4 block, with another permutation for each block."""
     blocks = _blocks(picture, _SMALL)
     order = rng.permuted(np.tile(np.arange(_SMALL**2), (len(blocks), 1)), axis=1)
     return _picture(np.take_along_axis(blocks, order[..., None], axis=1), picture.shape)
 
 
 def le(picture: Image, rng: np.random.Generator) -> Image:
-    """Learnable encryption: half-bytes of each 4×4 block are inverted and change places, in all blocks alike.
+    """Learnable encryption: invert and permute the half-bytes of each 4×4 block, with one key for all blocks.
 
     M. Tanaka, "Learnable Image Encryption" (ICCE-TW 2018).
     """
-    return _halves_turned(picture, *_half_keys(1, rng))
+    return _scramble_halves(picture, *_half_keys(1, rng))
 
 
 def ele(picture: Image, rng: np.random.Generator) -> Image:
-    """Extended learnable encryption: as :func:`le`, with a key for each block, and blocks change places too.
+    """Extended learnable encryption: as :func:`le` with a key for each block; blocks are permuted too.
 
     K. Madono et al., "Block-wise Scrambled Image Recognition Using Adaptation Network" (AAAI workshop 2020).
     """
     count = len(_blocks(picture, _SMALL))
-    blocks = _blocks(_halves_turned(picture, *_half_keys(count, rng)), _SMALL)
+    blocks = _blocks(_scramble_halves(picture, *_half_keys(count, rng)), _SMALL)
     return _picture(rng.permutation(blocks), picture.shape)
 
 
 def pbie(picture: Image, rng: np.random.Generator) -> Image:
-    """Pixel-based encryption: every value is inverted or not, and the colours of every pixel change places.
+    """Pixel-based encryption: invert values at random, and permute the colours of every pixel.
 
     W. Sirichotedumrong, Y. Kinoshita and H. Kiya, "Pixel-Based Image Encryption Without Key Management for
     Privacy-Preserving Deep Neural Networks" (IEEE Access 2019).
@@ -73,7 +74,7 @@ def pbie(picture: Image, rng: np.random.Generator) -> Image:
 
 
 def etc(picture: Image, rng: np.random.Generator) -> Image:
-    """Encryption-then-compression: 8×8 blocks change places, are turned, mirrored, inverted; colours change places.
+    """Encryption-then-compression: permute 8×8 blocks and their colours; rotate, mirror and invert blocks at random.
 
     T. Chuman, W. Sirichotedumrong and H. Kiya, "Encryption-Then-Compression Systems Using Grayscale-Based Image
     Encryption for JPEG Images" (IEEE TIFS 2019), section II, in colour.
@@ -84,21 +85,21 @@ def etc(picture: Image, rng: np.random.Generator) -> Image:
 
 
 def em_hog(picture: Image, rng: np.random.Generator) -> Image:
-    """As :func:`etc`, of luma alone: what histograms of oriented gradients are computed from.
+    """Encryption for histograms of oriented gradients: as :func:`etc`, of luma alone.
 
     M. Kitayama and H. Kiya, "HOG Feature Extraction from Encrypted Images for Privacy-Preserving Machine Learning"
-    (ICCE-Asia 2019). MIAIS compares pictures, so it must have used the encrypted ones.
+    (ICCE-Asia 2019). MIAIS compares pictures, so it probably used the encrypted pictures.
     """
     luma = np.rint(picture @ _YCC[0]).astype(np.uint8)[..., None].repeat(3, axis=2)
     return _picture(_scrambled(_blocks(luma, _LARGE), rng), picture.shape)
 
 
 def ccm(picture: Image, rng: np.random.Generator) -> Image:
-    """A cipher of chaotic maps: pixels change places by a cat map, then each byte depends on the one before.
+    """Cipher of chaotic maps: permute pixels by a cat map, then combine each byte with the one before (XOR).
 
     After X. Wang, L. Liu and Y. Zhang, "A novel chaotic block image encryption algorithm based on dynamic random growth
-    technique" (Optics and Lasers in Engineering 2015). A stand-in: the cat map is one for the whole picture, and the
-    keystream is a logistic map's.
+    technique" (Optics and Lasers in Engineering 2015), simplified: one cat map for the whole picture, and the keystream
+    of a logistic map.
 
     Raises:
         UsageError: the picture is not square.
@@ -117,35 +118,35 @@ def ccm(picture: Image, rng: np.random.Generator) -> Image:
 
 
 def ppfr(picture: Image, rng: np.random.Generator) -> Image:
-    """Every value is combined with the bits of a random generator by exclusive or.
+    """Privacy-preserving face recognition: combine every value with random bits by exclusive or.
 
     S. Ergun, "Privacy Preserving Face Recognition in Encrypted Domain" (IEEE APCCAS 2014), whose generator is a chaotic
-    circuit. It works with one key for all pictures.
+    circuit. One key serves all pictures.
     """
     return picture ^ rng.integers(256, size=picture.shape, dtype=np.uint8)
 
 
 def dio(picture: Image, _rng: np.random.Generator) -> Image:
-    """P3's public part: JPEG without means, and with large coefficients cut to the threshold, whatever their sign.
+    """P3's public part: JPEG with DC removed and coefficients of large magnitude replaced by the threshold.
 
     M.-R. Ra, R. Govindan and A. Ortega, "P3: Toward Privacy-Preserving Photo Sharing" (NSDI 2013), which R. McPherson,
-    R. Shokri and V. Shmatikov, "Defeating Image Obfuscation with Deep Learning" (2016), attack among others. There is
-    no key in it.
+    R. Shokri and V. Shmatikov, "Defeating Image Obfuscation with Deep Learning" (2016), attack among others. It has no
+    key.
     """
-    planes = picture @ _YCC.T - _MIDDLE
+    planes = picture @ _YCC.T - _OFFSET
     # One matrix for both directions: (n, 64, 3) from (n, 64, 3).
-    cosines = np.kron(_cosines(), _cosines())
+    cosines = np.kron(dct(_LARGE), dct(_LARGE))
     steps = quantisation_tables(_QUALITY)[[0, 1, 1]].T
     numbers = np.rint(cosines @ _blocks(planes, _LARGE) / steps)
     public = np.where(np.abs(numbers) > _THRESHOLD, _THRESHOLD, numbers)
     public[:, 0] = 0
-    values = cosines.T @ (public * steps) + _MIDDLE
+    values = cosines.T @ (public * steps) + _OFFSET
     rgb = np.rint(values @ np.linalg.inv(_YCC).T).clip(0, 255).astype(np.uint8)
     return _picture(rgb, picture.shape)
 
 
-#: Every way, by the name that it has in table V.
-OBFUSCATIONS: dict[str, Way] = {
+#: All methods, by their names in table V.
+OBFUSCATIONS: dict[str, Obfuscation] = {
     "CCM": ccm,
     "LE": le,
     "PBIE": pbie,
@@ -156,27 +157,36 @@ OBFUSCATIONS: dict[str, Way] = {
     "PPFR": ppfr,
     "BWS": bws,
 }
-#: Ways with one key for all pictures: as published, what learns from them needs it. DIO has none.
+#: Methods with one key for all pictures, as published; training on them needs it. DIO has no key.
 SHARED_KEY_OBFUSCATIONS = {"LE", "ELE", "EM-HOG", "PPFR"}
 #: The seed of that key.
 _SHARED_KEY = 0
 
 
 def obfuscate(way: str, pictures: Iterable[Image], rng: np.random.Generator) -> list[Image]:
-    """Each of *pictures* as of a *way* in :data:`OBSCURED`: by a key that *rng* draws for it, or by the shared one."""
+    """Obfuscate pictures.
+
+    Args:
+        way: a key of :data:`OBFUSCATIONS`.
+        pictures: ``uint8 (H, W, 3)`` each.
+        rng: draws a key for each picture; not used by methods in :data:`SHARED_KEY_OBFUSCATIONS`.
+
+    Raises:
+        UsageError: a picture's sides do not suit the method.
+    """
     shared = way in SHARED_KEY_OBFUSCATIONS
     return [OBFUSCATIONS[way](each, np.random.default_rng(_SHARED_KEY) if shared else rng) for each in pictures]
 
 
 def _half_keys(count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """What turns half-bytes of *count* blocks, by exclusive or, and where each comes from: ``(count, 96)``."""
+    """Return the XOR masks and the permutations of the half-bytes of *count* blocks, ``(count, 96)`` each."""
     halves = 2 * 3 * _SMALL**2
     masks = rng.integers(2, size=(count, halves), dtype=np.uint8) * np.uint8(15)
     return masks, rng.permuted(np.tile(np.arange(halves), (count, 1)), axis=1)
 
 
-def _halves_turned(picture: Image, masks: NDArray[np.uint8], order: NDArray[np.int64]) -> Image:
-    """*picture* with the half-bytes of each 4×4 block inverted and in another order."""
+def _scramble_halves(picture: Image, masks: NDArray[np.uint8], order: NDArray[np.int64]) -> Image:
+    """Invert and permute the half-bytes of each 4×4 block."""
     values = _blocks(picture, _SMALL).reshape(-1, 3 * _SMALL**2)
     halves = np.concatenate([values >> 4, values & 15], axis=1) ^ masks
     high, low = np.split(np.take_along_axis(halves, np.broadcast_to(order, halves.shape), axis=1), 2, axis=1)
@@ -184,37 +194,29 @@ def _halves_turned(picture: Image, masks: NDArray[np.uint8], order: NDArray[np.i
 
 
 def _scrambled(blocks: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """*blocks*, ``(n, 64, 3)``, in another order, each turned, mirrored and inverted or not."""
+    """Permute *blocks*, ``(n, 64, 3)``; rotate, mirror and invert each at random."""
     places = np.arange(_LARGE**2).reshape(_LARGE, _LARGE)
     ways = [np.rot90(each, quarters).ravel() for each in (places, places[:, ::-1]) for quarters in range(4)]
-    turned = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
+    order = np.array(ways)[rng.integers(8, size=len(blocks)), :, None]
     inverted = rng.integers(2, size=(len(blocks), 1, 1), dtype=np.uint8) * np.uint8(255)
-    scrambled: NDArray[np.uint8] = np.take_along_axis(rng.permutation(blocks), turned, axis=1) ^ inverted
+    scrambled: NDArray[np.uint8] = np.take_along_axis(rng.permutation(blocks), order, axis=1) ^ inverted
     return scrambled
 
 
 def _logistic(start: float, count: int) -> NDArray[np.uint8]:
-    """Bytes of the logistic map x → 4x(1 - x)."""
+    """Return *count* bytes of the logistic map x → 4x(1 - x)."""
     value, found = start, []
-    for _ in range(_PASSED + count):
+    for _ in range(_DISCARDED + count):
         value = 4 * value * (1 - value)
         found.append(value)
-    return np.floor(np.array(found[_PASSED:]) * 1e6).astype(np.int64).astype(np.uint8)
-
-
-def _cosines() -> NDArray[np.float64]:
-    """The orthonormal cosine transform of 8 values, ``(8, 8)``."""
-    place = np.arange(_LARGE)
-    waves: NDArray[np.float64] = np.cos(np.pi * (2 * place + 1) * place[:, None] / (2 * _LARGE)) * np.sqrt(2 / _LARGE)
-    waves[0] /= np.sqrt(2)
-    return waves
+    return np.floor(np.array(found[_DISCARDED:]) * 1e6).astype(np.int64).astype(np.uint8)
 
 
 def _blocks(picture: NDArray[Value], side: int) -> NDArray[Value]:
-    """*picture* as blocks of *side*, row by row: ``(blocks, side², 3)``.
+    """Cut *picture* into blocks, row by row: ``(blocks, side², 3)``.
 
     Raises:
-        UsageError: it does not consist of such.
+        UsageError: a side of the picture is no multiple of *side*.
     """
     height, width = picture.shape[:2]
     if height % side or width % side:
@@ -223,7 +225,7 @@ def _blocks(picture: NDArray[Value], side: int) -> NDArray[Value]:
 
 
 def _picture(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> Image:
-    """What :func:`_blocks` made *blocks* of."""
+    """Join *blocks* to a picture: the inverse of :func:`_blocks`."""
     side = round(blocks.shape[1] ** 0.5)
     tiles = blocks.reshape(shape[0] // side, shape[1] // side, side, side, 3)
     return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(shape))

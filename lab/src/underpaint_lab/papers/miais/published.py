@@ -1,22 +1,21 @@
-"""MIAIS: a face or an object hidden in a picture, and recognised there without being restored.
+"""MIAIS as published: a face or an object hidden in a picture and recognised there without being restored.
 
 J. Cui, P. Zhang, S. Li, L. Zheng, C. Bao, J. Xia and X. Li, "Multitask Identity-Aware Image Steganography via Minimax
 Optimization" (IEEE Transactions on Image Processing, 2021). As published::
 
-    cover, secret ─► generator h ─► container ─┬► classifiers f₁, f₂    identity, discrepancy
-                                               ├► a plain classifier v  content: as it sees the secret
-                                               └► restorer r            if multitask
-    joint   min h, f, r   visual + identity + content + restored                       (9), (10)
+    cover, secret ─► generator h ─► container ─┬► classifiers f₁, f₂    identity (6, 7), discrepancy (11)
+                                               ├► plain classifier v    content (5): distance from the secret
+                                               └► restorer r            restored (8), if multitask
+    joint   min h, f, r   visual (4) + identity + content + restored                   (9), (10)
     stage A min f₁, f₂    identity - discrepancy                                       (12)
     stage B min h, r      visual + identity + content + discrepancy + restored         (13), (14)
 
-Stages take turns, after a share of joint steps. In both the weight of a term is the share of all others in their sum;
-and what is visible weighs much as long as it exceeded the hiding threshold in the last stage B, or as many joint steps,
-little afterwards.
+Numbers in brackets are the paper's equations. After a share of joint steps, stages A and B alternate. In both, the
+weight of a term is one minus its share of the sum of all terms. The visual loss has a large weight as long as it
+exceeded the hiding threshold in the last stage B, or in as many joint steps, and a small weight afterwards.
 
-v is ``miais-teacher``. Ours is :mod:`underpaint_lab.papers.miais.ours`.
-
-Deviations from the paper are in docs/methods/miais.md.
+v is ``miais-teacher``. Ours is :mod:`underpaint_lab.papers.miais.ours`; docs/methods/miais.md lists the deviations from
+the paper.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,12 +31,12 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.papers.miais.nets import StegGenerator, Restorer
+from underpaint_lab.papers.miais.nets import Restorer, StegGenerator
 from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher, ObfuscatedTeacherRecipe
 from underpaint_lab.papers.miais.teacher import (
     OBJECTS,
-    RecognitionRecipe,
     LabelledBatch,
+    RecognitionRecipe,
     Student,
     Teacher,
     TeacherRecipe,
@@ -59,48 +58,56 @@ if TYPE_CHECKING:
 
 Stage = Literal["joint", "classify", "hide"]
 
-#: By how much f₁ and f₂ differ, summed over classes, times this: the authors take 1,000 times the mean over 1,662.
-_DISCREPANCY = 1000 / 1662
-#: Factors of terms in joint steps, as in the paper; 1 of what one classifier makes of identity.
-_JOINT = {"content": 1.0}
-#: In stage A.
-_CLASSIFY = {"identity": 10.0, "discrepancy": -1.0}
-#: In stage B, without a restorer and with one; of what is visible see :data:`_PRESSURE`.
-_HIDE = {"discrepancy": 5.0, "content": 2.0, "identity": 0.1}
-_HIDE_MULTITASK = {"discrepancy": 15.0, "content": 0.1, "identity": 0.1}
-#: Of what is visible above the hiding threshold, and below it; of what is restored, three quarters of it. In stage B
-#: without a restorer and with one; in joint steps, whose script has the lower one alone, by the same measure.
-_PRESSURE = {False: (130.0, 10.0), True: (50.0, 1.0)}
-_JOINT_PRESSURE = (39.0, 3.0)
-_RESTORED = 0.75
+
+@dataclass(frozen=True)
+class _Factors:
+    """Factors of the loss terms in the authors' code."""
+
+    discrepancy: float = 1000 / 1662  # of |f₁ - f₂| summed over classes; theirs is 1,000 times the mean over 1,662
+    joint_content: float = 1.0
+    classify: tuple[tuple[str, float], ...] = (("identity", 10.0), ("discrepancy", -1.0))  # stage A
+    hide: tuple[tuple[str, float], ...] = (("discrepancy", 5.0), ("content", 2.0), ("identity", 0.1))  # stage B
+    hide_multitask: tuple[tuple[str, float], ...] = (("discrepancy", 15.0), ("content", 0.1), ("identity", 0.1))
+    # Of the visual loss above and below the hiding threshold: in stage B, in multitask stage B, and in joint steps,
+    # whose script has the lower one alone.
+    visual: tuple[float, float] = (130.0, 10.0)
+    visual_multitask: tuple[float, float] = (50.0, 1.0)
+    visual_joint: tuple[float, float] = (39.0, 3.0)
+    restored: float = 0.75  # of the restoration loss, relative to the visual loss
+
+
+_FACTORS = _Factors()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MiaisPublishedRecipe(RecognitionRecipe):
-    """What the published networks are trained by. Without minimax and content they are the paper's baseline.
+    """Settings of the published networks; without minimax and content they are the paper's baseline.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: Two classifiers and stages that take turns.
+    #: Two classifiers and alternating stages.
     minimax: bool = True
-    #: To a plain classifier, the container shall look like the secret.
+    #: Content loss: the plain classifier's embedding of the container shall equal that of the secret.
     content: bool = True
-    #: The secret can be restored.
+    #: Train a restorer.
     multitask: bool = False
     #: Run of ``miais-teacher`` whose network is the plain classifier.
     teacher: str = "runs/miais-teacher"
-    #: Run of these networks to go on from with other covers; none is named at first.
+    #: Run of these networks to continue from, with other covers; empty to begin anew.
     start: str = ""
-    #: Share of the steps that are joint, before stages take turns, and steps of a stage.
+    #: Share of the steps that are joint, before stages alternate.
     joint: float = 0.6
+    #: Steps of a stage.
     epoch: int = 50
-    #: The hiding threshold, of 1 - MS-SSIM.
+    #: Hiding threshold of the visual loss 1 - MS-SSIM.
     threshold: float = 0.02
-    #: Channels of the generator's first level, and halvings; channels of the restorer's first layer.
+    #: Channels of the generator's first level.
     generator: int = 16
+    #: Halvings in the generator.
     downs: int = 5
+    #: Channels of the restorer's first layer.
     restorer: int = 16
 
     def __post_init__(self) -> None:
@@ -113,7 +120,7 @@ class MiaisPublishedRecipe(RecognitionRecipe):
             raise UsageError("joint and threshold must be 0–1")
 
     def stage(self, step: int) -> Stage:
-        """Which stage *step* is of: the first that is not joint is A, as in the paper's algorithm."""
+        """Return the stage of *step*; after the joint steps stage A comes first, as in the paper's algorithm."""
         turn = step - round(self.joint * self.steps)
         if not self.minimax or turn < 0:
             return "joint"
@@ -123,6 +130,8 @@ class MiaisPublishedRecipe(RecognitionRecipe):
 class MiaisPublished(Student):
     """The paper's networks, losses and stages."""
 
+    former_name: ClassVar[str] = "Published"
+
     def __init__(self, recipe: MiaisPublishedRecipe) -> None:
         super().__init__(recipe)
         self.recipe = recipe
@@ -131,12 +140,12 @@ class MiaisPublished(Student):
         if recipe.multitask:
             self.networks["restorer"] = Restorer(recipe.restorer)
         channels_last(self.networks)
-        # How visible containers were: sum and number of steps of this stage, and the mean of the last; 0 is unknown.
+        # Visual loss: its sum and number of steps in this stage, and its mean in the last stage (0: unknown).
         self.visible: Tensor
         self.register_buffer("visible", torch.zeros(3))
 
     def inherit(self) -> None:
-        """Take over the recipe's teacher, and its sight for classifiers to begin with; or all of an earlier run.
+        """Load the recipe's teacher and initialise the classifiers' trunks with it, or load a whole earlier run.
 
         Raises:
             ModelError: there is none.
@@ -145,60 +154,64 @@ class MiaisPublished(Student):
             folder.restore(self, Path(self.recipe.start))
             return
         self.learn_from(self.recipe.teacher)
-        for classifier in self._classifiers():
+        for classifier in self.classifiers():
             classifier.trunk.load_state_dict(self.teacher.trunk.state_dict())
 
     def container(self, covers: Tensor, secrets: Tensor) -> Tensor:
-        """What *secrets* are hidden in, all ``(B, 3, H, W)`` in [0, 1]; not rounded, as in the authors' code."""
+        """Embed *secrets* in *covers*, all ``(B, 3, H, W)`` in [0, 1]; not rounded, as in the authors' code."""
         made: Tensor = self.networks["generator"](covers, secrets)
         return made
 
     def restored(self, containers: Tensor) -> Tensor:
-        """The secrets in *containers*, ``(B, 3, H, W)`` in [0, 1]; only if multitask."""
+        """Restore the secrets from *containers*, ``(B, 3, H, W)`` in [0, 1]; only with ``multitask``."""
         found: Tensor = self.networks["restorer"](containers)
         return found
 
     def embedding(self, containers: Tensor) -> Tensor:
-        """What *containers* are recognised by, ``(B, classifiers · size)``: what each makes of them, side by side."""
-        return torch.cat([classifier(containers) for classifier in self._classifiers()], dim=1)
+        """Return the concatenated embeddings of all classifiers, ``(B, classifiers · size)``, of *containers*."""
+        return torch.cat([classifier(containers) for classifier in self.classifiers()], dim=1)
 
     def losses(self, images: Tensor, step: int, _rng: np.random.Generator) -> Iterator[tuple[str, Parts]]:
-        """Yield part ``networks``: the terms of the stage of *step*, weighted.
+        """Yield part ``networks`` with the weighted terms of the stage; networks it does not train get no gradient.
 
-        *images* are couples of known classes, ``(B, 7, H, W)``. What the stage does not train gets no gradient.
+        Args:
+            images: covers, secrets and classes, ``(B, 7, H, W)``.
+            step: determines the stage.
         """
         known, stage = LabelledBatch.of(images, self.recipe), self.recipe.stage(step)
         self.networks["classifiers"].requires_grad_(stage != "hide")
         with torch.set_grad_enabled(stage != "classify"):
             containers = self.container(known.covers, known.secrets)
-        parts = self._told(containers, known.labels)
+        parts = self._classifier_terms(containers, known.labels)
         if stage != "classify":
-            parts |= self._seen(containers, known)
+            parts |= self._picture_terms(containers, known)
         if stage == "joint":
-            factors = _JOINT | {"identity": 1 / len(self._classifiers())}
-            factors |= self._pressure(step, parts["visual"], _JOINT_PRESSURE)
+            factors = {"content": _FACTORS.joint_content, "identity": 1 / len(self.classifiers())}
+            factors |= self.visual_factors(step, parts["visual"], _FACTORS.visual_joint)
             yield "networks", {name: factors[name] * part for name, part in parts.items() if name in factors}
         elif stage == "classify":
-            yield "networks", balanced(parts, _CLASSIFY)
+            yield "networks", balanced(parts, dict(_FACTORS.classify))
         else:
-            factors = _HIDE_MULTITASK if self.recipe.multitask else _HIDE
-            factors |= self._pressure(step, parts["visual"], _PRESSURE[self.recipe.multitask])
+            multitask = self.recipe.multitask
+            factors = dict(_FACTORS.hide_multitask if multitask else _FACTORS.hide)
+            visual = _FACTORS.visual_multitask if multitask else _FACTORS.visual
+            factors |= self.visual_factors(step, parts["visual"], visual)
             yield "networks", balanced(parts, factors)
 
-    def _told(self, containers: Tensor, labels: Tensor) -> Parts:
-        """What classifiers make of *containers*: ``identity``, and of two of them ``discrepancy``."""
-        classifiers = self._classifiers()
+    def _classifier_terms(self, containers: Tensor, labels: Tensor) -> Parts:
+        """Return ``identity`` and, of two classifiers, ``discrepancy``."""
+        classifiers = self.classifiers()
         made = [classifier(containers) for classifier in classifiers]
-        odds = [classifier.classify(each) for classifier, each in zip(classifiers, made, strict=True)]
-        losses = [identity_losses(*both, labels, self.recipe) for both in zip(made, odds, strict=True)]
+        logits = [classifier.classify(each) for classifier, each in zip(classifiers, made, strict=True)]
+        losses = [identity_losses(*both, labels, self.recipe) for both in zip(made, logits, strict=True)]
         parts = {"identity": torch.stack([part for loss in losses for part in loss.values()]).sum()}
         if self.recipe.minimax:
-            one, other = (each.softmax(dim=1) for each in odds)
-            parts["discrepancy"] = _DISCREPANCY * (one - other).abs().sum(dim=1).mean()
+            one, other = (each.softmax(dim=1) for each in logits)
+            parts["discrepancy"] = _FACTORS.discrepancy * (one - other).abs().sum(dim=1).mean()
         return parts
 
-    def _seen(self, containers: Tensor, known: LabelledBatch) -> Parts:
-        """What became of cover and secret: ``visual``, and what the recipe asks of ``content`` and ``restored``."""
+    def _picture_terms(self, containers: Tensor, known: LabelledBatch) -> Parts:
+        """Return ``visual`` and, if the recipe has them, ``content`` and ``restored``."""
         parts = {"visual": 1 - ms_ssim_normalised(containers, known.covers).mean()}
         if self.recipe.content:
             parts["content"] = (self.teacher(containers) - self.teacher(known.secrets)).square().mean()
@@ -206,22 +219,29 @@ class MiaisPublished(Student):
             parts["restored"] = 1 - ms_ssim_normalised(self.restored(containers), known.secrets).mean()
         return parts
 
-    def _pressure(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
-        """Which of *factors*, by how visible containers were in the last stage; takes note of this one."""
+    def visual_factors(self, step: int, visual: Tensor, factors: tuple[float, float]) -> dict[str, float]:
+        """Return the factors of ``visual`` and ``restored`` and record the visual loss of this step.
+
+        Args:
+            step: number of the step.
+            visual: visual loss of this step.
+            factors: factors of the visual loss above and below the hiding threshold in the last stage.
+        """
         turn = step - round(self.recipe.joint * self.recipe.steps)
         total, count, last = self.visible.tolist()
         if turn % self.recipe.epoch == 0 and count:
             total, count, last = 0.0, 0.0, total / count
         self.visible.copy_(torch.tensor([total + float(visual.detach()), count + 1, last]))
-        pressure = factors[0 < last <= self.recipe.threshold]
-        return {"visual": pressure, "restored": _RESTORED * pressure}
+        factor = factors[0 < last <= self.recipe.threshold]
+        return {"visual": factor, "restored": _FACTORS.restored * factor}
 
-    def _classifiers(self) -> list[Recogniser]:
+    def classifiers(self) -> list[Recogniser]:
+        """Return f₁ and, with ``minimax``, f₂."""
         return cast("list[Recogniser]", list(cast("nn.ModuleList", self.networks["classifiers"])))
 
 
 def balanced(parts: Parts, factors: dict[str, float]) -> Parts:
-    """*parts*, each times its factor and the share of all others in their sum, through which no gradient goes."""
+    """Weight each of *parts* by its factor and by one minus its share of their sum; the share has no gradient."""
     total = torch.stack([part.detach() for part in parts.values()]).sum().clamp(min=1e-9)
     return {name: factors[name] * (1 - part.detach() / total) * part for name, part in parts.items()}
 
@@ -240,37 +260,40 @@ _TEACHER = TeacherRecipe(
     erased=0.4,
     lead=0.3,
 )
-_OBSCURED = ObfuscatedTeacherRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
-_PUBLISHED = MiaisPublishedRecipe(steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0)
+_OBFUSCATED = ObfuscatedTeacherRecipe(**asdict(_TEACHER) | {"steps": 250, "warmup": 50, "ema": 0.98})
+_PUBLISHED = MiaisPublishedRecipe(
+    steps=1500, batch=32, crop=64, learning_rate=1e-3, warmup=100, decay="cosine", clip=5.0
+)
 
 
-def _teacher(folder: str, read: Callable[[Path], Labelled], **otherwise: Any) -> RecipeEntry:
-    summary = f"what tells {folder} apart, which miais learns from; --data has '{folder}'"
-    return RecipeEntry(Teacher, replace(_TEACHER, **otherwise), summary, read=lambda path: read(path / folder))
+def _teacher(folder: str, read: Callable[[Path], Labelled], **changes: Any) -> RecipeEntry:
+    summary = f"the plain classifier of {folder} that MIAIS needs; --data has '{folder}'"
+    return RecipeEntry(Teacher, replace(_TEACHER, **changes), summary, read=lambda path: read(path / folder))
 
 
-def _published(pool: str, read: Callable[..., faces.KnownPairs], **otherwise: Any) -> RecipeEntry:
+def _published(pool: str, read: Callable[..., faces.KnownPairs], **changes: Any) -> RecipeEntry:
     return RecipeEntry(
         MiaisPublished,
-        replace(_PUBLISHED, **otherwise),
-        f"the paper's networks, {read.__name__} in {pool}, recognised there; --data has both",
+        replace(_PUBLISHED, **changes),
+        f"MIAIS as published: {read.__name__} recognised in {pool}; --data has both",
         read=partial(read, pool=pool),
         inherit=MiaisPublished.inherit,
     )
 
 
-#: What follows the name of a recipe, by pool of covers; objects otherwise.
+#: Suffix of a recipe's name, by kind of covers.
 _POOLS = {"": "textures", "-photographs": "photographs", "-faces": "faces"}
-_THINGS: dict[str, Any] = {"teacher": "runs/miais-objects-teacher", **OBJECTS}
+_OBJECTS: dict[str, Any] = {"teacher": "runs/miais-objects-teacher", **OBJECTS}
+#: Recipes of the published system and its teachers by name.
 RECIPES = {
     "miais-teacher": _teacher("faces", faces.Faces.of),
     "miais-obscured": RecipeEntry(
         ObfuscatedTeacher,
-        _OBSCURED,
-        "the teacher's kind, of faces obscured by a way of table V; --data has 'faces'",
+        _OBFUSCATED,
+        "a plain classifier of faces obfuscated as in table V; --data has 'faces'",
         read=lambda path: faces.Faces.of(path / "faces"),
     ),
     "miais-objects-teacher": _teacher("tiny-imagenet", Labelled.of, lead=0.0, **OBJECTS),
     **{f"miais-published{end}": _published(pool, faces.faces) for end, pool in _POOLS.items()},
-    **{f"miais-objects-published{end}": _published(pool, faces.objects, **_THINGS) for end, pool in _POOLS.items()},
+    **{f"miais-objects-published{end}": _published(pool, faces.objects, **_OBJECTS) for end, pool in _POOLS.items()},
 }

@@ -1,21 +1,21 @@
-"""What somebody who learns to restore finds of secrets that were only meant to be recognised.
+"""Recovery attack on MIAIS: train a network to restore secrets that were only meant to be recognised.
 
-An attacker trains a restorer of its own, by what it knows::
+The attacker trains a restorer with one of these kinds of knowledge::
 
-    pairs    containers of others with their secrets, each made once; neither networks nor keys
-    model    the networks, so that it makes as many pairs as it likes, each by a key of its own
-    key      of ours: the networks, and the keys of the containers that it restores: it draws by embeddings
+    pairs    leaked containers with their secrets; neither networks nor keys
+    model    the networks, so any number of pairs with keys of the attacker's choice
+    key      of ours: the networks, and the keys of the containers to be restored; restores from embeddings
 
-Who knows the networks, and pairs by the very key that others are turned by, needs no key: :func:`opened`.
+With the networks and known pairs under the same key, :func:`recover_codes` finds the key.
 
-It learns by what can be seen and, as it has a plain classifier, by whom that sees.
-:mod:`underpaint_lab.benchmarks.faces.privacy` trains and judges it.
+The losses are visual and, with a plain classifier, a content loss.
+:mod:`underpaint_lab.benchmarks.faces.privacy` trains and evaluates the attack.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.noise_layers.rounding import round_8_bit
-from underpaint_lab.papers.miais.nets import EmbeddingDecoder, StegGenerator, Keys
+from underpaint_lab.papers.miais.nets import EmbeddingDecoder, Keys, StegGenerator
 from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.training.losses import ms_ssim_normalised
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from underpaint_lab.papers.miais.nets import Recogniser
 
 Knowledge = Literal["pairs", "model", "key"]
-#: Halvings of the restorer.
+#: Halvings in the restorer.
 _DOWNS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttackRecipe(Recipe):
-    """What a restorer is trained by.
+    """Settings of a restorer.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: What whoever trains it knows.
+    #: The attacker's knowledge.
     knows: Knowledge = "model"
-    #: Channels of its first or last level.
+    #: Channels of the first level, or of the last one if it restores from embeddings.
     width: int = 16
-    #: Weight of whom a plain classifier sees in what is restored: the mean square by which embeddings differ.
+    #: Weight of the content loss: mean squared difference of a plain classifier's embeddings.
     content: float = 0.2
 
     def __post_init__(self) -> None:
@@ -62,13 +62,13 @@ class AttackRecipe(Recipe):
 
 
 class LeakedPairs(Photographs):
-    """Containers with their secrets, ``uint8 (H, W, 6)``, that got into other hands."""
+    """Leaked pairs of container and secret, ``uint8 (H, W, 6)``."""
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """*size* pairs drawn at random, as they are: ``float32 (size, 6, H, W)`` in [0, 1].
+        """Return *size* random pairs, not cropped: ``float32 (size, 6, H, W)`` in [0, 1].
 
         Raises:
-            UsageError: their side is not *crop*.
+            UsageError: the side of the pairs is not *crop*.
         """
         if self.pictures[0].shape[0] != crop:
             raise UsageError(f"pairs measure {self.pictures[0].shape[0]} pixels, not {crop}")
@@ -78,7 +78,18 @@ class LeakedPairs(Photographs):
 
 
 class RecoveryAttack(nn.Module):
-    """A restorer, and what whoever trains it has: the networks of a victim, and a plain classifier."""
+    """A restorer with the networks it attacks and a plain classifier.
+
+    Args:
+        recipe: settings.
+        victim: the attacked system.
+        eye: the plain classifier of the content loss.
+
+    Raises:
+        UsageError: the recipe needs keys, which the published system does not have.
+    """
+
+    former_name: ClassVar[str] = "Attacker"
 
     def __init__(self, recipe: AttackRecipe, victim: MiaisPublished | MiaisOurs, eye: Recogniser) -> None:
         super().__init__()
@@ -92,43 +103,44 @@ class RecoveryAttack(nn.Module):
             raise UsageError("the published system has no keys")
 
     def train(self, mode: bool = True) -> Self:
-        """As of a module; what is known stays as it is."""
+        """Set the training mode; the known networks stay in evaluation mode."""
         super().train(mode)
         self.known.eval()
         return self
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``network``: ``error``, ``visual`` and, weighted, ``content``.
+        """Yield part ``network`` with ``error``, ``visual`` and the weighted ``content``.
 
-        *images* are pairs of container and secret, ``(B, 6, H, W)`` in [0, 1], if it knows no more than those, and
-        couples of cover and secret otherwise.
+        Args:
+            images: ``(B, 6, H, W)`` in [0, 1]: container and secret if only pairs are known, else cover and secret.
+            rng: draws keys.
         """
         first, secrets = images[:, :3], images[:, 3:6]
         with torch.no_grad():
             if self.recipe.knows == "key":
-                evidence = cast("Ours", self.victim).code(secrets)
+                evidence = cast("MiaisOurs", self.victim).code(secrets)
             elif self.recipe.knows == "model":
                 evidence = make_containers(self.victim, first, secrets, rng)[0]
             else:
                 evidence = first
-            seen = self.known["eye"](secrets)
+            embedding = self.known["eye"](secrets)
         restored = self.network(evidence)
         yield (
             "network",
             {
                 "error": (restored - secrets).square().mean(),
                 "visual": 1 - ms_ssim_normalised(restored, secrets).mean(),
-                "content": self.recipe.content * (self.known["eye"](restored) - seen).square().mean(),
+                "content": self.recipe.content * (self.known["eye"](restored) - embedding).square().mean(),
             },
         )
 
     @property
     def victim(self) -> MiaisPublished | MiaisOurs:
-        """Whose containers are to be restored."""
-        return cast("Published | Ours", self.known["victim"])
+        """The attacked system."""
+        return cast("MiaisPublished | MiaisOurs", self.known["victim"])
 
     def restored(self, covers: Tensor, secrets: Tensor, rng: np.random.Generator) -> Tensor:
-        """What it makes of new containers of *secrets*: pictures of 8 bits, ``(B, 3, H, W)`` in [0, 1]."""
+        """Restore *secrets* from new containers: 8-bit pictures, ``(B, 3, H, W)`` in [0, 1]; *rng* draws the keys."""
         with torch.inference_mode():
             containers, codes = make_containers(self.victim, covers, secrets, rng)
             return round_8_bit(self.network(codes if self.recipe.knows == "key" else containers))
@@ -137,7 +149,17 @@ class RecoveryAttack(nn.Module):
 def make_containers(
     victim: MiaisPublished | MiaisOurs, covers: Tensor, secrets: Tensor, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor | None]:
-    """Containers of *secrets* in *covers*, in 8 bits, and what those of ours say by their keys, drawn by *rng*."""
+    """Embed *secrets* in *covers* with the attacked system.
+
+    Args:
+        victim: the attacked system.
+        covers: ``(B, 3, H, W)`` in [0, 1].
+        secrets: of the same shape.
+        rng: draws the keys of ours.
+
+    Returns:
+        8-bit containers, and for ours the codes extracted with their keys, ``(B, size)``; else None.
+    """
     if isinstance(victim, MiaisPublished):
         return round_8_bit(victim.container(covers, secrets)), None
     keys = Keys(len(secrets), victim.recipe.size, rng)
@@ -148,29 +170,32 @@ def make_containers(
 def recover_codes(
     victim: MiaisOurs, known: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], rng: np.random.Generator
 ) -> Tensor:
-    """Codes, ``(N, size)``, as they are read in containers of *others* by whoever has *known* pairs by the same key.
+    """Extract codes without the key, from known pairs under the same key (known-plaintext attack).
 
-    A key only changes places and signs. So each number that a container says is, but for its sign, that number of the
-    code which it misses least in all pairs; the surest come first.
+    A key only permutes numbers and flips signs. So each extracted number equals, up to its sign, the number of the code
+    with the smallest squared error over all known pairs; the best matches are assigned first.
 
     Args:
-        victim: its networks are known, and not the key.
-        known: covers and secrets of the pairs.
-        others: those of the containers that are to be read.
+        victim: the attacked system, whose networks are known.
+        known: covers and secrets of the known pairs, ``(B, 3, H, W)`` each.
+        others: covers and secrets of the containers to be read.
         rng: draws the key.
+
+    Returns:
+        Codes of *others*, ``(N, size)``.
     """
     keys, size = Keys(1, victim.recipe.size, rng), victim.recipe.size
     with torch.inference_mode():
         codes = victim.code(known[1])
-        told, said = (
+        known_numbers, numbers = (
             victim.networks["reader"](victim.container(covers, victim.code(secrets), keys))[:, :size]
             for covers, secrets in (known, others)
         )
-    products = told.T @ codes
-    missed = told.square().sum(dim=0)[:, None] + codes.square().sum(dim=0) - 2 * products.abs()
-    found = torch.zeros_like(said)
+    products = known_numbers.T @ codes
+    errors = known_numbers.square().sum(dim=0)[:, None] + codes.square().sum(dim=0) - 2 * products.abs()
+    found = torch.zeros_like(numbers)
     for _ in range(size):
-        place, number = divmod(int(missed.argmin()), size)
-        found[:, number] = said[:, place] * products[place, number].sign()
-        missed[place], missed[:, number] = torch.inf, torch.inf
+        place, position = divmod(int(errors.argmin()), size)
+        found[:, position] = numbers[:, place] * products[place, position].sign()
+        errors[place], errors[:, position] = torch.inf, torch.inf
     return found

@@ -1,4 +1,4 @@
-"""What is common to those that recognise secrets in containers: whom there is to know, and a teacher who knows them."""
+"""Recipes and networks that all MIAIS models share: labelled batches, and the plain classifier (teacher)."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-#: What a recipe has otherwise where secrets are the objects of Tiny-ImageNet.
+#: Settings that differ where secrets are objects of Tiny-ImageNet.
 OBJECTS: dict[str, Any] = {"classes": 50, "triplet": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionRecipe(Recipe):
-    """What all have: whom there is to know, and what makes an embedding.
+    """Settings of the classes and the embedding, for all models.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: People, or kinds of objects, in the data.
+    #: Number of people, or kinds of objects, in the data.
     classes: int = 98
     #: Channels of a classifier's first stage.
     width: int = 16
-    #: Of an embedding; 128 as published, for 1,662 people.
+    #: Length of the embedding vector; in the paper 128, for 1,662 people.
     size: int = 64
-    #: Weight of the triplet loss beside cross-entropy: alpha. The paper has none for objects.
+    #: alpha: weight of the triplet loss relative to cross-entropy. The paper has none for objects.
     triplet: float = 2.0
-    #: By how much others shall be farther, at embeddings of length 10: gamma.
+    #: gamma: margin of the triplet loss, for embeddings of norm 10.
     margin: float = 1.2
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class RecognitionRecipe(Recipe):
 
 
 class LabelledBatch(NamedTuple):
-    """A batch of :class:`~underpaint_lab.data.faces.KnownCouples`."""
+    """A batch of :class:`~underpaint_lab.data.faces.KnownPairs`: covers, secrets and the secrets' classes."""
 
     covers: Tensor
     secrets: Tensor
@@ -60,10 +60,10 @@ class LabelledBatch(NamedTuple):
 
     @classmethod
     def of(cls, images: Tensor, recipe: RecognitionRecipe) -> LabelledBatch:
-        """Take apart *images*, ``(B, 7, H, W)``, or ``(B, 4, H, W)`` without covers.
+        """Split *images*, ``(B, 7, H, W)``, or ``(B, 4, H, W)`` without covers.
 
         Raises:
-            UsageError: a class is beyond those of the recipe.
+            UsageError: a class is not below the recipe's number of classes.
         """
         labels = images[:, -1, 0, 0].round().long()
         if int(labels.max()) >= recipe.classes:
@@ -74,19 +74,19 @@ class LabelledBatch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherRecipe(RecognitionRecipe):
-    """How a plain classifier is trained.
+    """Settings of the plain classifier.
 
     Raises:
         UsageError: a value is out of range.
     """
 
-    #: How far brightness, contrast and saturation go: see :func:`~underpaint_lab.data.augment.toned`.
+    #: Strength of random brightness, contrast and saturation: see :func:`~underpaint_lab.data.augment.toned`.
     tones: float = 0.0
-    #: Share of secrets of which a rectangle is erased.
+    #: Share of the secrets with a random rectangle erased.
     erased: float = 0.0
-    #: By how much the cosine of the right class must be the largest, and what cosines are multiplied by; without a lead
-    #: there are no cosines, and the loss is the paper's.
+    #: Margin m of the CosFace loss; with 0 the loss is the paper's cross-entropy.
     lead: float = 0.0
+    #: Scale s of the CosFace loss.
     scale: float = 20.0
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class TeacherRecipe(RecognitionRecipe):
 
 
 class Teacher(nn.Module):
-    """The plain classifier v: it learns from secrets as they are."""
+    """The plain classifier v of the paper, trained on secrets, not on containers."""
 
     def __init__(self, recipe: TeacherRecipe) -> None:
         super().__init__()
@@ -104,41 +104,46 @@ class Teacher(nn.Module):
         self.network = recogniser(recipe)
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield part ``network`` of *images*, ``(B, 4, H, W)``, colour and class: ``surprise``, and maybe ``triplet``.
+        """Yield part ``network`` with ``cross_entropy`` and, if the recipe has it, ``triplet``.
 
-        With a lead, cross-entropy is of cosines (H. Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face
-        Recognition", CVPR 2018); the lead grows over the warmup.
+        With a margin the cross-entropy is the CosFace loss (H. Wang et al., "CosFace: Large Margin Cosine Loss for Deep
+        Face Recognition", CVPR 2018); the margin grows over the warmup.
+
+        Args:
+            images: secrets and classes, ``(B, 4, H, W)``.
+            step: for the margin.
+            rng: draws the augmentation.
         """
         recipe, known = self.recipe, LabelledBatch.of(images, self.recipe)
         made = self.network(self.shown(known.secrets, rng))
         if recipe.lead:
             cosines = functional.normalize(made, dim=1) @ functional.normalize(self.network.classify.weight, dim=1).T
             lead = recipe.lead * min(1.0, (step + 1) / (recipe.warmup + 1))
-            odds = recipe.scale * (cosines - lead * functional.one_hot(known.labels, recipe.classes))
+            logits = recipe.scale * (cosines - lead * functional.one_hot(known.labels, recipe.classes))
         else:
-            odds = self.network.classify(made)
-        yield "network", identity_losses(made, odds, known.labels, recipe)
+            logits = self.network.classify(made)
+        yield "network", identity_losses(made, logits, known.labels, recipe)
 
     def shown(self, secrets: Tensor, rng: np.random.Generator) -> Tensor:
-        """What the network learns from: *secrets*, ``(B, 3, H, W)`` in [0, 1], as they might have been."""
+        """Augment *secrets*, ``(B, 3, H, W)`` in [0, 1]."""
         return erased(toned(secrets, self.recipe.tones, rng), self.recipe.erased, rng)
 
 
 class Student(nn.Module):
-    """What has a teacher that learns no more."""
+    """A model with a frozen teacher."""
 
     def __init__(self, recipe: RecognitionRecipe) -> None:
         super().__init__()
         self.teacher = recogniser(recipe).requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """As of a module; the teacher stays as it is."""
+        """Set the training mode; the teacher stays in evaluation mode."""
         super().train(mode)
         self.teacher.eval()
         return self
 
     def learn_from(self, run: str) -> None:
-        """Take over the teacher of *run*.
+        """Load the teacher from *run*.
 
         Raises:
             ModelError: there is none, or it is another network.
@@ -147,20 +152,29 @@ class Student(nn.Module):
 
 
 def recogniser(recipe: RecognitionRecipe) -> Recogniser:
-    """A new network of the recipe's size."""
+    """Return a new network of the recipe's size."""
     network = Recogniser(recipe.classes, recipe.width, recipe.size)
     channels_last(network)
     return network
 
 
 def embed_with_mirror(network: nn.Module, images: Tensor) -> Tensor:
-    """Embeddings of *images*, ``(B, 3, H, W)`` in [0, 1], together with their mirror images."""
+    """Return the normalised sum of the embeddings of *images*, ``(B, 3, H, W)``, and of their mirror images."""
     return LENGTH * functional.normalize(network(images) + network(images.flip(3)), dim=1)
 
 
-def identity_losses(embeddings: Tensor, odds: Tensor, labels: Tensor, recipe: RecognitionRecipe) -> dict[str, Tensor]:
-    """``surprise``, cross-entropy, and if the recipe has it ``triplet``, weighted."""
-    parts = {"surprise": functional.cross_entropy(odds, labels)}
+def identity_losses(embeddings: Tensor, logits: Tensor, labels: Tensor, recipe: RecognitionRecipe) -> dict[str, Tensor]:
+    """Return the losses of recognition: ``cross_entropy`` and, if the recipe has it, the weighted ``triplet``.
+
+    Args:
+        embeddings: ``(B, size)``.
+        logits: ``(B, classes)``.
+        labels: classes, ``(B,)``.
+        recipe: weight and margin of the triplet loss.
+
+    Source: MIAIS, equations 6 and 7; docs/methods/miais.md.
+    """
+    parts = {"cross_entropy": functional.cross_entropy(logits, labels)}
     if recipe.triplet:
         parts["triplet"] = recipe.triplet * triplet(embeddings, labels, recipe.margin)
     return parts

@@ -1,1 +1,1 @@
-"""PixInPix: pictures in pictures, and its rivals."""
+"""PixInPix: pictures hidden in pictures, published and ours, and its baselines."""

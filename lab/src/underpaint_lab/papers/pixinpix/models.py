@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from underpaint.embedding.residues import BLOCK
 from underpaint.errors import UsageError
-from underpaint.methods.pixinpix import BLOCK
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.unet import UNet, zero_initialised
 from underpaint_lab.noise_layers.rounding import round_8_bit
@@ -181,20 +181,31 @@ class PixInPixOurs(nn.Module):
 
 
 _PUBLISHED = PixInPixPublishedRecipe(steps=100 * 782, batch=64, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)
-_OURS = PixInPixOursRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, warmup=50, decay="cosine", clip=10.0, ema=0.99)
+_OURS = PixInPixOursRecipe(
+    steps=6000, batch=32, crop=32, learning_rate=1e-3, warmup=50, decay="cosine", clip=10.0, ema=0.99
+)
 #: Recipes of PixInPix by name.
 RECIPES = {
     "pixinpix-published": RecipeEntry(
-        PixInPixPublished, _PUBLISHED, "PixInPix as published: U-Nets, CIFAR-10 in CIFAR-10; --data has CIFAR-10", read=cover_secret.cifar
+        PixInPixPublished,
+        _PUBLISHED,
+        "PixInPix as published: U-Nets, CIFAR-10 in CIFAR-10; --data has CIFAR-10",
+        read=cover_secret.cifar,
     ),
     "pixinpix-mnist": RecipeEntry(
-        PixInPixPublished, _PUBLISHED, "the same, MNIST in CIFAR-10; --data has mnist and cifar10", read=cover_secret.mnist
+        PixInPixPublished,
+        _PUBLISHED,
+        "the same, MNIST in CIFAR-10; --data has mnist and cifar10",
+        read=cover_secret.mnist,
     ),
     "pixinpix-tiny": RecipeEntry(
         PixInPixPublished, _PUBLISHED, "the same, Tiny-ImageNet in CIFAR-10; --data has both", read=cover_secret.tiny
     ),
     "pixinpix-cifar": RecipeEntry(
-        PixInPixOurs, _OURS, "our picture in a picture, 32×32, CIFAR-10 in CIFAR-10; --data has CIFAR-10", read=cover_secret.cifar
+        PixInPixOurs,
+        _OURS,
+        "our picture in a picture, 32×32, CIFAR-10 in CIFAR-10; --data has CIFAR-10",
+        read=cover_secret.cifar,
     ),
     "pixinpix-digits": RecipeEntry(
         PixInPixOurs,

@@ -19,9 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from underpaint.methods.pixinpix import BLOCK, KINDS, VALUES
+from underpaint.embedding.residues import BLOCK, VALUES
+from underpaint.methods.pixinpix import KINDS
 from underpaint_lab.nets.colour_dct import colour_dct
 from underpaint_lab.nets.unet import zero_initialised
+from underpaint_lab.noise_layers.layer import straight_through
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +94,7 @@ class BlockCoder(nn.Module):
         Returns:
             Number of levels (whole, at least 1) and step (in levels of 8 bits), each ``(KINDS, 192)``.
         """
-        levels = floor_straight_through(torch.exp(_SETTINGS.table_rate * self.more) + 0.5).clamp(min=1)
+        levels = _floor(torch.exp(_SETTINGS.table_rate * self.more) + 0.5).clamp(min=1)
         return levels, torch.exp(_SETTINGS.table_rate * self.finer)
 
     def costs(self) -> Tensor:
@@ -182,7 +184,7 @@ class SecretEncoder(nn.Module):
         self.blocks, self.weight = blocks, weight
 
     def forward(self, secret: Tensor) -> tuple[Tensor, Tensor]:
-        """Return numbers and kinds, whole ``float32``, of pictures in levels, ``(B, 3, H, W)``, H and W multiples of 8."""
+        """Return numbers and kinds, whole ``float32``, of pictures in levels, ``(B, 3, H, W)``."""
         numbers, kinds = self.blocks.symbols(self.blocks.coefficients(secret), self.weight)
         return torch.round(numbers), kinds.to(secret.dtype)
 
@@ -211,14 +213,14 @@ class LevelTable(nn.Module):
         return self.blocks.levels[kinds.long()]
 
 
-def floor_straight_through(x: Tensor) -> Tensor:
+def _floor(x: Tensor) -> Tensor:
     """Round *x* down, with the gradient of the identity."""
-    return x + (torch.floor(x) - x).detach()
+    return straight_through(torch.floor(x), x)
 
 
 def _quantise(coefficients: Tensor, levels: Tensor, steps: Tensor) -> Tensor:
     """Return the index of the nearest of *levels*, which are evenly spaced about 0."""
-    nearest = floor_straight_through(coefficients / steps + levels / 2).clamp(min=0)
+    nearest = _floor(coefficients / steps + levels / 2).clamp(min=0)
     # Levels learn from coefficients beyond the last one, and only from those.
     return torch.where(nearest > levels - 1, levels - 1, nearest)
 

@@ -1,1 +1,1 @@
-"""Robust hiding by pseudo-differentiable compression."""
+"""Robust watermarking: short messages that survive compression, and the tables of pictures in pictures."""

@@ -1,25 +1,25 @@
-"""Ours for the job of the robust-hiding paper: a lattice that two small networks serve, trained behind real codecs.
+"""Our robust watermarking with two small networks, trained behind real codecs.
 
 ::
 
-    cover ─┬─ Writer ─► where changes arrive ─► how much change each coefficient takes ─┐
-           └─ lapped transform ─► keyed projections ─► nearest lattice point of the bit ┴─► container
-    container ─real codec─► lapped transform ─ + Reader's correction ─► keyed projections ─► soft bits
+    cover ─┬─ embedder ─► share of a change that survives ─► change allowed per coefficient ─┐
+           └─ lapped transform ─► keyed projections ─► nearest lattice point of the bit ──────┴─► container
+    container ─real codec─► lapped transform ─ + extractor's correction ─► keyed projections ─► soft bits
 
-Before training the pair *is* spread-transform dither modulation: the writer's last layer and the reader's are zero.
-Neither network knows the key, the message or its length, so they serve any payload and any canvas.
+Before training the pair is spread-transform dither modulation (STDM; Chen & Wornell 2001): the last layers of both
+networks are zero. The networks do not depend on key, message or its length, so they serve any payload and any canvas.
 
-The codec's error is taken as noise added to the picture (Zhang et al., arXiv:2101.00973). That gradient says nothing
-about which changes a codec drops, so the writer learns to forecast it: per coefficient the share of a change that
-arrives and the variance of the rest. The forecast stands in for the codec in a margin loss, through which the
-allocation of change is trained at a fixed PSNR, below a just-noticeable mask.
+The codec's error is treated as additive noise (Zhang et al., arXiv:2101.00973). That gradient does not tell which
+changes a codec removes, so the embedder learns to forecast it: for each coefficient the share of a change that
+survives, and the variance of the remaining error. In a margin loss the forecast replaces the codec; through it the
+allocation of change is trained at a fixed PSNR, with a penalty for visible changes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -35,40 +35,43 @@ from underpaint_lab.training.trainable import RecipeEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Frequencies the networks know of, lowest first.
+#: Number of lapped coefficients per block that the networks take, lowest frequencies first.
 COUNT = 14
-#: How many of them carry a mark, as often as listed: mostly only the lowest two.
+#: Numbers of coefficients per block that carry bits in training; one is drawn for each batch.
 _CARRIERS = (2, 2, 2, 5, 5, 9, 14)
-#: Before training a coefficient takes change in proportion to (busyness + FLATTEST) ** ACTIVITY_EXPONENT, as the runtime does.
+#: Before training the change of a coefficient is proportional to (local activity + offset) ** exponent, as in the
+#: runtime.
 ACTIVITY_OFFSET, ACTIVITY_EXPONENT = 2.0, 0.4
-#: Standard deviation of a codec's error that the networks begin with, in units of a coefficient.
-_NOISE = 8.0
+#: Standard deviation of a codec's error in a coefficient that the networks forecast before training.
+_INITIAL_NOISE = 8.0
 
 
 @dataclass(frozen=True)
 class RobustOursRecipe(Recipe):
-    """How the writer and the reader are trained."""
+    """Settings of the embedder and the extractor."""
 
-    #: Channels, and residual blocks at a sixteenth of the resolution.
+    #: Channels.
     width: int = 64
+    #: Residual blocks at a sixteenth of the resolution.
     depth: int = 3
-    #: PSNRs of the containers, drawn evenly, in dB.
+    #: Range of the containers' PSNR in dB, drawn uniformly.
     lowest_psnr: float = 36.0
     highest_psnr: float = 45.0
-    #: How much harsher than its forecast a codec is for the margin: the harsh ones matter, not the average.
+    #: Factor of the forecast noise in the margin loss: strong codecs count, not the average.
     harshness: float = 2.5
-    #: Weights of the writer's losses beside its forecast's.
+    #: Weight of the margin loss, relative to the forecast's.
     margin: float = 1.0
+    #: Weight of the penalty for visible changes.
     mask: float = 0.003
 
 
 class Backbone(nn.Module):
-    """What both networks look at a picture with: 8×8 DCT blocks and lapped coefficients, then residual blocks.
+    """Features of both networks: 8×8 DCT blocks and lapped coefficients, then residual blocks.
 
     Args:
         width: channels.
         depth: residual blocks.
-        outputs: maps that come out, all 0 before training.
+        outputs: output maps, all 0 before training.
     """
 
     def __init__(self, width: int, depth: int, outputs: int) -> None:
@@ -93,9 +96,14 @@ class Backbone(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, luma: Tensor, coefficients: Tensor) -> Tensor:
-        """Maps ``(B, outputs, H / 16, W / 16)`` of luma ``(B, 1, H, W)`` and ``(B, COUNT, H / 16, W / 16)``."""
+        """Return maps ``(B, outputs, H / 16, W / 16)``.
+
+        Args:
+            luma: ``(B, 1, H, W)`` in grey levels.
+            coefficients: lapped coefficients, ``(B, COUNT, H / 16, W / 16)``.
+        """
         blocks = functional.conv2d(luma - 128, self.kernel, stride=8)
-        x = self.fine(_compressed(blocks)) + self.lapped(_compressed(coefficients / 8))
+        x = self.fine(_compress_range(blocks)) + self.lapped(_compress_range(coefficients / 8))
         for block in self.blocks:
             x = x + block(x)
         maps: Tensor = self.out(x)
@@ -103,51 +111,57 @@ class Backbone(nn.Module):
 
 
 class RobustEmbedder(nn.Module):
-    """Forecasts what arrives of a change, and allocates it."""
+    """Forecasts the codec's effect on a change and allocates the change to coefficients."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.sight = Backbone(width, depth, 3 * COUNT)
 
     def forward(self, luma: Tensor, coefficients: Tensor) -> Tensor:
-        """The logarithm of how much more change than its busyness says each coefficient takes; what is exported."""
+        """Return the exported output: the logarithm of each coefficient's change, relative to its local activity's."""
         maps: Tensor = self.sight(luma, coefficients)
         return maps[:, :COUNT]
 
     def forecast(self, luma: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same; the share of a change that arrives; the logarithm of the error's variance."""
-        allocation, arriving, variance = self.sight(luma, coefficients).split(COUNT, dim=1)
-        return allocation, torch.sigmoid(arriving + 1.5), variance + 2 * math.log(_NOISE)
+        """Return the output of :meth:`forward`, the share of a change that survives, and the error's log variance."""
+        allocation, surviving, log_variance = self.sight(luma, coefficients).split(COUNT, dim=1)
+        return allocation, torch.sigmoid(surviving + 1.5), log_variance + 2 * math.log(_INITIAL_NOISE)
 
 
 class RobustExtractor(nn.Module):
-    """Estimates what a codec took away."""
+    """Estimates the change of each coefficient by the codec, to be added back."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.sight = Backbone(width, depth, 2 * COUNT)
 
     def forward(self, luma: Tensor, coefficients: Tensor) -> Tensor:
-        """The correction of each coefficient; what is exported."""
+        """Return the exported output: the correction of each coefficient, ``(B, COUNT, H / 16, W / 16)``."""
         maps: Tensor = self.sight(luma, coefficients)
-        return _NOISE * maps[:, :COUNT]
+        return _INITIAL_NOISE * maps[:, :COUNT]
 
     def estimate(self, luma: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the logarithm of the variance of what is left."""
-        correction, variance = self.sight(luma, coefficients).split(COUNT, dim=1)
-        return _NOISE * correction, variance + 2 * math.log(_NOISE)
+        """Return the output of :meth:`forward` and the log variance of the remaining error."""
+        correction, log_variance = self.sight(luma, coefficients).split(COUNT, dim=1)
+        return _INITIAL_NOISE * correction, log_variance + 2 * math.log(_INITIAL_NOISE)
 
 
 @dataclass(frozen=True)
 class RandomKeys:
-    """Random keys: which coefficients carry which bit, ``(share, bits)``, and with which sign."""
+    """Random spreading sequences for a batch: the coefficients of each bit and their signs, ``(share, bits)`` each."""
 
     order: Tensor
     signs: Tensor
 
     @classmethod
     def draw(cls, rng: np.random.Generator, blocks: int, carriers: int) -> RandomKeys:
-        """As many bits as leave each of *carriers* · *blocks* coefficients a share of 2 to 8."""
+        """Draw keys with 2 to 8 coefficients per bit.
+
+        Args:
+            rng: the random generator.
+            blocks: number of blocks of a picture.
+            carriers: coefficients per block that carry bits.
+        """
         pool = blocks * carriers
         share = int(rng.integers(2, 9))
         order = rng.permutation(pool)[: pool // share * share].reshape(share, -1)
@@ -155,11 +169,16 @@ class RandomKeys:
         return cls(torch.from_numpy(order), torch.from_numpy(signs))
 
     def project(self, coefficients: Tensor) -> Tensor:
-        """One number per bit, ``(B, bits)``, of ``(B, carriers, down, across)``."""
+        """Project *coefficients*, ``(B, carriers, down, across)``, to one number per bit, ``(B, bits)``."""
         return (self.signs * coefficients.flatten(1)[:, self.order]).sum(1) / math.sqrt(len(self.order))
 
     def change(self, moves: Tensor, weights: Tensor) -> Tensor:
-        """The change that moves the projections so, at least weighted cost; both of the shape of *weights*."""
+        """Return the change of the coefficients with the least weighted cost that moves the projections.
+
+        Args:
+            moves: change of each projection, ``(B, bits)``.
+            weights: change that each coefficient takes, relative to the others, ``(B, carriers, down, across)``.
+        """
         own = weights.flatten(1)[:, self.order]
         values = own * self.signs * (moves * math.sqrt(len(self.order)) / own.sum(1))[:, None]
         change = torch.zeros_like(weights.flatten(1)).index_add(1, self.order.flatten(), values.flatten(1))
@@ -167,7 +186,9 @@ class RandomKeys:
 
 
 class RobustOurs(nn.Module):
-    """The writer and the reader, behind codecs at random strengths."""
+    """The embedder and the extractor, trained behind codecs of random strength."""
+
+    former_name: ClassVar[str] = "Ours"
 
     def __init__(self, recipe: RobustOursRecipe) -> None:
         super().__init__()
@@ -178,77 +199,83 @@ class RobustOurs(nn.Module):
 
     @property
     def recipe(self) -> RobustOursRecipe:
-        """What it is trained by."""
+        """The recipe of this model."""
         return self._recipe
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Mark *images*, send them through codecs, and say what was forecast and corrected wrongly.
+        """Embed random bits, send the containers through codecs and yield the losses.
 
-        Parts ``writer`` (``forecast``, ``margin``, ``mask``) and ``reader`` (``correction``).
+        Args:
+            images: covers, ``(B, 3, H, W)`` in [0, 1].
+            rng: draws keys, bits, PSNRs and codecs.
+
+        Yields:
+            Part ``writer`` (``forecast``, ``margin``, ``mask``), then part ``reader`` (``correction``).
         """
-        recipe = self._recipe
+        recipe = self.recipe
         cover = luma(images)
-        hosts, busy = analyse(cover, COUNT), local_activity(cover)
+        hosts, activity = analyse(cover, COUNT), local_activity(cover)
         carriers = int(rng.choice(_CARRIERS))
-        spreads = RandomKeys.draw(rng, hosts[0, 0].numel(), carriers)
+        keys = RandomKeys.draw(rng, hosts[0, 0].numel(), carriers)
         psnr = torch.from_numpy(rng.uniform(recipe.lowest_psnr, recipe.highest_psnr, len(images))).to(cover)
         energy = cover[0].numel() * 255**2 / 10 ** (psnr / 10)
-        allocation, arriving, variance = self.writer.forecast(cover[:, None], hosts)
-        weights = torch.exp(allocation.clamp(-4, 4)[:, :carriers]) * (busy + ACTIVITY_OFFSET) ** ACTIVITY_EXPONENT
-        # Marks that the writer would not make, too, or it would never see what becomes of them.
+        allocation, surviving, log_variance = self.writer.forecast(cover[:, None], hosts)
+        weights = torch.exp(allocation.clamp(-4, 4)[:, :carriers]) * (activity + ACTIVITY_OFFSET) ** ACTIVITY_EXPONENT
+        # Random changes of the allocation, so that the embedder learns the codecs' effect on other allocations too.
         varied = weights.detach() * torch.from_numpy(np.exp(0.5 * rng.standard_normal(weights.shape))).to(weights)
-        offsets = torch.from_numpy(rng.random((len(images), spreads.order.shape[1]))).to(cover)
-        change, _ = embed_stdm(hosts[:, :carriers], varied, spreads, offsets, energy)
+        offsets = torch.from_numpy(rng.random((len(images), keys.order.shape[1]))).to(cover)
+        change, _ = embed_stdm(hosts[:, :carriers], varied, keys, offsets, energy)
         sent = torch.round((images + synthesise(change)[:, None] / 255).clamp(0, 1) * 255) / 255
         received = luma(self.channel(sent, rng))
         marked, arrived = analyse(luma(sent), COUNT), analyse(received, COUNT)
 
-        lost = functional.pad((1 - arriving[:, :carriers]) * change, (0, 0, 0, 0, 0, COUNT - carriers))
-        wanted, size = embed_stdm(hosts[:, :carriers], weights, spreads, offsets, energy)
-        bias = spreads.project((1 - arriving[:, :carriers].detach()) * wanted).abs()
-        noise = recipe.harshness * variance[:, :carriers].detach().exp().flatten(1)[:, spreads.order].mean(1).sqrt()
+        lost = functional.pad((1 - surviving[:, :carriers]) * change, (0, 0, 0, 0, 0, COUNT - carriers))
+        wanted, size = embed_stdm(hosts[:, :carriers], weights, keys, offsets, energy)
+        bias = keys.project((1 - surviving[:, :carriers].detach()) * wanted).abs()
+        noise = recipe.harshness * log_variance[:, :carriers].detach().exp().flatten(1)[:, keys.order].mean(1).sqrt()
         yield (
             "writer",
             {
-                "forecast": _surprise(arrived - marked + lost, variance),
+                "forecast": _gaussian_nll(arrived - marked + lost, log_variance),
                 "margin": -recipe.margin * torch.special.log_ndtr((size[:, None] / 4 - bias) / noise).mean(),
-                "mask": recipe.mask * (wanted / (busy + ACTIVITY_OFFSET)).square().mean(),
+                "mask": recipe.mask * (wanted / (activity + ACTIVITY_OFFSET)).square().mean(),
             },
         )
-        correction, doubt = self.reader.estimate(received[:, None], arrived)
-        yield "reader", {"correction": _surprise(arrived + correction - marked, doubt)}
+        correction, remaining = self.reader.estimate(received[:, None], arrived)
+        yield "reader", {"correction": _gaussian_nll(arrived + correction - marked, remaining)}
 
 
 def embed_stdm(
-    hosts: Tensor, weights: Tensor, spreads: RandomKeys, offsets: Tensor, energy: Tensor
+    hosts: Tensor, weights: Tensor, keys: RandomKeys, offsets: Tensor, energy: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The change that moves every projection to its lattice point, and the step of the lattice.
+    """Move every projection to the nearest lattice point of its bit, with a given squared change.
 
     Args:
         hosts: coefficients, ``(B, carriers, down, across)``.
-        weights: how much change each takes, relative to the others.
-        spreads: where the bits lie.
-        offsets: of each bit's lattice, in steps, ``(B, bits)``: dither and message in one.
-        energy: squared change in sum, ``(B,)``.
+        weights: change that each coefficient takes, relative to the others, of the same shape.
+        keys: coefficients and signs of the bits.
+        offsets: offset of each bit's lattice in steps, ``(B, bits)``: the sum of dither and message.
+        energy: sum of the squared change of each picture, ``(B,)``.
 
     Returns:
-        The change, and the step, ``(B,)``, whose gradient says how it gives way to costlier weights at this energy.
+        The change of the coefficients, and the step of the lattice, ``(B,)``. The step's gradient is its dependence on
+        the weights at this energy.
     """
-    projections = spreads.project(hosts)
+    projections = keys.project(hosts)
     with torch.no_grad():
-        cost = spreads.change(torch.ones_like(projections), weights).square().flatten(1).sum(1)
+        cost = keys.change(torch.ones_like(projections), weights).square().flatten(1).sum(1)
         step = torch.sqrt(12 * energy / cost)
         for _ in range(6):
             moves = step[:, None] * (torch.round(projections / step[:, None] - offsets) + offsets) - projections
-            step = step * torch.sqrt(energy / spreads.change(moves, weights).square().flatten(1).sum(1))
+            step = step * torch.sqrt(energy / keys.change(moves, weights).square().flatten(1).sum(1))
         moves = step[:, None] * (torch.round(projections / step[:, None] - offsets) + offsets) - projections
-    change = spreads.change(moves, weights)
+    change = keys.change(moves, weights)
     spent = change.square().flatten(1).sum(1)
     return change, step * torch.sqrt(spent.detach() / spent)
 
 
 def random_channel(rng: np.random.Generator) -> str:
-    """A chain that a container may go through: mostly one codec, at any strength."""
+    """Draw the channel of a container, in the grammar of :func:`underpaint.channels.parse`: mostly one codec."""
     kind = rng.choice(9, p=(0.32, 0.22, 0.12, 0.1, 0.06, 0.06, 0.05, 0.04, 0.03))
     if kind == 0:
         quality = rng.integers(5, 61) if rng.random() < 0.8 else rng.integers(60, 96)
@@ -265,19 +292,20 @@ def random_channel(rng: np.random.Generator) -> str:
     )[kind - 1]
 
 
-def _compressed(x: Tensor) -> Tensor:
-    """Large values closer together: a picture's coefficients span three decades."""
+def _compress_range(x: Tensor) -> Tensor:
+    """Map x to sign(x) · log(1 + |x|): coefficients span three decades."""
     return torch.sign(x) * torch.log1p(x.abs())
 
 
-def _surprise(error: Tensor, variance: Tensor) -> Tensor:
-    """Half the negative log-likelihood of a Gaussian *error*, more for the lower frequencies; *variance* is its log."""
+def _gaussian_nll(error: Tensor, log_variance: Tensor) -> Tensor:
+    """Half the negative log-likelihood of a Gaussian *error*; lower frequencies have larger weights."""
     weights = torch.linspace(2, 0.5, COUNT).to(error)[:, None, None]
-    return (weights * (error.square() * torch.exp(-variance) + variance)).mean() / 2
+    return (weights * (error.square() * torch.exp(-log_variance) + log_variance)).mean() / 2
 
 
-#: The runtime's model: about 0.45 M weights. Crops of 128×128 are eight blocks each way.
+#: The recipe of the released model, about 0.45 M weights. Crops of 128×128 have eight blocks in each direction.
 _RECIPE = RobustOursRecipe(
     steps=5000, batch=16, crop=8 * BLOCK, learning_rate=2e-3, warmup=100, decay="cosine", clip=1.0, ema=0.998
 )
-RECIPES = {"robust": RecipeEntry(RobustOurs, _RECIPE, "our robust hiding: a lattice with a trained writer and reader")}
+#: Recipes of our robust watermarking by name.
+RECIPES = {"robust": RecipeEntry(RobustOurs, _RECIPE, "our robust watermarking: STDM with trained networks")}

@@ -1,4 +1,4 @@
-"""A short message that survives compression, as published: HiDDeN's networks behind a real codec.
+"""Robust watermarking as published: HiDDeN's networks trained behind a real codec.
 
 C. Zhang, A. Karjauv, P. Benz and I. S. Kweon, "Towards Robust Data Hiding Against (JPEG) Compression: A
 Pseudo-Differentiable Deep Learning Approach" (arXiv:2101.00973); the code is ChaoningZhang/Pseudo-Differentiable-JPEG,
@@ -8,34 +8,34 @@ Deep Networks" (ECCV 2018).
 ::
 
     image I ──┬──────────► Encoder ─► x ─► attack ─► Decoder ─► one number per bit, 1 if above 1/2
-    message m ┘                       └─► Discriminator ─► was it I or x?
+    message m ┘                       └─► Discriminator ─► is it I or x?
 
     coder          w_m MSE(Decoder(attack(x)), m) + w_I MSE(x, I) + w_A BCE(Discriminator(x), "cover")
     discriminator  BCE(Discriminator(I), "cover") + BCE(Discriminator(x), "encoded")
 
 The paper's own attack is the real codec with the gradient of the identity,
-:class:`~underpaint_lab.noise_layers.PseudoDifferentiable`; :data:`ATTACKS` has it and all it was compared with. What
-the paper leaves out (weights, optimisers, networks) is taken from its code.
+:class:`~underpaint_lab.noise_layers.PseudoDifferentiable`; :data:`ATTACKS` has it and the attacks it is compared with.
+Details that the paper leaves out (weights, optimisers, networks) are taken from its code.
 
 Deviations from paper and code:
 
-1. Photographs are cut and reduced at random instead of being ImageNet's, resized whole; each is seen as often as it
-   is drawn. No video frames are trained on.
-2. Values are rounded to 8 bits before a codec, not truncated, which darkens every picture by half a level.
+1. The data are random crops of reduced photographs instead of ImageNet's pictures resized whole, drawn with
+   replacement. No video frames are used.
+2. Values are rounded to 8 bits before a codec; the code truncates them, which darkens every picture by half a level.
 3. Codecs come from Pillow and PyAV instead of OpenCV, in memory. JPEG at quality 50 and 4:2:0 and WebP are the same
    libraries; JPEG 2000 is OpenJPEG. A video is one picture five times at a fixed quantiser, not the batch as 32 frames
-   at OpenCV's bit rate, which nobody recorded.
-4. Where a batch is shared by several codecs, one is drawn for each picture; the code cuts the batch in equal parts.
-5. The column "JPEG-Drop": the code has no such layer. Its scripts train Fourier quantisation in that place and, for
-   "Drop + Mask", quantisation or mask. ``quantise`` and ``quantise+mask`` are what the code does; ``jpeg-drop`` and
-   ``drop+mask`` are what HiDDeN means by those words. Of two layers one is drawn for each batch.
-6. ``pseudo-jpeg+surrogate`` is ours: the real codec forward, the gradient of Shin and Song's.
+   at OpenCV's bit rate, which is not recorded.
+4. With several codecs, one is drawn for each picture; the code splits the batch into equal parts.
+5. The column "JPEG-Drop": the code has no such layer. Its scripts train Fourier quantisation instead and, for
+   "Drop + Mask", quantisation or mask. ``quantise`` and ``quantise+mask`` follow the code; ``jpeg-drop`` and
+   ``drop+mask`` follow HiDDeN's definition. Of two layers, one is drawn for each batch.
+6. ``pseudo-jpeg+surrogate`` is ours: the real codec in the forward pass, the gradient of Shin and Song's JPEG.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     Attack = Callable[[Tensor, np.random.Generator], Tensor]
 
 
-def _nothing(x: Tensor, _rng: np.random.Generator) -> Tensor:
+def _identity(x: Tensor, _rng: np.random.Generator) -> Tensor:
     return x
 
 
 def _one_of(*layers: Attack) -> Attack:
-    """Return an attack that draws one of *layers* for each batch, as the code's noiser does."""
+    """Return an attack that applies one of *layers*, drawn for each batch, as the code's noiser does."""
 
     def attack(x: Tensor, rng: np.random.Generator) -> Tensor:
         return layers[int(rng.integers(len(layers)))](x, rng)
@@ -68,9 +68,9 @@ def _one_of(*layers: Attack) -> Attack:
     return attack
 
 
-#: What stands between encoder and decoder in training, by the words of the paper's tables.
+#: Attacks between encoder and decoder in training, by their names in the paper's tables.
 ATTACKS: dict[str, Attack] = {
-    "none": _nothing,
+    "none": _identity,
     # Table 1, the columns before "Ours", all at quality 50 where there is one.
     "jpeg-drop": JpegDrop(50),
     "jpeg-mask": JpegMask(25, 9),
@@ -94,7 +94,7 @@ ATTACKS: dict[str, Attack] = {
 
 @dataclass(frozen=True, kw_only=True)
 class RobustPublishedRecipe(Recipe):
-    """What the published networks and losses are told; the defaults are the code's.
+    """Settings of the published networks and losses; the defaults are the code's.
 
     Raises:
         UsageError: no such attack, or a size below 1.
@@ -104,19 +104,23 @@ class RobustPublishedRecipe(Recipe):
     batch: int = 32
     crop: int = 128
     seed: int = 123
-    #: Bits per picture.
+    #: Message length in bits per picture.
     bits: int = 30
     #: Feature maps in every hidden layer.
     channels: int = 64
-    #: Layers before the message joins; before the layer with a map per bit; before the mean.
+    #: Layers of the encoder before the message is concatenated.
     encoder_blocks: int = 4
+    #: Layers of the decoder before the layer with one map per bit.
     decoder_blocks: int = 7
+    #: Layers of the discriminator before the mean.
     discriminator_blocks: int = 3
     #: Key of :data:`ATTACKS`.
     attack: str = "pseudo-jpeg"
-    #: w_m, w_I and w_A.
+    #: w_m: weight of the message's mean squared error.
     message_weight: float = 1.0
+    #: w_I: weight of the container's mean squared error.
     image_weight: float = 0.7
+    #: w_A: weight of the adversarial loss.
     adversarial_weight: float = 1e-2
 
     def __post_init__(self) -> None:
@@ -129,17 +133,17 @@ class RobustPublishedRecipe(Recipe):
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
-    """ConvBNReLU: nothing is strided, every layer sees the full resolution."""
+    """Convolution, batch normalisation and ReLU at full resolution."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:
-    """*count* blocks on a picture."""
+    """Return *count* blocks, the first of which takes a picture."""
     return nn.Sequential(_block(3, channels), *(_block(channels, channels) for _ in range(count - 1)))
 
 
 class Encoder(nn.Module):
-    """Paints a picture with a message in it; not a change to the picture: no residual, no bound."""
+    """Returns the container itself, not a change of the cover: no residual, no bound."""
 
     def __init__(self, recipe: RobustPublishedRecipe) -> None:
         super().__init__()
@@ -148,7 +152,7 @@ class Encoder(nn.Module):
         self.paint = nn.Conv2d(recipe.channels, 3, 1)
 
     def forward(self, images: Tensor, messages: Tensor) -> Tensor:
-        """Return containers of *images*, ``(B, 3, H, W)``, with *messages*, ``(B, bits)`` of 0 and 1."""
+        """Embed *messages*, ``(B, bits)`` of 0 and 1, in *images*, ``(B, 3, H, W)``."""
         tiled = messages[:, :, None, None].expand(-1, -1, *images.shape[2:])
         joined: Tensor = self.join(torch.cat([tiled, self.features(images), images], dim=1))
         painted: Tensor = self.paint(joined)
@@ -156,7 +160,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Reads a message off the means of as many maps as there are bits."""
+    """Decodes a message from the means of feature maps, one per bit, mixed by a linear layer."""
 
     def __init__(self, recipe: RobustPublishedRecipe) -> None:
         super().__init__()
@@ -165,13 +169,13 @@ class Decoder(nn.Module):
         self.mix = nn.Linear(recipe.bits, recipe.bits)
 
     def forward(self, containers: Tensor) -> Tensor:
-        """Return one number per bit of *containers*, ``(B, bits)``: above 1/2 says 1."""
+        """Return one number per bit of *containers*, ``(B, bits)``; the bit is 1 if it is above 1/2."""
         read: Tensor = self.mix(self.maps(self.features(containers)).mean(dim=(2, 3)))
         return read
 
 
 class Discriminator(nn.Module):
-    """Tells covers from containers."""
+    """Distinguishes covers from containers."""
 
     def __init__(self, recipe: RobustPublishedRecipe) -> None:
         super().__init__()
@@ -180,12 +184,12 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the log-odds that each of *images* is a cover, ``(B, 1)``."""
-        judged: Tensor = self.judge(self.features(images).mean(dim=(2, 3)))
-        return judged
+        logits: Tensor = self.judge(self.features(images).mean(dim=(2, 3)))
+        return logits
 
 
 class Coder(nn.Module):
-    """Encoder and decoder: one optimiser has both."""
+    """Encoder and decoder, trained by one optimiser."""
 
     def __init__(self, recipe: RobustPublishedRecipe) -> None:
         super().__init__()
@@ -194,7 +198,9 @@ class Coder(nn.Module):
 
 
 class RobustPublished(nn.Module):
-    """The published system, as the training loop wants it."""
+    """The published system: encoder, decoder and discriminator, with their losses."""
+
+    former_name: ClassVar[str] = "Robust"
 
     def __init__(self, recipe: RobustPublishedRecipe) -> None:
         super().__init__()
@@ -204,41 +210,46 @@ class RobustPublished(nn.Module):
         channels_last(self)
 
     def losses(self, images: Tensor, _step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield the discriminator's losses, then the coder's, which the discriminator judges after its step."""
+        """Yield part ``discriminator``, then part ``coder``, whose adversarial loss uses the updated discriminator.
+
+        Args:
+            images: covers, ``(B, 3, H, W)`` in [0, 1].
+            rng: draws the messages and the attack.
+        """
         recipe = self.recipe
         images = images.contiguous(memory_format=torch.channels_last)
         messages = torch.from_numpy(rng.integers(0, 2, (len(images), recipe.bits))).to(images)
         containers = self.coder.encoder(images, messages)
-        told_apart = {
-            "cover": _judged(self.discriminator(images), cover=True),
-            "encoded": _judged(self.discriminator(containers.detach()), cover=False),
+        discriminator_losses = {
+            "cover": _cross_entropy(self.discriminator(images), cover=True),
+            "encoded": _cross_entropy(self.discriminator(containers.detach()), cover=False),
         }
-        yield "discriminator", told_apart
+        yield "discriminator", discriminator_losses
         read = self.coder.decoder(ATTACKS[recipe.attack](containers, rng))
-        hidden = {
+        coder_losses = {
             "message": recipe.message_weight * functional.mse_loss(read, messages),
             "image": recipe.image_weight * functional.mse_loss(containers, images),
-            "adversarial": recipe.adversarial_weight * _judged(self.discriminator(containers), cover=True),
+            "adversarial": recipe.adversarial_weight * _cross_entropy(self.discriminator(containers), cover=True),
         }
-        yield "coder", hidden
+        yield "coder", coder_losses
 
 
-def _judged(odds: Tensor, *, cover: bool) -> Tensor:
-    """Cross-entropy of the discriminator's log-odds with what it should have said."""
-    return functional.binary_cross_entropy_with_logits(odds, torch.full_like(odds, float(cover)))
+def _cross_entropy(logits: Tensor, *, cover: bool) -> Tensor:
+    """Cross-entropy of the discriminator's logits with the label *cover*."""
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(cover)))
 
 
-#: What the code's scripts set otherwise than its defaults.
+#: Settings of the code's scripts that differ from its defaults, by attack.
 _SCRIPTS: dict[str, dict[str, Any]] = {
     "mixed-quality": {"batch": 50, "adversarial_weight": 1e-3},
     "mixed-codecs": {"batch": 48},
 }
-#: The columns of table 1, without and with ours, that are trained again at a scale one processor core can bear.
+#: Columns of table 1 that are trained again at a scale for one processor core; the last one is ours.
 ABLATION = (
     *("none", "jpeg-drop", "jpeg-mask", "drop+mask", "quantise", "quantise+mask"),
     *("shin-song", "pseudo-jpeg", "pseudo-jpeg+surrogate"),
 )
-#: That scale, and the training without an attack that all columns go on from.
+#: Reduced recipe without an attack; training of every column continues from its run.
 _START = RobustPublishedRecipe(
     steps=3000,
     batch=16,
@@ -254,17 +265,20 @@ _COLUMN = replace(_START, steps=1000, decay="cosine")
 
 
 def _published(attack: str) -> RecipeEntry:
-    summary = f"the published robust hiding, trained behind {attack}"
+    summary = f"robust watermarking as published, trained behind {attack}"
     return RecipeEntry(RobustPublished, RobustPublishedRecipe(attack=attack, **_SCRIPTS.get(attack, {})), summary)
 
 
 def _column(attack: str) -> RecipeEntry:
-    summary = f"the same reduced, behind {attack}; underpaint_lab.benchmarks.robustness.ablation lets it go on from robust-ablation-start"
+    summary = f"the same reduced, behind {attack}; the ablation continues it from robust-ablation-start"
     return RecipeEntry(RobustPublished, replace(_COLUMN, attack=attack), summary)
 
 
+#: Recipes of the published system by name.
 RECIPES = {
     **{f"robust-published-{attack}": _published(attack) for attack in ATTACKS if "surrogate" not in attack},
-    "robust-ablation-start": RecipeEntry(RobustPublished, _START, "the published robust hiding, reduced, without an attack"),
+    "robust-ablation-start": RecipeEntry(
+        RobustPublished, _START, "robust watermarking as published, reduced, without an attack"
+    ),
     **{f"robust-ablation-{attack}": _column(attack) for attack in ABLATION},
 }

@@ -1,4 +1,4 @@
-"""Release of the networks of robust: graphs and card from a finished run."""
+"""Release of the networks of robust watermarking: ONNX graphs and model card from a finished run."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ import torch
 
 from underpaint import media, models
 from underpaint.media import samples
-from underpaint_lab.export.onnx import Graph
+from underpaint_lab.export.onnx import Graph, Release
 from underpaint_lab.papers.robust import ours
 from underpaint_lab.papers.robust.lapped import analyse, luma
-from underpaint_lab.papers.robust.ours import RobustOurs, RobustOursRecipe
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FREE = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "across"}}
+_AXES = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "across"}}
 
 
 def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
-    """The writer and the reader of :mod:`underpaint_lab.papers.robust.ours`."""
-    model = RobustOurs(cast("OursRecipe", ours.RECIPES["robust"].recipe))
+    """Export the embedder and the extractor of :mod:`underpaint_lab.papers.robust.ours`.
+
+    Args:
+        run: folder of the finished run.
+        measured: numbers for the card, by name.
+
+    Returns:
+        Graphs by file name, and the card.
+
+    Raises:
+        ModelError: *run* has no checkpoint of these networks.
+    """
+    model = ours.RobustOurs(cast("ours.RobustOursRecipe", ours.RECIPES["robust"].recipe))
     restore(model, run)
     photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2) / 255
-    seen = luma(photograph)
-    inputs = {"luma": seen[:, None], "coefficients": analyse(seen, ours.COUNT)}
-    graphs = {name: Graph(getattr(model, name), inputs, _FREE) for name in ("writer", "reader")}
+    grey = luma(photograph)
+    inputs = {"luma": grey[:, None], "coefficients": analyse(grey, ours.COUNT)}
+    graphs = {name: Graph(getattr(model, name), inputs, _AXES) for name in ("writer", "reader")}
     card = models.Card(
         method="robust",
         paper="Zhang, Karjauv, Benz, Kweon, Towards Robust Data Hiding Against (JPEG) Compression, arXiv:2101.00973",
@@ -39,7 +49,7 @@ def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mod
         **folder.provenance(run),
         reported={"ber_jpeg_10": 0.3122, "ber_jpeg_50": 0.1263, "ber_webp_50": 0.1286, "ber_jpeg2000_10": 0.3529},
         measured=measured,
-        limits="turning by more than about half a degree, mirroring, and cutting below about 60 % of a side lose it",
+        limits="no rotation by more than about half a degree, no mirroring, no crops below about 60 % of a side",
         text=_ROBUST,
     )
     return graphs, card
@@ -47,12 +57,12 @@ def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mod
 
 _ROBUST = """
 `writer.onnx` takes luma in grey levels, `float32 (1, 1, H, W)`, and the 14 lowest lapped coefficients of each 16×16
-block, `(1, 14, H / 16, W / 16)`; it returns the logarithm of how much more change each coefficient takes than its
-block's busyness says. `reader.onnx` takes the same of what arrived and returns what to add to the coefficients.
-Sides are multiples of 16. On 150 crops held out from training they added nothing to the plain lattice that could be
-told from chance; docs/methods/robust.md has the figures, and tells how they are used and what they were trained for.
+block, `(1, 14, H / 16, W / 16)`; it returns the logarithm of each coefficient's change, relative to the change that
+follows from its block's local activity. `reader.onnx` takes the same of the received picture and returns the correction
+to be added to the coefficients. Sides are multiples of 16. On 150 crops held out from training the networks improved
+the plain lattice by no significant amount; docs/methods/robust.md has the figures and describes their use.
 """
 
 
-#: The models of this paper: each takes a run and measured numbers and returns graphs and card.
-MODELS = {"robust": robust}
+#: Models of this paper, by their name in the zoo.
+MODELS = {"robust": Release(robust)}

@@ -1,16 +1,16 @@
-"""The networks of :mod:`underpaint_lab.papers.steganalysis.nets`, trained to tell containers from their covers.
+"""Training of CNN steganalysis detectors, :mod:`underpaint_lab.papers.steganalysis.nets`.
 
 ::
 
-    pairs of lab.pairs, each kind of container alike ─► 2 · B pictures ─► network ─► log-odds ─► cross-entropy
-                                                └► counted, once ──► two layers ──┘
+    cover/stego pairs, each embedding method equally often ─► 2 · B pictures ─► network ─► logits ─► cross-entropy
+                                                  └► rich model, computed once ─► two layers ──┘
 
-Both members of a pair are in one batch, turned and mirrored alike: what differs between them is what was hidden, and
-nothing else. Rates begin with the highest and come down to all of them, as Ye et al. do from one network to the next.
+Both members of a pair are in one batch, rotated and mirrored alike, so they differ in the embedding alone. Training
+begins with the highest payloads and proceeds to all of them, as Ye et al. do from one network to the next.
 
-Deviations, of the papers' two: every step is Adam's, where Ye-Net has AdaDelta and Yedroudj-Net SGD; payloads become
-lower within one run; pictures are crops, of colours of which the mean is taken. The light network sees whole pictures,
-for what it counts in them is computed before the first step.
+Deviations of Ye-Net and Yedroudj-Net from their papers: Adam instead of AdaDelta and SGD; payloads decrease within one
+run; the data are crops in colour. The light network takes whole pictures, since its rich model is computed before the
+first step.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Pictures that are counted at once.
-_AT_ONCE = 8
+#: Batch size of the rich model.
+_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class SteganalysisRecipe(Recipe):
-    """How a steganalyser is trained; a batch is of so many pairs.
+    """Settings of a detector's training; the batch size counts pairs.
 
     Raises:
         UsageError: no such network, or a value is out of range.
@@ -54,14 +54,14 @@ class SteganalysisRecipe(Recipe):
         super().__post_init__()
         if self.network not in STEGANALYSERS:
             there_are = f"there are {', '.join(STEGANALYSERS)}"
-            raise UsageError(f"no steganalyser is called '{self.network}'", hint=there_are)
+            raise UsageError(f"no detector is called '{self.network}'", hint=there_are)
 
 
 class RichModelPairs(CoverStegoPairs):
-    """Pairs of which only what :class:`~underpaint_lab.papers.steganalysis.nets.Counts` says is left.
+    """Cover/stego pairs as features of a :class:`~underpaint_lab.papers.steganalysis.nets.ColourRichModel`.
 
     Args:
-        name, covers, containers, rates: as of :class:`~underpaint_lab.data.cover_stego.Pairs`.
+        name, covers, containers, rates: as of :class:`~underpaint_lab.data.cover_stego.CoverStegoPairs`.
     """
 
     def __init__(
@@ -69,34 +69,34 @@ class RichModelPairs(CoverStegoPairs):
     ) -> None:
         super().__init__(name, covers, containers, rates)
         counts = ColourRichModel()
-        self.counts = torch.stack([_counted(counts, pictures) for pictures in (covers, *containers)])
+        self.counts = torch.stack([_features(counts, pictures) for pictures in (covers, *containers)])
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:  # noqa: ARG002
-        """The counts of *size* pairs drawn at random, ``float32 (size, 2, counts)``: cover, container; *crop* is none.
+        """Return the features of *size* random pairs, ``float32 (size, 2, features)``: cover, then container.
 
-        A pure function of its arguments, as for photographs.
+        A pure function of its arguments, as for photographs; *crop* is not used.
         """
         drawn = self.drawn(step, size, np.random.default_rng([seed, step, rank, 1]))
         return torch.stack([self.counts[[0, 1 + kind], number] for kind, number in drawn])
 
 
-def _counted(counts: ColourRichModel, pictures: NDArray[np.uint8]) -> Tensor:
+def _features(counts: ColourRichModel, pictures: NDArray[np.uint8]) -> Tensor:
     def count(batch: Tensor) -> Tensor:
         with torch.no_grad():
             found: Tensor = counts(batch.float())
             return found
 
-    # One thread each: PyTorch's own gain little where most is to be counted.
+    # One PyTorch thread per picture: its own parallelism gains little in histograms.
     threads, planes = torch.get_num_threads(), torch.from_numpy(pictures).permute(0, 3, 1, 2)
     torch.set_num_threads(1)
     with ThreadPoolExecutor(threads) as pool:
-        counted = torch.cat(list(pool.map(count, torch.split(planes, _AT_ONCE))))
+        counted = torch.cat(list(pool.map(count, torch.split(planes, _BATCH))))
     torch.set_num_threads(threads)
     return counted
 
 
 class Steganalyser(nn.Module):
-    """A network, as the training loop wants it."""
+    """A steganalysis network with its loss."""
 
     def __init__(self, recipe: SteganalysisRecipe) -> None:
         super().__init__()
@@ -104,14 +104,19 @@ class Steganalyser(nn.Module):
         self.network = STEGANALYSERS[recipe.network]()
 
     def losses(self, images: Tensor, _step: int, _rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield the cross-entropy of pairs, cover and container.
+        """Yield part ``network`` with ``cross_entropy``.
 
-        *images* are pictures, ``(B, 6, H, W)``, levels 0…255, or of the light network :class:`Counted`, ``(B, 2, …)``.
+        Args:
+            images: pairs of cover and container, ``(B, 6, H, W)`` in levels 0…255; for the light network the features
+                of :class:`RichModelPairs`, ``(B, 2, features)``.
         """
         both = torch.cat(images.chunk(2, dim=1))
-        odds = self.network.judged(both[:, 0]) if isinstance(self.network, LightSteganalyser) else self.network(both)
-        wanted = torch.arange(2, device=odds.device).repeat_interleave(len(images)).to(odds)
-        yield "network", {"surprise": functional.binary_cross_entropy_with_logits(odds, wanted)}
+        if isinstance(self.network, LightSteganalyser):
+            logits = self.network.classify_features(both[:, 0])
+        else:
+            logits = self.network(both)
+        labels = torch.arange(2, device=logits.device).repeat_interleave(len(images)).to(logits)
+        yield "network", {"cross_entropy": functional.binary_cross_entropy_with_logits(logits, labels)}
 
 
 _RECIPE = SteganalysisRecipe(
@@ -119,23 +124,24 @@ _RECIPE = SteganalysisRecipe(
 )
 _LIGHT = replace(_RECIPE, network="light", steps=8000, batch=64, learning_rate=2e-3)
 
+#: Recipes of the detectors by name.
 RECIPES = {
     "steganalysis-ye": RecipeEntry(
         Steganalyser,
         replace(_RECIPE, network="ye"),
-        "Ye-Net, which tells containers from covers by green alone; --data is a file of lab.pairs",
+        "Ye-Net, a detector on the green channel; --data is a file of cover/stego pairs",
         read=CoverStegoPairs.of,
     ),
     "steganalysis-yedroudj": RecipeEntry(
         Steganalyser,
         replace(_RECIPE, network="yedroudj"),
-        "Yedroudj-Net, which does the same; --data is a file of lab.pairs",
+        "Yedroudj-Net, a detector on the green channel; --data is a file of cover/stego pairs",
         read=CoverStegoPairs.of,
     ),
     "steganalysis-light": RecipeEntry(
         Steganalyser,
         _LIGHT,
-        "a light network, which does it in colours, and which inspect asks; --data is a file of lab.pairs",
+        "the colour rich-model detector of inspect; --data is a file of cover/stego pairs",
         read=RichModelPairs.of,
     ),
 }

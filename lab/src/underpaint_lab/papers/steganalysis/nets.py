@@ -1,8 +1,8 @@
-"""Networks that tell containers from covers: two that papers judge by, and a light one of ours for colours.
+"""Steganalysis networks: Ye-Net, Yedroudj-Net, and a light one of ours on a colour rich model.
 
-All take levels 0…255, ``(B, 3, H, W)``, of any size of at least 32×32, and return log-odds of a container, ``(B,)``.
-The papers' see grey pictures of 256×256; here they see green alone, whose changes are as large as those of a grey
-picture, and end in a mean over all places whatever the size.
+All take pictures in levels 0…255, ``(B, 3, H, W)``, of any size of at least 32×32, and return the logit of "container",
+``(B,)``. The papers' networks take grey pictures of 256×256; here they take the green channel, whose changes are as
+large as those of a grey picture, and end in a global mean.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SQUARE_5 = (
 
 
 def srm_filters() -> Tensor:
-    """The 30 linear filters of the spatial rich model, ``(30, 1, 5, 5)``, each divided by its central weight.
+    """Return the 30 linear filters of the spatial rich model, ``(30, 1, 5, 5)``, each divided by its central weight.
 
     J. Fridrich and J. Kodovský, "Rich models for steganalysis of digital images" (TIFS 2012): eight first and eight
     third differences, four second ones, a square and four edges of 3×3, a square and four edges of 5×5.
@@ -60,10 +60,10 @@ class YeNet(nn.Module):
 
     ::
 
-        green ─► 30 filters 5×5, SRM's at first, clipped at ±limit ─► 3 layers ─► 3 × (pool, layer) ─► 2 layers ─► mean
+        green ─► 30 filters 5×5, initially SRM's, clipped at ±limit ─► 3 layers ─► 3 × (pool, layer) ─► 2 layers ─► mean
 
     Args:
-        limit: of the truncated linear unit, in levels; the paper has 3, and 7 for HILL.
+        limit: threshold of the truncated linear unit, in levels; in the paper 3, and 7 for HILL.
     """
 
     def __init__(self, limit: float = 3.0) -> None:
@@ -87,10 +87,10 @@ class YeNet(nn.Module):
         self.filters.weight.data = srm_filters()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-odds ``(B,)`` of *images*, ``(B, 3, H, W)``, levels 0…255."""
+        """Return logits, ``(B,)``, of *images*, ``(B, 3, H, W)`` in levels 0…255."""
         residuals = self.filters(images[:, 1:2]).clamp(-self.limit, self.limit)
-        odds: Tensor = self.classify(self.layers(residuals).mean(dim=(2, 3)))
-        return odds[:, 0]
+        logits: Tensor = self.classify(self.layers(residuals).mean(dim=(2, 3)))
+        return logits[:, 0]
 
 
 class YedroudjNet(nn.Module):
@@ -101,7 +101,7 @@ class YedroudjNet(nn.Module):
         green ─► 30 fixed filters ─► |layer|, clipped ─► layer, clipped ─► 3 × (pool, layer) ─► mean ─► 256 ─► 1024 ─► 1
 
     Args:
-        limit: of the second truncation; sources have 1 (the paper), 1 (a port) and 2 (the released definition).
+        limit: threshold of the second truncation; 1 in the paper and a port, 2 in the released definition.
     """
 
     filters: Tensor
@@ -125,24 +125,24 @@ class YedroudjNet(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-odds ``(B,)`` of *images*, ``(B, 3, H, W)``, levels 0…255."""
+        """Return logits, ``(B,)``, of *images*, ``(B, 3, H, W)`` in levels 0…255."""
         residuals = functional.conv2d(images[:, 1:2], self.filters, padding=2)
         first = self.scale(self.first(residuals).abs()).clamp(-3, 3)
         second = self.second(first).clamp(-self.limit, self.limit)
-        odds: Tensor = self.classify(self.layers(second).mean(dim=(2, 3)))
-        return odds[:, 0]
+        logits: Tensor = self.classify(self.layers(second).mean(dim=(2, 3)))
+        return logits[:, 0]
 
 
 class ColourRichModel(nn.Module):
-    """What is counted in a picture, and never trained: rich models of colours, small enough for any machine.
+    """A small colour rich model: fixed co-occurrence histograms of noise residuals, which are not trained.
 
     ::
 
-        R, G, B ─► filters of SRM, along rows and columns ─┬► each ─────► 5 levels ─► 3 in a row; 3 colours of a place
+        R, G, B ─► filters of SRM, in rows and columns ─┬► each ─────► 5 levels ─► 3 in a row; 3 colours of a place
                                                            └► R-G, B-G ─► 5 levels ─► 3 in a row; 9 levels ─► both
 
-    After M. Goljan, J. Fridrich and R. Cogranne, "Rich model for steganalysis of color images" (WIFS 2014). Codes of
-    opposite signs count as one: a negative hides as much.
+    After M. Goljan, J. Fridrich and R. Cogranne, "Rich model for steganalysis of color images" (WIFS 2014). A
+    co-occurrence and its negative share one bin.
     """
 
     filters: Tensor
@@ -150,22 +150,22 @@ class ColourRichModel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        named = srm_filters()[_COUNTED, 0]
-        # Whole numbers: their sums are exact in every runtime, and so is what is on the edge of a level.
+        named = srm_filters()[_FILTERS, 0]
+        # Integer filters: sums are exact in every runtime, also for residuals on the border between two levels.
         whole = torch.stack([torch.round(one * weight) for one, weight in zip(named, _WEIGHTS, strict=True)])
         self.register_buffer("filters", whole[:, None])
         weights = torch.tensor(_WEIGHTS, dtype=torch.float32)[:, None, None, None]
         self.register_buffer("weights", weights)
-        self.size = len(_COUNTED) * len(_STEPS) * (3 * 63 + 41)
+        self.size = len(_FILTERS) * len(_STEPS) * (3 * 63 + 41)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Square roots of relative frequencies, ``(B, size)``, of *images*, ``(B, 3, H, W)``, levels 0…255."""
-        along, down = self._counted(images), self._counted(images.transpose(2, 3))
+        """Return square roots of relative frequencies, ``(B, size)``, of *images*, ``(B, 3, H, W)`` in levels 0…255."""
+        along, down = self._histograms(images), self._histograms(images.transpose(2, 3))
         sums = [a + b for a, b in zip(along, down, strict=True)]
         return torch.cat([(each / each.sum(dim=2, keepdim=True)).sqrt() for each in sums], dim=2).flatten(1)
 
-    def _counted(self, images: Tensor) -> list[Tensor]:
-        """How often each code occurs along rows: of each step four histograms of every filter, ``(B, filters, …)``."""
+    def _histograms(self, images: Tensor) -> list[Tensor]:
+        """Return four co-occurrence histograms along rows for each quantisation step, ``(B, filters, bins)`` each."""
         planes = functional.conv2d(images.flatten(0, 1)[:, None], self.filters)
         colours = planes.view(-1, 3, *planes.shape[1:]).transpose(1, 2)  # (B, filters, 3, H, W)
         apart, found = colours[:, :, ::2] - colours[:, :, 1:2], []
@@ -182,10 +182,10 @@ class ColourRichModel(nn.Module):
 
 
 class LightSteganalyser(nn.Module):
-    """A light one of ours for colours: what Counts counts after Goljan et al. (WIFS 2014), and two trained layers.
+    """A colour rich model after Goljan et al. (WIFS 2014), and two trained layers.
 
-    A network of convolutions has to find filters and levels first, which takes days on a processor. Those that rich
-    models have are given to this one, so that it learns in minutes what to make of them.
+    A convolutional network must first learn filters and quantisation, which takes days on a processor. Here both are
+    those of a rich model, so that training takes minutes.
     """
 
     def __init__(self) -> None:
@@ -197,28 +197,28 @@ class LightSteganalyser(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-odds ``(B,)`` of *images*, ``(B, 3, H, W)``, levels 0…255."""
-        return self.judged(self.counts(images))
+        """Return logits, ``(B,)``, of *images*, ``(B, 3, H, W)`` in levels 0…255."""
+        return self.classify_features(self.counts(images))
 
-    def judged(self, counts: Tensor) -> Tensor:
-        """Log-odds ``(B,)`` of what :class:`Counts` made of pictures."""
-        odds: Tensor = self.judge(counts)
-        return odds[:, 0]
+    def classify_features(self, features: Tensor) -> Tensor:
+        """Return logits, ``(B,)``, of features of :class:`ColourRichModel`."""
+        logits: Tensor = self.judge(features)
+        return logits[:, 0]
 
 
-#: Of the filters of SRM: a first, second and third difference, an edge, and both squares, and their central weights.
-_COUNTED, _WEIGHTS = [0, 2, 1, 6, 28, 29], (1, 2, 3, 4, 4, 12)
-#: Levels are so many central weights apart.
+#: Indices of the SRM filters in use (first, second and third difference, edge, both squares) and their central weights.
+_FILTERS, _WEIGHTS = [0, 2, 1, 6, 28, 29], (1, 2, 3, 4, 4, 12)
+#: Quantisation steps, in units of a filter's central weight.
 _STEPS = (1, 2)
 
 
 def _level(residuals: Tensor, units: Tensor, highest: int) -> Tensor:
-    """Which of the levels -highest … highest, counted from 0, each of *residuals* is nearest to."""
+    """Quantise *residuals* to the levels -highest … highest; returns indices from 0."""
     return torch.round(residuals / units).clamp(-highest, highest) + highest
 
 
 def _histogram(codes: Tensor, size: int) -> Tensor:
-    """How often each of *codes*, 0 … size - 1, or of opposite signs occurs: ``(B, filters, (size + 1) / 2)``."""
+    """Count *codes*, 0 … size - 1, together with their negatives: ``(B, filters, (size + 1) / 2)``."""
     flat = codes.flatten(2).long()
     counts = torch.zeros(*flat.shape[:2], size).scatter_add(2, flat, torch.ones_like(flat, dtype=torch.float32))
     return (counts + counts.flip(2))[..., : size // 2 + 1]
@@ -229,5 +229,5 @@ def _normed(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Seque
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 
-#: What makes each.
+#: Builders of the networks by name.
 STEGANALYSERS: dict[str, Callable[[], nn.Module]] = {"ye": YeNet, "yedroudj": YedroudjNet, "light": LightSteganalyser}

@@ -1,39 +1,41 @@
-"""Release of the detector that ``inspect`` runs: graph and card from a finished run."""
+"""Release of the CNN detector of ``underpaint inspect``: ONNX graph and model card from a finished run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from underpaint import media, models
+from underpaint import models
 from underpaint.errors import UsageError
-from underpaint.media import samples
-from underpaint_lab.export.onnx import Graph
+from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS
 from underpaint_lab.training import run_folder as folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FREE = {"image": {0: "n", 2: "height", 3: "width"}}
 _TEXT = """
-`detector.onnx` takes pictures, `float32 (N, 3, H, W)`, levels 0…255 as whole numbers, of any size of at least 32×32,
-and returns `odds`, the log-odds `(N,)` of a container.
+`detector.onnx` takes pictures, `float32 (N, 3, H, W)`, whole levels 0…255, of any size of at least 32×32, and returns
+`odds`, the log-odds `(N,)` that a picture is a container.
 """
 
 
 def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
-    """The steganalyser trained in *run*, and its card, which says what was *measured* of it, by name.
+    """Export the detector that *run* trained.
+
+    Args:
+        run: folder of the finished run.
+        measured: numbers for the card, by name.
+
+    Returns:
+        Graphs by file name, and the card.
 
     Raises:
-        ModelError: *run* has no checkpoint of it.
+        ModelError: *run* has no checkpoint of this network.
         UsageError: *run* trained something else.
     """
     recipe = folder.read_record(run)["recipe"]
     if recipe.get("network") not in STEGANALYSERS:
-        raise UsageError(f"{run} trained no steganalyser", hint="underpaint train steganalysis-light does")
+        raise UsageError(f"{run} trained no detector", hint="underpaint-lab train steganalysis-light does")
     network = STEGANALYSERS[recipe["network"]]()
     folder.load_weights(network, folder.learned(run, "network"), run)
     card = models.Card(
@@ -42,21 +44,15 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], m
         licence="MIT",
         sha256={},
         bytes=0,
-        payload="none: an observer, which says how likely a picture is to be a container",
+        payload="none: a steganalysis detector",
         **folder.provenance(run),
         reported={},
         measured=measured,
-        limits="knows the developments that it was shown: a source with another grain may raise false alarms",
+        limits="trained on a few picture sources: pictures with other noise may raise the false-positive rate",
         text=_TEXT,
     )
-    return {"detector": Graph(network.eval(), {"image": _photograph()}, _FREE, ("odds",))}, card
+    return {"detector": Graph(network.eval(), {"image": sample_squares()}, {"image": SIDES}, ("odds",))}, card
 
 
-def _photograph() -> Tensor:
-    """Two squares of a sample, ``(2, 3, 96, 96)``: an axis that is free must be at least 2 long."""
-    pixels = media.read(samples.path("coffee")).pixels[100:196, 100:292]
-    return torch.from_numpy(pixels.reshape(96, 2, 96, 3)).permute(1, 3, 0, 2).float()
-
-
-#: The models of this paper: each takes a run and measured numbers and returns graphs and card.
-MODELS = {"detector": detector}
+#: Models of this paper, by their name in the zoo.
+MODELS = {"detector": Release(detector)}

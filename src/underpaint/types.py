@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: One image: ``uint8 (H, W, 3)``, RGB.
 Image = NDArray[np.uint8]
@@ -144,3 +147,12 @@ def check_psnr(psnr: float | None, lowest: float = MIN_PSNR, highest: float = MA
     if psnr is not None and not lowest <= psnr <= highest:
         hint = f"{lowest:g}–{highest:g} dB are possible"
         raise UsageError(f"a PSNR of {psnr:g} dB is out of range", hint=hint)
+
+
+def strips(rows: int, size: int) -> Iterator[slice]:
+    """Yield consecutive slices of *size* rows that cover *rows* rows; the last may be shorter.
+
+    Work on one strip of a picture at a time needs little memory, whatever the picture's size.
+    """
+    for top in range(0, rows, size):
+        yield slice(top, min(top + size, rows))

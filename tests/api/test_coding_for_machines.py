@@ -41,7 +41,7 @@ def test_neighbours_become_similar_or_values_few() -> None:
 def test_bytes_are_saved_while_all_labels_are_kept(generator: Generator, format_name: str) -> None:
     picture = media.Picture(noise(64, 64, 60, 200))
     threshold = np.full_like(picture.pixels, 40)
-    data, saving = compress_for_machines(picture, threshold, format_name, 75, classifiers.classifiers_for_check())
+    data, saving = compress_for_machines(picture, threshold, format_name, 75, classifiers.load_classifiers())
     assert (len(data), saving.kept_after) == (saving.after, 2)
     assert saving.share > 0.2
 
@@ -49,7 +49,7 @@ def test_bytes_are_saved_while_all_labels_are_kept(generator: Generator, format_
 def test_the_plain_file_is_returned_if_every_change_alters_a_label() -> None:
     picture = media.Picture(noise(64, 64, 60, 200))
     threshold = np.full_like(picture.pixels, 40)
-    sums: dict[str, classifiers.Judge] = {"sum": lambda pixels: int(pixels.astype(int).sum())}
+    sums: dict[str, classifiers.Classifier] = {"sum": lambda pixels: int(pixels.astype(int).sum())}
     plain, saving = compress_for_machines(picture, threshold, "png", 75, sums)
     assert (saving.share, saving.kept_after) == (0, 1)
     assert np.array_equal(media.decode(plain).pixels, picture.pixels)

@@ -107,7 +107,7 @@ def test_a_capacity_error_counts_only_at_the_psnr_that_was_asked_for() -> None:
 
 
 def labels(image: Image) -> dict[str, int]:
-    return {name: label(image) for name, label in classifiers.classifiers_for_check().items()}
+    return {name: label(image) for name, label in classifiers.load_classifiers().items()}
 
 
 def test_containers_get_the_labels_of_the_cover(tmp_path: Path) -> None:

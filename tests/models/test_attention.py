@@ -1,4 +1,4 @@
-"""Attention: a function of the upper four bits, and the same function whatever computes it."""
+"""Attention: it depends on the upper four bits only, and is the same however it is computed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def photograph(height: int, width: int) -> Image:
 
 
 def by_torch(graph: bytes, view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What *graph* makes of *view*, by PyTorch's float32 arithmetic; it knows the operators of the shipped graph."""
+    """Run *graph* on *view* in PyTorch's float32 arithmetic; only the operators of the shipped graph are known."""
     parsed = onnx.load_from_string(graph).graph
     known = {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in parsed.initializer}
     known["view"] = torch.from_numpy(view)
@@ -57,6 +57,11 @@ def by_torch(graph: bytes, view: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
+def unoptimised(options: Any) -> Any:
+    options.graph_optimization_level = load_onnxruntime().GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
+
+
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (32, 200), (131, 90)])
 def test_it_has_the_shape_of_the_picture(shape: tuple[int, int]) -> None:
     found = attention(photograph(*shape))
@@ -64,16 +69,16 @@ def test_it_has_the_shape_of_the_picture(shape: tuple[int, int]) -> None:
     assert found.dtype == np.uint8
 
 
-def test_it_does_not_see_the_lower_four_bits() -> None:
+def test_the_lower_four_bits_do_not_matter() -> None:
     pixels = photograph(80, 96)
     found = attention(pixels)
     for seed in range(3):
         other = pixels & np.uint8(0xF0) | np.random.default_rng(seed).integers(0, 16, pixels.shape, dtype=np.uint8)
-        module._remembered.clear()
+        attention(photograph(32, 32))  # evicts the cached result
         assert (attention(other) == found).all()
 
 
-def test_texture_hides_an_octave_more_than_a_plain_wall() -> None:
+def test_texture_gets_an_octave_more_than_a_flat_region() -> None:
     pixels = np.full((64, 128, 3), 128, np.uint8)
     pixels[:, 64:] = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for whole in (False, True):
@@ -81,7 +86,7 @@ def test_texture_hides_an_octave_more_than_a_plain_wall() -> None:
         assert found[:, 80:].mean() > found[:, :48].mean() + STEPS_PER_OCTAVE
 
 
-def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
+def test_whole_values_show_weak_texture_and_upper_bits_do_not() -> None:
     pixels = np.full((64, 128, 3), 132, np.uint8)
     pixels[:, 64:] += np.random.default_rng(0).integers(0, 9, (64, 64, 3), dtype=np.uint8)
     high, whole = (attention(pixels, whole=whole).astype(float) for whole in (False, True))
@@ -89,12 +94,12 @@ def test_all_bits_show_texture_that_the_high_ones_do_not() -> None:
     assert whole[:, 80:].mean() > whole[:, :48].mean() + STEPS_PER_OCTAVE / 4
 
 
-def test_a_border_is_no_texture() -> None:
+def test_borders_of_a_flat_picture_get_no_more_attention() -> None:
     found = attention(np.full((64, 96, 3), 128, np.uint8))
     assert int(found.max()) - int(found.min()) <= STEPS_PER_OCTAVE // 8
 
 
-def test_tiles_make_up_the_whole() -> None:
+def test_tiles_give_the_result_of_the_whole_picture() -> None:
     pixels = photograph(300, 330)
     session = Session(GRAPH, threads=1)
     whole = attend(pixels, session, tile=1024)
@@ -104,22 +109,22 @@ def test_tiles_make_up_the_whole() -> None:
 
 
 @pytest.mark.parametrize("shape", [(96, 120), pytest.param((336, 496), marks=pytest.mark.slow)])
-def test_it_is_the_same_whatever_computes_it(shape: tuple[int, int]) -> None:
+def test_threads_optimisation_and_pytorch_give_the_same_bits(shape: tuple[int, int]) -> None:
     pixels = photograph(*shape)
     expected = attend(pixels, Session(GRAPH, threads=1))
     assert (attend(pixels, Session(GRAPH, threads=2)) == expected).all()
-    plain = Session(GRAPH, threads=2)
     onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain._session = onnxruntime.InferenceSession(GRAPH, options, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime, "SessionOptions", lambda: unoptimised(options()))
+        plain = Session(GRAPH, threads=2)
     assert (attend(pixels, plain, tile=64) == expected).all()
     mirrored = np.pad(pixels, [(16, 16), (16, 16), (0, 0)], mode="reflect")
     found = by_torch(GRAPH, mirrored.transpose(2, 0, 1)[None].astype(np.float32))[0].transpose(1, 2, 0)
     assert (found[16:-16, 16:-16] == expected).all()
 
 
-def test_the_last_one_is_remembered_and_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_result_is_cached_and_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = photograph(40, 40)
     first = attention(pixels)
     monkeypatch.setattr(module, "attend", lambda *_: pytest.fail("it is computed again"))
@@ -128,21 +133,21 @@ def test_the_last_one_is_remembered_and_cannot_be_written_to(monkeypatch: pytest
         first[0, 0, 0] = 1
 
 
-def test_another_shape_of_the_same_bytes_is_another_picture() -> None:
+def test_the_cache_distinguishes_shapes() -> None:
     pixels = photograph(40, 80)
     assert attention(pixels).shape != attention(pixels.reshape(80, 40, 3)).shape
 
 
-def test_what_it_cannot_see_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_grey_and_missing_inputs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="too small"):
         attention(np.zeros((31, 64, 3), np.uint8))
     with pytest.raises(UsageError, match="expected an RGB image"):
         attention(np.zeros((64, 64), np.uint8))
-    monkeypatch.setattr(module, "_MODEL", "nothing")
+    monkeypatch.setattr(module, "MODEL", "nothing")
     with pytest.raises(ModelError, match="no model is called nothing"):
         attention(photograph(48, 48) // 2)
 
 
-def test_importing_it_does_not_import_onnxruntime() -> None:
+def test_importing_the_methods_does_not_import_onnxruntime() -> None:
     code = "import sys, underpaint.methods; print('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

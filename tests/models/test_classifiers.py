@@ -1,8 +1,9 @@
-"""The machine as observer: it notices what changed, as much as did, in any picture, at bounded cost."""
+"""Classifiers: change of features and labels, in pictures of any size, and classifiers from files."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from support.tiny_model import FOLDER
 from underpaint import api, media, models
-from underpaint.errors import UsageError
+from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples
-from underpaint.models import classifiers as machine
+from underpaint.models import classifiers
 from underpaint.types import Image
 
 
-class Eye:
-    """A classifier of two classes, bright and dark, whose features are the picture itself."""
+class BrightnessClassifier:
+    """Two classes, bright and dark; the features are the picture itself."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
@@ -33,11 +34,11 @@ class Eye:
 
 
 @pytest.fixture
-def eye(monkeypatch: pytest.MonkeyPatch) -> Eye:
-    found = Eye()
-    model = models.Model("classifier-eye", models.read_card(FOLDER), {"classifier": found})  # type: ignore[dict-item]
-    monkeypatch.setattr(models, "names", lambda: ["basn", "classifier-eye", "robust"])
-    monkeypatch.setattr(models, "load", {"classifier-eye": model}.__getitem__)
+def network(monkeypatch: pytest.MonkeyPatch) -> BrightnessClassifier:
+    found = BrightnessClassifier()
+    model = models.Model("classifier-brightness", models.read_card(FOLDER), {"classifier": found})  # type: ignore[dict-item]
+    monkeypatch.setattr(models, "names", lambda: ["basn", "classifier-brightness", "robust"])
+    monkeypatch.setattr(models, "load", {"classifier-brightness": model}.__getitem__)
     return found
 
 
@@ -46,56 +47,66 @@ def noise(height: int, width: int, seed: int = 0) -> Image:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (40, 250), (224, 224), (225, 700)])
-def test_the_change_is_that_of_the_whole_picture(eye: Eye, size: tuple[int, int]) -> None:
+def test_the_change_is_that_of_all_tiles(network: BrightnessClassifier, size: tuple[int, int]) -> None:
     cover, container = noise(*size), noise(*size, seed=1)
     a, b = cover.astype(np.float64), container.astype(np.float64)
-    (seen,) = machine.responses(cover, container).values()
-    assert seen.change == pytest.approx(math.sqrt(((a - b) ** 2).sum() / (a**2).sum()), rel=1e-6)
-    *tiles, whole = eye.asked
+    (response,) = classifiers.responses(cover, container).values()
+    assert response.change == pytest.approx(math.sqrt(((a - b) ** 2).sum() / (a**2).sum()), rel=1e-6)
+    *tiles, whole = network.asked
     assert sum(height * width for *_, height, width in tiles) == size[0] * size[1], "tiles do not overlap"
     assert all(32 <= side <= 224 for *_, height, width in tiles for side in (height, width))
-    assert min(whole[2:]) == min(128, *size), "the label is that of the whole, brought down"
+    assert min(whole[2:]) == min(128, *size), "the label is that of the reduced picture"
 
 
-def test_huge_pictures_are_sampled(eye: Eye) -> None:
+def test_huge_pictures_are_sampled(network: BrightnessClassifier) -> None:
     cover = np.full((2240, 2240, 3), 100, np.uint8)
     container = cover.copy()
     container[::2] += 10
-    (seen,) = machine.responses(cover, container).values()
-    assert len(eye.asked) == 32 + 1
-    assert seen.change == pytest.approx(math.sqrt(0.5 * 0.1**2), rel=1e-3)
+    (response,) = classifiers.responses(cover, container).values()
+    assert len(network.asked) == 32 + 1
+    assert response.change == pytest.approx(math.sqrt(0.5 * 0.1**2), rel=1e-3)
 
 
-def test_labels_are_first_answers(eye: Eye) -> None:
+def test_labels_are_compared(network: BrightnessClassifier) -> None:
     dark, bright = (np.full((48, 64, 3), value, np.uint8) for value in (20, 200))
-    assert machine.responses(dark, dark) == {"eye": machine.Response(0.0, True)}
-    assert not machine.responses(dark, bright)["eye"].kept
-    assert machine.responses(dark, dark + np.uint8(5))["eye"].kept
+    assert classifiers.responses(dark, dark) == {"brightness": classifiers.Response(0.0, True)}
+    assert not classifiers.responses(dark, bright)["brightness"].kept
+    assert classifiers.responses(dark, dark + np.uint8(5))["brightness"].kept
 
 
-def test_pictures_must_fit(eye: Eye) -> None:
+def test_other_shapes_and_small_pictures_are_refused(network: BrightnessClassifier) -> None:
     with pytest.raises(UsageError, match="different shapes"):
-        machine.responses(noise(40, 40), noise(40, 41))
+        classifiers.responses(noise(40, 40), noise(40, 41))
     with pytest.raises(UsageError, match="too small"):
-        machine.responses(noise(31, 40), noise(31, 40))
+        classifiers.responses(noise(31, 40), noise(31, 40))
 
 
-@pytest.mark.parametrize("name", machine.names())
-def test_shipped_classifiers_see_more_of_more(name: str) -> None:
+@pytest.mark.parametrize("name", classifiers.names())
+def test_features_of_the_zoo_change_more_with_stronger_noise(name: str) -> None:
     cover = media.read(samples.path("coffee")).pixels[100:260, 150:390]
     grain = np.random.default_rng(0).standard_normal(cover.shape)
     changes = []
     for strength in (0.5, 2, 8, 40):
         container = np.clip(np.rint(cover + strength * grain), 0, 255).astype(np.uint8)
-        changes.append(machine.responses(cover, container)[name].change)
-    assert machine.responses(cover, cover)[name] == machine.Response(0.0, True)
+        changes.append(classifiers.responses(cover, container)[name].change)
+    assert classifiers.responses(cover, cover)[name] == classifiers.Response(0.0, True)
     assert changes == sorted(changes)
     assert 0 < changes[0] < 0.1 < changes[-1]
     low, high = (models.card(f"classifier-{name}").measured[key] for key in ("top1_low", "top1_high"))
-    assert 0.02 < low < high < 1, "it tells 50 classes apart better than chance"
+    assert 0.02 < low < high < 1, "better than chance for 50 classes"
 
 
-def test_comparing_asks_the_machine(eye: Eye) -> None:
+def test_compare_reports_the_responses(network: BrightnessClassifier) -> None:
     cover = noise(64, 64)
-    assert api.compare(cover, cover)["machine"] == {"eye": {"change": 0.0, "kept": True}}
-    assert api.compare(cover[:20], cover[:20])["machine"] == {}, "too small for it"
+    assert api.compare(cover, cover)["machine"] == {"brightness": {"change": 0.0, "kept": True}}
+    assert api.compare(cover[:20], cover[:20])["machine"] == {}, "too small"
+
+
+def test_a_classifier_from_a_file_labels_like_that_of_the_zoo(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no classifier"):
+        classifiers.load_classifier(FOLDER / "model.onnx")(noise(40, 40))
+    with pytest.raises(ModelError, match="cannot read"):
+        classifiers.load_classifier(tmp_path / "none.onnx")
+    own = classifiers.load_classifier(models.folder("classifier-mixer") / "classifier.onnx")
+    picture = noise(150, 200)
+    assert own(picture) == classifiers.load_classifiers()["mixer"](picture)

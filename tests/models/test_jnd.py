@@ -1,4 +1,4 @@
-"""JND of machines: as far as asked, never further than judges allow, in pictures of any size, at bounded memory."""
+"""JND of machine vision: the requested PSNR, labels that must stay, pictures of any size in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from support import tiny_model
 from support.machine_models import Generator, generator
-from underpaint import media, metrics, models
-from underpaint.errors import ModelError, UsageError
-from underpaint.models import classifiers, jnd
+from underpaint import media, metrics
+from underpaint.errors import UsageError
+from underpaint.models import classifiers, jnd, jnd_networks
 from underpaint.types import Image
 
 __all__ = ["generator"]
@@ -25,14 +23,14 @@ def noise(height: int, width: int, low: int = 0, high: int = 256) -> Image:
     return np.random.default_rng(0).integers(low, high, (height, width, 3), dtype=np.uint8)
 
 
-# ── how far ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── size of the change ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("psnr", [9.56, 14, 20, 33.3, 45])
 @pytest.mark.parametrize("size", [(32, 32), (45, 300)])
-def test_as_far_as_asked(generator: Generator, psnr: float, size: tuple[int, int]) -> None:
+def test_the_change_has_the_requested_psnr(generator: Generator, psnr: float, size: tuple[int, int]) -> None:
     picture = noise(*size)
-    found = jnd.jnd(picture, psnr, judges={})
+    found = jnd.jnd(picture, psnr, classifiers={})
     changed = found.applied(picture)
     assert metrics.psnr(picture, changed) == pytest.approx(found.psnr, abs=1e-6)
     assert psnr - 0.15 < found.psnr <= psnr + 1e-6
@@ -42,51 +40,21 @@ def test_as_far_as_asked(generator: Generator, psnr: float, size: tuple[int, int
     assert found.attention.dtype == np.uint8
 
 
-def test_no_value_goes_much_further_than_others() -> None:
+def test_no_value_moves_much_further_than_others() -> None:
     picture = np.full((64, 64, 3), 128, np.uint8)
     direction = np.ones((64, 64, 3), np.float32)
     direction[:2] = 1000
-    change = np.abs(jnd.moved(picture, direction, 20).astype(int) - 128)
+    change = np.abs(jnd.move(picture, direction, 20).astype(int) - 128)
     assert change.max() < 128
-    even = np.abs(jnd.moved(picture, np.ones_like(direction), 20).astype(int) - 128)
+    even = np.abs(jnd.move(picture, np.ones_like(direction), 20).astype(int) - 128)
     assert (even == 26).all()
 
 
-def test_what_leads_out_of_eight_bits_leads_nowhere(generator: Generator) -> None:
+def test_a_direction_out_of_the_range_of_values_changes_nothing(generator: Generator) -> None:
     white = np.full((40, 40, 3), 255, np.uint8)
-    found = jnd.jnd(white, 10, judges={})
+    found = jnd.jnd(white, 10, classifiers={})
     assert found.psnr == math.inf
     assert not found.change.any()
-
-
-def test_judges_choose_the_way(generator: Generator) -> None:
-    picture = noise(64, 64, 60, 120)  # 25 levels up take it beyond the border at 0.4; down is none
-    free, held = jnd.jnd(picture, 20, judges={}), jnd.jnd(picture, 20)
-    assert free.change.mean() > 0 > held.change.mean()
-    assert held.psnr == pytest.approx(20, abs=0.1)
-
-
-def test_light_is_no_way_where_there_is_no_room_for_it(generator: Generator) -> None:
-    picture = noise(64, 64, 240, 256)
-    found = jnd.jnd(picture, 20)
-    assert found.change.mean() < 0
-    assert found.psnr == pytest.approx(20, abs=0.1)
-
-
-def test_judges_have_the_last_word(generator: Generator) -> None:
-    picture = noise(64, 64, 85, 115)  # 25 levels up take it beyond the border at 0.4, and so they do down
-    judges: dict[str, classifiers.Judge] = classifiers.classifiers_for_check() | {
-        "dark": lambda seen: int(seen.mean() < 80)
-    }
-    free, held = jnd.jnd(picture, 20, judges={}), jnd.jnd(picture, 20, judges=judges)
-    assert free.psnr == pytest.approx(20, abs=0.1)
-    assert held.psnr > 21
-    for judge in judges.values():
-        assert judge(picture) == judge(held.applied(picture))
-    assert judges["mobile"](picture) != judges["mobile"](free.applied(picture))
-    stubborn = jnd.jnd(picture, 20, judges={"me": lambda seen: int(not np.array_equal(seen, picture))})
-    assert stubborn.psnr == math.inf, "nothing may change"
-    assert not stubborn.change.any()
 
 
 @pytest.mark.parametrize("psnr", [7.9, 61, math.nan])
@@ -95,49 +63,75 @@ def test_a_psnr_out_of_range_is_refused(generator: Generator, psnr: float) -> No
         jnd.jnd(noise(40, 40), psnr)
 
 
-def test_pictures_must_be_large_enough(generator: Generator) -> None:
+def test_small_pictures_are_refused(generator: Generator) -> None:
     with pytest.raises(UsageError, match="too small"):
         jnd.jnd(noise(31, 40))
 
 
-# ── any size ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── labels ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_way_that_keeps_most_labels_is_chosen(generator: Generator) -> None:
+    picture = noise(64, 64, 60, 120)  # 25 levels up change the label of one classifier, 25 down change none
+    free, held = jnd.jnd(picture, 20, classifiers={}), jnd.jnd(picture, 20)
+    assert free.change.mean() > 0 > held.change.mean()
+    assert held.psnr == pytest.approx(20, abs=0.1)
+
+
+def test_a_brightness_way_that_clipping_stops_is_not_chosen(generator: Generator) -> None:
+    picture = noise(64, 64, 240, 256)
+    found = jnd.jnd(picture, 20)
+    assert found.change.mean() < 0
+    assert found.psnr == pytest.approx(20, abs=0.1)
+
+
+def test_the_change_shrinks_until_all_labels_stay(generator: Generator) -> None:
+    picture = noise(64, 64, 85, 115)  # 25 levels up change one label, 25 down another
+    functions: dict[str, classifiers.Classifier] = classifiers.load_classifiers() | {
+        "dark": lambda changed: int(changed.mean() < 80)
+    }
+    free, held = jnd.jnd(picture, 20, classifiers={}), jnd.jnd(picture, 20, classifiers=functions)
+    assert free.psnr == pytest.approx(20, abs=0.1)
+    assert held.psnr > 21
+    for classify in functions.values():
+        assert classify(picture) == classify(held.applied(picture))
+    assert functions["mobile"](picture) != functions["mobile"](free.applied(picture))
+
+
+def test_nothing_changes_if_every_change_alters_a_label(generator: Generator) -> None:
+    picture = noise(64, 64, 85, 115)
+    found = jnd.jnd(picture, 20, classifiers={"me": lambda changed: int(not np.array_equal(changed, picture))})
+    assert found.psnr == math.inf
+    assert not found.change.any()
+
+
+def test_the_tolerance_of_pixels_is_relative_and_limited(generator: Generator) -> None:
+    found = jnd.tolerance(noise(40, 48))
+    assert found.shape == (40, 48)
+    assert found.dtype == np.float32
+    assert 0.25 <= found.min() < 1 < found.max() <= 4
+
+
+# ── large pictures ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("size", [(64, 64), (63, 130), (129, 65)])
-def test_tiles_make_no_difference(generator: Generator, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_and_strips_do_not_change_the_result(
+    generator: Generator, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture = noise(*size)
-    whole = jnd.jnd(picture, 18, judges={})
-    monkeypatch.setattr(jnd, "_TILE", 24)
-    monkeypatch.setattr(jnd, "_OVERLAP", 8)
-    monkeypatch.setattr(jnd, "_ROWS", 10)
-    tiled = jnd.jnd(picture, 18, judges={})
+    whole = jnd.jnd(picture, 18, classifiers={})
+    monkeypatch.setattr(jnd_networks, "TILING", jnd_networks.Tiling(overlap=8, side=24))
+    monkeypatch.setattr(jnd, "ROWS", 10)
+    tiled = jnd.jnd(picture, 18, classifiers={})
     assert np.abs(tiled.change - whole.change).max() <= 1
     assert np.array_equal(tiled.attention, whole.attention)
 
 
-def test_a_large_picture_is_seen_in_small_parts(generator: Generator) -> None:
-    jnd.jnd(noise(1100, 1500), 20, judges={})
-    assert len(generator.asked) == 9 + 1, "once for the promises, of the reduced picture"
+def test_a_large_picture_runs_in_tiles(generator: Generator) -> None:
+    jnd.jnd(noise(1100, 1500), 20, classifiers={})
+    assert len(generator.asked) == 9 + 1, "once for the scores of ways, of the reduced picture"
     assert max(height * width for *_, height, width in generator.asked) <= 576**2
-
-
-@pytest.mark.parametrize("model", sorted(set(jnd.PANELS) & set(models.names())))
-def test_shipped_generators_need_no_more_overlap_than_they_get(model: str) -> None:
-    graph = models.load(model).graphs["generator"]
-    rng = np.random.default_rng(0)
-    inputs: dict[str, Any] = {
-        "image": rng.random((1, 3, 96, 96), np.float32),
-        "attention": rng.random((1, 1, 96, 96), np.float32),
-        "answers": rng.standard_normal((1, int(graph.inputs["answers"][1] or 0)), np.float32),
-        "level": np.full((1, 1), 20, np.float32),
-        "way": np.eye(jnd.ways(model), dtype=np.float32)[3:4],
-    }
-    before = graph.run(inputs)["direction"]
-    inputs["image"][:, :, :, :16] = 0.5
-    after = graph.run(inputs)["direction"]
-    assert before.shape == (1, 3, 96, 96)
-    assert np.abs(after - before)[..., :16].max() > 1e-3
-    assert np.abs(after - before)[..., 16 + 32 :].max() == 0, "tiles overlap by that much"
 
 
 @pytest.mark.slow
@@ -148,14 +142,3 @@ def test_twelve_megapixels_take_less_than_a_gigabyte(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert media.read(tmp_path / "map.png").pixels.shape == (3000, 4000, 3)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 1e9
-
-
-def test_a_classifier_of_the_users_own(tmp_path: Path) -> None:
-    smooth = tiny_model.FOLDER / "model.onnx"
-    with pytest.raises(ModelError, match="no classifier"):
-        classifiers.load_classifier(smooth)(noise(40, 40))
-    with pytest.raises(ModelError, match="cannot read"):
-        classifiers.load_classifier(tmp_path / "none.onnx")
-    own = classifiers.load_classifier(models.folder("classifier-mixer") / "classifier.onnx")
-    picture = noise(150, 200)
-    assert own(picture) == classifiers.classifiers_for_check()["mixer"](picture)

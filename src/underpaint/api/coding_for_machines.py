@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from underpaint.media import Picture
-    from underpaint.models.classifiers import Judge
+    from underpaint.models.classifiers import Classifier
     from underpaint.types import Image
 
 #: Lower qualities of a lossy format that are searched.
@@ -51,7 +51,7 @@ class Saving:
 
 
 def compress_for_machines(
-    picture: Picture, threshold: Image, format_name: str, quality: int, classifiers: Mapping[str, Judge]
+    picture: Picture, threshold: Image, format_name: str, quality: int, classifiers: Mapping[str, Classifier]
 ) -> tuple[bytes, Saving]:
     """Return the smallest file of *picture* that keeps the labels that its plain file keeps.
 
@@ -85,7 +85,7 @@ class MachineCoder:
         classifiers: functions from an image to its label, by name.
     """
 
-    def __init__(self, picture: Picture, format_name: str, classifiers: Mapping[str, Judge]) -> None:
+    def __init__(self, picture: Picture, format_name: str, classifiers: Mapping[str, Classifier]) -> None:
         self._picture, self._format, self._classifiers = picture, format_name, classifiers
         self._labels = {name: label(picture.pixels) for name, label in classifiers.items()}
 

@@ -16,7 +16,7 @@ from underpaint.models.jnd import DEFAULT_PSNR, Jnd
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from underpaint.models.classifiers import Judge
+    from underpaint.models.classifiers import Classifier
     from underpaint.types import Image
 
 #: Highest quality of a file for machines, unless another is asked for.
@@ -93,8 +93,8 @@ def jnd_file(
     if not 1 <= quality <= 100:
         raise UsageError(f"quality must be 1–100, not {quality}")
     picture = read(path)
-    labelling = zoo.classifiers_for_check() | {Path(file).name: zoo.load_classifier(Path(file)) for file in classifiers}
-    found = model.jnd(picture.pixels, psnr, judges=labelling)
+    labelling = zoo.load_classifiers() | {Path(file).name: zoo.load_classifier(Path(file)) for file in classifiers}
+    found = model.jnd(picture.pixels, psnr, classifiers=labelling)
     changed = found.applied(picture.pixels)
     files: dict[str | Path, bytes] = {}
     savings: dict[str, Saving] = {}
@@ -124,7 +124,7 @@ def _check_targets(targets: Sequence[str | Path], sources: Sequence[str | Path],
 
 
 def _compressed(
-    picture: Picture, found: Jnd, format_name: str, quality: int, classifiers: Mapping[str, Judge]
+    picture: Picture, found: Jnd, format_name: str, quality: int, classifiers: Mapping[str, Classifier]
 ) -> tuple[bytes, dict[str, Saving]]:
     """Return the file for machines in one format, and the savings in all formats that are compared."""
     files, savings = {}, {}

@@ -14,13 +14,13 @@ from underpaint.errors import CapacityError, SurvivalError
 from underpaint.methods import METHODS, Method
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.robust import Robust
-from underpaint.models.classifiers import classifiers_for_check
+from underpaint.models.classifiers import load_classifiers
 from underpaint.models.jnd import tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from underpaint.models.classifiers import Judge
+    from underpaint.models.classifiers import Classifier
     from underpaint.types import Image
 
 Result = TypeVar("Result")
@@ -42,9 +42,9 @@ class ClassifierGuard:
         ModelError: a classifier is missing or altered.
     """
 
-    def __init__(self, cover: Image, classifiers: Mapping[str, Judge] | None = None) -> None:
+    def __init__(self, cover: Image, classifiers: Mapping[str, Classifier] | None = None) -> None:
         self._cover = cover
-        self._classifiers = classifiers_for_check() if classifiers is None else classifiers
+        self._classifiers = load_classifiers() if classifiers is None else classifiers
         self._labels = {name: label(cover) for name, label in self._classifiers.items()}
 
     def accept(

@@ -1,13 +1,13 @@
-"""File ⇄ picture: the one reader and the one writer.
+"""Picture files: reading and writing.
 
 ::
 
     bytes ── decode ──► Picture(pixels uint8 (H, W, 3) RGB, alpha, ICC, EXIF, warnings) ── encode ──► bytes
     file  ── read ────►                                                                  ── write ──► file
 
-Reading turns the picture upright (EXIF orientation), keeps transparency, ICC profile and EXIF aside, and says in
-:attr:`Picture.warnings` what 8-bit RGB could not hold. XMP, comments and print resolution are not carried.
-Writing is exact unless a quality is asked for or the format has no other way; no half-written file is ever left.
+Reading turns the picture upright (EXIF orientation) and keeps transparency, ICC profile and EXIF data aside.
+:attr:`Picture.warnings` lists what 8-bit RGB cannot hold. XMP, comments and print resolution are not kept.
+Writing is lossless unless a quality is given or the format is always lossy. A failed write leaves no partial file.
 """
 
 from underpaint.media.files import check_target, target_format

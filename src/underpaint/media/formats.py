@@ -1,4 +1,4 @@
-"""What a picture is in memory, and which file formats can hold it."""
+"""The picture in memory, and the file formats that can hold it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: how it is recognised, and what it can hold."""
+    """A file format: its signature and its features."""
 
     name: str
     extensions: tuple[str, ...]
-    #: Regular expression of how such a file begins.
+    #: Regular expression for the first bytes of a file.
     signature: bytes
     #: Pillow's module for it.
     plugin: str
-    #: It can hold the pixels exactly.
+    #: Has a lossless mode.
     lossless: bool = False
-    #: It can trade exactness for size.
+    #: Has a lossy mode with a quality.
     lossy: bool = False
-    #: The quality when none is asked for; None where the format is then exact.
+    #: Quality by default; None where the format is lossless by default.
     default_quality: int | None = None
-    #: It can hold transparency.
+    #: Can hold transparency.
     alpha: bool = True
-    #: It can hold an ICC profile and EXIF data (as far as Pillow writes them).
+    #: Can hold an ICC profile and EXIF data (as far as Pillow writes them).
     metadata: bool = True
 
 
@@ -58,13 +58,13 @@ FORMATS: dict[str, Format] = {
         Format("bmp", (".bmp",), rb"BM", "BmpImagePlugin", lossless=True, alpha=False, metadata=False),
     )
 }
-#: What names of picture files end in.
+#: File name extensions of all formats.
 EXTENSIONS = {extension for kind in FORMATS.values() for extension in kind.extensions}
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture in memory, upright, with what a file says about it beside its pixels."""
+    """A picture in memory, upright, with the metadata of its file."""
 
     #: ``uint8 (H, W, 3)``, RGB.
     pixels: Image
@@ -72,15 +72,15 @@ class Picture:
     alpha: NDArray[np.uint8] | None = None
     #: RGB colour profile.
     icc: bytes | None = None
-    #: EXIF block, beginning with ``Exif\0\0``; its orientation, already applied, says upright.
+    #: EXIF block, beginning with ``Exif\0\0``; its orientation is applied to the pixels and reset to upright.
     exif: bytes | None = None
-    #: Key of :data:`FORMATS`: where the picture came from.
+    #: Format of the file, a key of :data:`FORMATS`.
     format: str = "png"
-    #: What was lost on reading, in lower-case sentences.
+    #: Losses on reading, as lower-case sentences.
     warnings: tuple[str, ...] = ()
 
     def with_pixels(self, pixels: Image) -> Picture:
-        """Return this picture with other pixels, of the same size where there is transparency.
+        """Return a copy with other *pixels*, of the same size if the picture has transparency.
 
         Raises:
             UsageError: *pixels* is no image, or does not fit the transparency.
@@ -91,7 +91,7 @@ class Picture:
 
 
 def format_of(path: str | Path) -> Format:
-    """Return the format that *path*'s extension names.
+    """Return the format for the extension of *path*.
 
     Raises:
         UsageError: the extension is unknown.
@@ -105,10 +105,14 @@ def format_of(path: str | Path) -> Format:
 
 
 def is_exact(format: str, quality: int | None = None) -> bool:  # noqa: A002
-    """Whether a picture written in *format* at *quality* is read back exactly.
+    """Return whether *format* at *quality* is lossless.
+
+    Args:
+        format: key of :data:`FORMATS`.
+        quality: 1–100, or None for the format's default.
 
     Raises:
-        UsageError: the format is unknown, or the format or its range does not allow that quality.
+        UsageError: the format is unknown, takes no quality, or *quality* is out of range.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown picture format: {format}", hint=f"use one of {', '.join(FORMATS)}")
@@ -122,7 +126,7 @@ def is_exact(format: str, quality: int | None = None) -> bool:  # noqa: A002
 
 
 def unwritable(picture: Picture, format: str) -> tuple[str, ...]:  # noqa: A002
-    """Say what of *picture*'s metadata *format* has no room for, in lower-case sentences."""
+    """Return a warning for each kind of metadata of *picture* that *format* cannot hold."""
     if FORMATS[format].metadata:
         return ()
     parts = {"the ICC profile": picture.icc, "the EXIF data": picture.exif}
@@ -130,6 +134,6 @@ def unwritable(picture: Picture, format: str) -> tuple[str, ...]:  # noqa: A002
 
 
 def reason(error: Exception) -> str:
-    """One lower-case clause that says what went wrong."""
+    """Return the cause of *error* as one lower-case clause, for messages."""
     text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     return text.splitlines()[0][:1].lower() + text.splitlines()[0][1:]

@@ -1,4 +1,4 @@
-"""The reader: a file's bytes to a :class:`Picture`, upright, 8 bits, with a warning for everything lost."""
+"""Decode picture files: upright, 8 bits per colour, with a warning for every loss."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: The largest picture that is read unless the caller allows more, in pixels: 600 MB as RGB.
+#: Largest number of pixels that is read by default: 600 MB as RGB.
 MAX_PIXELS = 200_000_000
 
 _EXIF_PREFIX = b"Exif\0\0"
 _ORIENTATION = 0x0112
-# TIFF keeps its metadata among the tags that describe the file's own layout; only these speak of the picture:
+# TIFF keeps its metadata among tags that describe the layout of the file; only these describe the picture:
 # description, make, model, resolution (3), software, date, artist, host, rating, copyright, EXIF, GPS, Windows' titles.
 _TIFF_METADATA = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 33432, 34665, 34853, *range(40091, 40096)}
 
 
-def read(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(source: str | Path) -> Picture:
     """Read a picture file; ``-`` is standard input.
 
     Raises:
@@ -43,17 +43,21 @@ def read(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     except (OSError, ValueError) as error:
         raise ImageError(f"cannot read {source}: {reason(error)}") from error
     try:
-        return decode(data, max_pixels=max_pixels)
+        return decode(data)
     except ImageError as error:
         raise ImageError(f"cannot read {source}: {error}", hint=error.hint) from error
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Turn the bytes of a picture file into a picture.
+    """Decode the bytes of a picture file.
+
+    Args:
+        data: whole file in one of :data:`FORMATS`.
+        max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
-        ImageError: *data* is no picture in one of :data:`FORMATS`, is damaged or cut short, or has more than
-            *max_pixels* pixels according to its header.
+        ImageError: *data* is in no known format, damaged or truncated, or has more than *max_pixels* pixels according
+            to its header.
     """
     if not data:
         raise ImageError("it is empty")
@@ -99,7 +103,7 @@ def _decode(data: bytes, kind: Format, max_pixels: int) -> Picture:
 
 
 def _bits_per_value(data: bytes, kind: Format, file: ImageFile) -> int:
-    """How deep the file's colour values are: Pillow cuts deep RGB to 8 bits without a word."""
+    """Return the bits per colour value in the file: Pillow reduces deep RGB to 8 bits without a warning."""
     if kind.name == "png":
         return data[24]  # in IHDR
     if kind.name == "tiff":
@@ -112,7 +116,7 @@ def _bits_per_value(data: bytes, kind: Format, file: ImageFile) -> int:
 
 
 def _exif(file: ImageFile, kind: Format, notes: list[str]) -> tuple[bytes | None, int]:
-    """Return the EXIF block, made upright, and the orientation (1–8) it had."""
+    """Return the EXIF block with its orientation reset, and the orientation (1–8) before."""
     if kind.name == "tiff":
         tags = file.getexif()  # Pillow has applied and removed the orientation
         for sub in {34665, 34853} & set(tags):
@@ -133,9 +137,9 @@ def _exif(file: ImageFile, kind: Format, notes: list[str]) -> tuple[bytes | None
 
 
 def _reset_orientation(exif: bytearray) -> int:
-    """Set the orientation in an EXIF block to 1, in place, and return what it was (1–8).
+    """Set the orientation in an EXIF block to 1, in place, and return the orientation before (1–8).
 
-    In place, so that everything else stays to the bit: maker's notes hold offsets that a rewritten block would break.
+    All other bytes stay: maker notes hold offsets that a rewritten block would break.
 
     Raises:
         KeyError, struct.error: the block is damaged.
@@ -155,7 +159,7 @@ def _reset_orientation(exif: bytearray) -> int:
 
 
 def _upright(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn ``(H, W, …)`` as EXIF orientation *orientation* (1–8) asks."""
+    """Apply the EXIF *orientation* (1–8) to an array ``(H, W, …)``."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -168,12 +172,12 @@ def _upright(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 def _to_rgb(
     file: PIL.Image.Image, kind: Format, bits: int, notes: list[str]
 ) -> tuple[Image, NDArray[np.uint8] | None, bytes | None]:
-    """Return pixels, alpha and RGB profile of a loaded file, and note what 8-bit RGB cannot hold."""
+    """Return pixels, alpha and RGB profile of a loaded file, and append warnings to *notes*."""
     icc: bytes | None = file.info.get("icc_profile")
     alpha = None
     if file.mode.startswith(("I", "F")):
         values = np.asarray(file).astype(np.float32)
-        # PNG and JPEG 2000 fill 16 bits; TIFF may use 12 of them. Beyond that, files do not say what white is.
+        # PNG and JPEG 2000 use all 16 bits; TIFF may use 12 of them. Other files do not define white.
         known = 2.0 ** (bits if kind.name == "tiff" else 16) - 1 if file.mode.startswith("I;16") else None
         white = known or _white(values)
         if "transparency" in file.info:
@@ -187,7 +191,7 @@ def _to_rgb(
         _repair_transparency(file, bits)
         alpha = np.array(file.convert("RGBA").getchannel("A"))
     if file.mode in ("1", "LA", "La"):
-        file = file.convert("LA").convert("L")  # by way of LA: Pillow has no direct road from La
+        file = file.convert("LA").convert("L")  # by way of LA: Pillow cannot convert La directly
     if file.mode in ("PA", "RGBa") or (file.mode == "P" and "transparency" in file.info):
         file = file.convert("RGBA")
     space = {"L": b"GRAY", "CMYK": b"CMYK", "LAB": b"Lab "}.get(file.mode, b"RGB ")
@@ -202,13 +206,13 @@ def _to_rgb(
 
 
 def _white(values: NDArray[np.float32]) -> float:
-    """Guess which of the customary values is white: the least that no pixel exceeds, else the brightest pixel."""
+    """Guess the value of white: the smallest customary one that no pixel exceeds, else the brightest pixel."""
     brightest = float(np.nanmax(values, initial=0, where=np.isfinite(values)))
     return next((white for white in (1.0, 255.0, 65535.0) if white >= brightest), brightest)
 
 
 def _repair_transparency(file: PIL.Image.Image, bits: int) -> None:
-    """Put PNG's transparent colour on the scale of the pixels: Pillow scales those to 8 bits, but not the colour."""
+    """Scale PNG's transparent colour to 8 bits: Pillow scales the pixels, but not this colour."""
     colour = file.info.get("transparency")
     if file.mode == "L" and isinstance(colour, int) and bits < 8:
         file.info["transparency"] = colour * 255 // (2**bits - 1)
@@ -217,7 +221,7 @@ def _repair_transparency(file: PIL.Image.Image, bits: int) -> None:
 
 
 def _to_srgb(file: PIL.Image.Image, icc: bytes | None, notes: list[str]) -> PIL.Image.Image:
-    """Convert a grey or CMYK picture by its profile, or a LAB one, to sRGB."""
+    """Convert a LAB picture, or a grey or CMYK one with a profile, to sRGB."""
     from PIL import ImageCms
 
     source = io.BytesIO(icc) if icc and file.mode != "LAB" else ImageCms.createProfile("LAB")

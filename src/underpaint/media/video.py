@@ -1,11 +1,11 @@
-"""Video files by PyAV: frames out of one, and frames into another beside everything else that the first has.
+"""Video files by PyAV: decode frames, and write changed frames together with sound, subtitles and metadata.
 
 ::
 
-    file ─► opened ─► frames ─► (what is done to them) ─► Copy ─► file
-                └─► sound, subtitles, as they are ────────┘
+    file ─► open_video ─► frames ─► embedding ─► Remuxer ─► file
+                   └─► sound, subtitles, copied ────┘
 
-Frames are ``yuv420p``, 8 bits. Only one of them is held at a time, beside those that codecs hold.
+Frames are ``yuv420p``, 8 bits. Only one frame is in memory at a time, beside those in the codecs' buffers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Containers, by extension, as FFmpeg calls them.
+#: FFmpeg's names of the container formats, by extension.
 VIDEOS = {
     ".mp4": "mp4",
     ".m4v": "mp4",
@@ -39,30 +39,33 @@ VIDEOS = {
     ".webm": "webm",
 }
 
-#: Encoders, with settings that are hard to tell from the original. VP9 is slow unless it is told to hurry.
+#: Encoders with visually lossless settings. VP9 is slow without the options for speed.
 _X264 = "libx264", {"crf": "18", "preset": "medium"}
 _VP9 = "libvpx-vp9", {"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
-#: What full range is called in FFmpeg's older formats.
+#: FFmpeg's older pixel format for full range.
 _FULL_RANGE = {"yuvj420p"}
 _JPEG_RANGE = 2
-#: The rate where a file does not say.
+#: Frame rate where a file has none.
 FRAMES_PER_SECOND = Fraction(25)
 #: Streams beside the video that are copied.
 _COPIED = ("audio", "subtitle")
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether the extension is that of a video."""
+    """Return whether *path* has the extension of a video."""
     return Path(path).suffix.lower() in VIDEOS
 
 
 @contextmanager
 def open_video(path: str | Path) -> Iterator[InputContainer]:
-    """Open a video file to read.
+    """Open a video file for reading.
+
+    Args:
+        path: of the file.
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        ImageError: it cannot be read, or there is no video in it; also of whatever is decoded while it is open.
+        ImageError: the file cannot be read, or has no video; errors of decoding in the block are converted too.
     """
     try:
         import av
@@ -71,7 +74,7 @@ def open_video(path: str | Path) -> Iterator[InputContainer]:
         raise MissingExtraError("videos need PyAV", hint=hint) from None
 
     try:
-        # An absolute path is never taken for an address, nor is one followed that a playlist names.
+        # FFmpeg takes an absolute path for no address; the whitelist keeps playlists from naming addresses.
         with av.open(str(Path(path).absolute()), options={"protocol_whitelist": "file"}) as container:
             if not container.streams.video:
                 raise ImageError(f"cannot read {path}: there is no video in it")
@@ -83,15 +86,15 @@ def open_video(path: str | Path) -> Iterator[InputContainer]:
 
 @contextmanager
 def writing(target: str | Path) -> Iterator[None]:
-    """What encoders and the disk have to say of *target* becomes an ImageError."""
+    """Convert errors of encoders and of the disk in the block to an ImageError for *target*."""
     try:
         yield
-    except (OSError, ValueError) as error:  # those of FFmpeg are one or the other
+    except (OSError, ValueError) as error:  # FFmpeg's errors are one of these
         raise ImageError(f"cannot write {target}: {_clause(error)}") from error
 
 
 def frames(container: InputContainer) -> Iterator[VideoFrame]:
-    """Its frames in the order they are shown, as ``yuv420p``; packets that are damaged are passed over."""
+    """Yield the frames in display order, as ``yuv420p``; damaged packets are skipped."""
     from av import FFmpegError
 
     for packet in container.demux(container.streams.video[0]):
@@ -101,21 +104,21 @@ def frames(container: InputContainer) -> Iterator[VideoFrame]:
 
 
 def planar(frame: Any) -> VideoFrame:
-    """The *frame* in ``yuv420p``, in its own range."""
+    """Return *frame* in ``yuv420p``, with the range of values that it has."""
     plain = frame.format.name == "yuv420p" or frame.format.name in _FULL_RANGE
     return frame if plain else frame.reformat(format="yuv420p")  # type: ignore[no-any-return]
 
 
 def luma(frame: VideoFrame) -> Image:
-    """A copy of its luma plane, ``uint8 (H, W)``."""
+    """Return a copy of the luma plane, ``uint8 (H, W)``."""
     return _values(frame.planes[0]).copy()
 
 
 def with_luma(frame: VideoFrame, plane: Image) -> VideoFrame:
-    """A copy of the *frame*, with another luma plane."""
+    """Return a copy of *frame* with the luma *plane*, ``uint8 (H, W)``."""
     import av
 
-    # A copy, for the decoder predicts other frames from this one's memory.
+    # A copy: the decoder predicts other frames from the memory of this one.
     copy = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for target, values in zip(copy.planes, [plane, *map(_values, frame.planes[1:])], strict=True):
         _values(target)[...] = values
@@ -124,27 +127,27 @@ def with_luma(frame: VideoFrame, plane: Image) -> VideoFrame:
 
 
 def _values(plane: Any) -> Image:
-    """What is in a plane of a frame, ``uint8 (H, W)``, in the frame's own memory."""
+    """Return a view of a plane of a frame, ``uint8 (H, W)``."""
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def seconds(container: InputContainer) -> float:
-    """How long it lasts, 0 if it does not say."""
+    """Return the duration in seconds, 0 if the file has none."""
     return (container.duration or 0) / 1e6
 
 
 class Remuxer:
-    """A video file that gets frames one by one, and the other streams of its *source* as they are.
+    """Write a video file: encode frames one by one, and copy the other streams of the *source*.
 
     Args:
-        source: what it is a copy of.
-        first: the first frame of *source*, as it is decoded.
-        target: what the file will be called, with one of the extensions of :data:`VIDEOS`.
-        part: what it is called until then.
-        metadata: keep title and the like.
+        source: the video that is copied.
+        first: its first decoded frame.
+        target: final path of the file, with one of the extensions of :data:`VIDEOS`.
+        part: path to write to.
+        metadata: copy the title and other metadata.
 
     Raises:
-        ImageError: the encoder cannot hold such frames, or the file cannot be written; so do all methods.
+        ImageError: the encoder does not take such frames, or the file cannot be written; all methods raise it too.
     """
 
     def __init__(
@@ -159,7 +162,7 @@ class Remuxer:
         movflags = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
         self._file = av.open(str(part.absolute()), "w", format=kind, options=movflags)
         encoder, options = _VP9 if kind == "webm" else _X264
-        # AVI knows no times, only a rate, and nothing of frames that are stored in another order.
+        # AVI stores a frame rate instead of times, and frames in display order only.
         options = options | {"bf": "0"} if kind == "avi" else options
         rate = given.average_rate or given.guessed_rate or FRAMES_PER_SECOND
         self._video: Any = self._file.add_stream(encoder, rate=rate, options=dict(options))
@@ -175,7 +178,7 @@ class Remuxer:
             self._file.metadata.update(source.metadata)
 
     def _describe(self, first: VideoFrame, given: Any) -> None:
-        """Say of the new stream what the old one says of itself."""
+        """Copy the properties of the source's video stream."""
         context, old = self._video.codec_context, given.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, "yuv420p"
         for name in ("color_range", "colorspace", "color_primaries", "color_trc", "sample_aspect_ratio"):
@@ -189,7 +192,7 @@ class Remuxer:
             self._video.set_display_rotation(first.rotation)
 
     def _copied(self, stream: Stream) -> Stream | None:
-        """Its twin in the new file, if that can hold it."""
+        """Add a copy of *stream* to the file, if its container format can hold it."""
         name = stream.codec_context.name if stream.codec_context else "data"
         if stream.type in _COPIED and name in self._file.supported_codecs:
             return self._file.add_stream_from_template(stream)
@@ -198,14 +201,14 @@ class Remuxer:
 
     def pass_on(self, packet: Packet[Any]) -> None:
         """Copy a packet of another stream."""
-        twin = self._others.get(packet.stream.index)
-        if twin is not None and packet.dts is not None:
-            packet.stream = twin
+        copy = self._others.get(packet.stream.index)
+        if copy is not None and packet.dts is not None:
+            packet.stream = copy
             with writing(self._target):
                 self._file.mux(packet)
 
     def add(self, frame: VideoFrame) -> None:
-        """Encode the next frame, at its own time, or after the one before if it has none."""
+        """Encode the next frame at its own time, or if it has none after the frame before."""
         if self._ticks or frame.pts is None:
             step = self._ticks or 1 / (self._video.average_rate or FRAMES_PER_SECOND)
             base = self._video.codec_context.time_base
@@ -213,13 +216,13 @@ class Remuxer:
             following = 0 if self._last is None else self._last + round(step / base)
             frame.pts, frame.time_base = following if time is None else round(time / base), base
         if self._last is not None and frame.pts is not None:
-            frame.pts = max(frame.pts, self._last + 1)  # an encoder takes no two frames at one time
+            frame.pts = max(frame.pts, self._last + 1)  # an encoder refuses two frames at the same time
         self._last = frame.pts
         with writing(self._target):
             self._file.mux(self._video.encode(frame))
 
     def end(self) -> None:
-        """Encode what is waiting."""
+        """Encode the frames that the encoder still holds."""
         with writing(self._target):
             self._file.mux(self._video.encode(None))
 
@@ -230,7 +233,16 @@ class Remuxer:
 
 
 class Transcoder:
-    """What arrives of frames, ``yuv420p``, that are encoded again, as on a platform."""
+    """Encode frames again and decode them, as a video platform does.
+
+    Args:
+        width: of a frame in pixels.
+        height: of a frame in pixels.
+        rate: frames per second.
+        encoder: FFmpeg's name.
+        options: of the encoder.
+        bit_rate: in bits per second; None for that of the options.
+    """
 
     def __init__(
         self,
@@ -254,9 +266,9 @@ class Transcoder:
         self.bits = 0
 
     def send(self, frame: VideoFrame | None) -> list[VideoFrame]:
-        """Send a frame, or None after the last, and return those that arrive."""
+        """Encode a frame ``yuv420p``, or None after the last, and return the decoded frames that are ready."""
         if frame is not None:
-            frame = with_luma(frame, luma(frame))  # its time is its own
+            frame = with_luma(frame, luma(frame))  # a copy, whose time can be set
             frame.pts, frame.time_base = self._time, self._sender.time_base
             self._time += 1
         packets = self._sender.encode(frame)

@@ -1,4 +1,4 @@
-"""The writer: a :class:`Picture` to a file's bytes, and bytes to a file, whole or not at all."""
+"""Encode pictures, and write files atomically: whole or not at all."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 
 def encode(picture: Picture, format: str, *, quality: int | None = None, metadata: bool = True) -> bytes:  # noqa: A002
-    """Turn a picture into the bytes of a file.
+    """Encode a picture as the bytes of a file.
 
     Args:
-        picture: what to write.
+        picture: pixels and metadata.
         format: key of :data:`FORMATS`.
-        quality: 1–100, higher is better; None is exact where the format can (png, webp, jpeg2000, tiff, bmp), else
-            its default. From 90 on, JPEG and AVIF keep full colour resolution (4:4:4), below they halve it (4:2:0).
-            For JPEG 2000 it is the PSNR in dB that the coder aims at.
-        metadata: write ICC profile and EXIF data, where the format has room (:func:`unwritable`).
+        quality: 1–100, higher is better; None for lossless (png, webp, jpeg2000, tiff, bmp), or else the format's
+            default. From 90 on, JPEG and AVIF keep full chroma resolution (4:4:4), below they halve it (4:2:0).
+            For JPEG 2000 it is the target PSNR in dB.
+        metadata: write ICC profile and EXIF data, if the format can hold them (:func:`unwritable`).
 
     Raises:
-        UsageError: unknown format, or a quality it does not take.
+        UsageError: unknown format, or a quality that it does not take.
         ImageError: the format cannot hold this picture: its transparency, its size, its metadata.
     """
-    is_exact(format, quality)  # refuses what cannot be meant
+    is_exact(format, quality)  # raises if format or quality are not valid
     pixels = as_image(picture.pixels)
-    # An alpha channel that is opaque throughout says nothing, and may go.
+    # An alpha channel that is opaque everywhere may be dropped.
     if picture.alpha is not None and not FORMATS[format].alpha and (picture.alpha < 255).any():
         raise ImageError(f"{format} cannot hold the picture's transparency", hint="write it as .png")
     if picture.alpha is not None and FORMATS[format].alpha:
@@ -69,24 +69,30 @@ def write(
     *,
     format: str | None = None,  # noqa: A002
     quality: int | None = None,
-    metadata: bool = True,
 ) -> None:
-    """Write a picture file, whole or not at all; ``-`` is standard output.
+    """Write a picture file, whole or not at all.
 
-    Without *format* the extension decides, and on standard output PNG is written. The rest is as in :func:`encode`.
+    Args:
+        picture: pixels and metadata.
+        target: path; ``-`` is standard output.
+        format: key of :data:`FORMATS`; None for that of the extension, PNG on standard output.
+        quality: as for :func:`encode`.
 
     Raises:
         UsageError: unknown format or extension, or a quality the format does not take.
         ImageError: the format cannot hold this picture, or the file cannot be written.
     """
-    write_bytes(encode(picture, format or target_format(target), quality=quality, metadata=metadata), target)
+    write_bytes(encode(picture, format or target_format(target), quality=quality), target)
 
 
 def write_bytes(data: bytes, target: str | Path) -> None:
-    """Write *data* to a file, whole or not at all; ``-`` is standard output.
+    """Write *data* to a file, whole or not at all.
 
-    On any failure nothing is left behind, and a file that was there is as it was. Its permissions stay, and a symbolic
-    link stays a link.
+    On any failure an existing file stays as it is. Its permissions are kept, and a symbolic link stays a link.
+
+    Args:
+        data: content of the file.
+        target: path; ``-`` is standard output.
 
     Raises:
         ImageError: the file cannot be written.
@@ -113,9 +119,9 @@ def _write_atomically(data: bytes, target: Path) -> None:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Lend an empty file beside *target*, which takes its place in the end; on any failure it is gone.
+    """Yield an empty file beside *target* that replaces it at the end of the block; it is removed on any failure.
 
-    Permissions of a file that was there stay, and a symbolic link stays a link.
+    Permissions of an existing file are kept, and a symbolic link stays a link.
 
     Raises:
         OSError: the file cannot be written.
@@ -137,10 +143,10 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def _options(name: str, quality: int | None) -> dict[str, Any]:
-    """Pillow's save options; *quality* None is exact."""
+    """Return Pillow's save options; without a *quality* those for lossless."""
     if name == "png":
-        # A photograph's low bits are noise, in which deflate's search for repetitions finds nothing and only takes
-        # time. Run lengths and Huffman codes: 12 megapixels in 0.9 s instead of 2.1 s at level 6, and no larger.
+        # In the noise of a photograph deflate's search for repetitions finds nothing. Run lengths and Huffman codes:
+        # 12 megapixels in 0.9 s instead of 2.1 s at level 6, and no larger.
         return {"compress_level": 1, "compress_type": zlib.Z_RLE}
     if name == "tiff":
         return {"compression": "tiff_adobe_deflate"}

@@ -1,18 +1,18 @@
 """The model zoo: one folder per model, with its graphs (``*.onnx``) and its card (``card.md``).
 
-A card is TOML between two ``+++`` lines, then free text. It says where a model comes from, what it was measured to do,
-and the SHA-256 of each graph; a graph whose bytes differ is not run. Nothing here can execute code: no pickles.
+A card is TOML between two ``+++`` lines, then free text. It documents origin, training, measured performance and the
+SHA-256 of each graph; a graph with another digest is not run. ONNX files cannot execute code, unlike pickles.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from underpaint.errors import ModelError
 from underpaint.models.session import Session
@@ -26,33 +26,33 @@ _FENCE = "+++\n"
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model. Every field but ``text`` is a key of the card's TOML, and all are required."""
+    """The card of a model. Every field but ``text`` is a key of the card's TOML, and all are required."""
 
-    #: Name of the method in ``underpaint.methods``, or what the model is for.
+    #: Name of the method in ``underpaint.methods`` that uses the model, or its purpose.
     method: str
-    #: Citation, or none.
+    #: Citation, or "none".
     paper: str
     licence: str
     #: SHA-256 in hexadecimal of each graph, by file name.
     sha256: dict[str, str]
     #: Size of all graphs together.
     bytes: int
-    #: What it hides, and how much.
+    #: The payload that it hides, or "none" with the model's task.
     payload: str
     training_data: str
-    #: Name of the training recipe, with what was changed in it.
+    #: Name of the training recipe, and the settings that differ from it.
     recipe: str
-    #: Git commit that it was trained at.
+    #: Git commit of the training code.
     commit: str
     seed: int
     #: Hours of training, on ``device``.
     hours: float
     device: str
-    #: The paper's numbers, by name.
+    #: Numbers that the paper reports, by name.
     reported: dict[str, float]
-    #: Ours, by name.
+    #: Numbers measured here, by name.
     measured: dict[str, float]
-    #: What it is not good for.
+    #: Uses that the model is not fit for.
     limits: str
     #: The free text below the TOML.
     text: str
@@ -88,7 +88,7 @@ def folder(name: str) -> Path:
 
 
 def card(name: str) -> Card:
-    """Return the card of the zoo's model *name*.
+    """Return the card of the model *name*.
 
     Raises:
         ModelError: there is no such model, or its card is broken.
@@ -98,7 +98,14 @@ def card(name: str) -> Card:
 
 @cache
 def load(name: str, *, threads: int | None = None) -> Model:
-    """Return the zoo's model *name*, checked and ready to run; the same object each time.
+    """Load the model *name*, check its digests, and cache it.
+
+    Args:
+        name: one of :func:`names`.
+        threads: as for :class:`Session`.
+
+    Returns:
+        The same object for the same arguments.
 
     Raises:
         ModelError: there is no such model, or :func:`read_model` refuses it.
@@ -110,7 +117,7 @@ def read_card(folder: Path) -> Card:
     """Read ``card.md`` in *folder*.
 
     Raises:
-        ModelError: it is missing, or not exactly what :class:`Card` says.
+        ModelError: it is missing, or its keys and types are not those of :class:`Card`.
     """
     try:
         text = (folder / "card.md").read_text(encoding="utf-8")
@@ -120,24 +127,25 @@ def read_card(folder: Path) -> Card:
         raise _broken(folder, "it cannot be read") from error
     if before:
         raise _broken(folder, "it does not begin with +++")
-    known = {field.name: str(field.type) for field in fields(Card)}
-    if values.keys() != known.keys():
-        raise _broken(folder, f"missing or unknown keys: {', '.join(sorted(values.keys() ^ known.keys()))}")
+    types = get_type_hints(Card)
+    if values.keys() != types.keys():
+        raise _broken(folder, f"missing or unknown keys: {', '.join(sorted(values.keys() ^ types.keys()))}")
     for key, value in values.items():
-        if not _fits(value, known[key]):
-            raise _broken(folder, f"{key} must be {known[key]}")
+        if not _has_type(value, types[key]):
+            expected = types[key]
+            raise _broken(folder, f"{key} must be {expected.__name__ if isinstance(expected, type) else expected}")
     return Card(**values)
 
 
 def read_model(folder: Path, *, threads: int | None = None) -> Model:
-    """Read the model in *folder*, whose graphs must be those of its card to the byte.
+    """Read the model in *folder* and check the digests of its graphs against its card.
 
     Args:
         folder: holds ``card.md`` and the graphs.
         threads: as for :class:`Session`.
 
     Raises:
-        ModelError: the card is broken, a graph is missing, surplus, altered, or cannot be run.
+        ModelError: the card is broken; a graph is missing, not on the card, altered, or cannot run.
     """
     card = read_card(folder)
     files = {path.name: path.read_bytes() for path in folder.glob("*.onnx")}
@@ -154,7 +162,7 @@ def read_model(folder: Path, *, threads: int | None = None) -> Model:
 
 @cache
 def _zoos() -> tuple[Path, ...]:
-    """Return the runtime's zoo, and the folders that the entry points ``underpaint.zoo`` of other packages return."""
+    """Return the runtime's zoo and those of other packages, from their entry points ``underpaint.zoo``."""
     return (ZOO, *(entry.load()() for entry in entry_points(group="underpaint.zoo")))
 
 
@@ -162,10 +170,8 @@ def _broken(folder: Path, reason: str) -> ModelError:
     return ModelError(f"model {folder.name}: its card is broken: {reason}", hint="reinstall underpaint")
 
 
-def _fits(value: Any, annotation: str) -> bool:
-    """Whether *value* is what a field of :class:`Card` holds; a whole number may stand for a float."""
-    if annotation.startswith("dict"):
-        inner = annotation.removeprefix("dict[str, ").removesuffix("]")
-        return isinstance(value, dict) and all(_fits(item, inner) for item in value.values())
-    allowed: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
-    return isinstance(value, allowed[annotation]) and not isinstance(value, bool)
+def _has_type(value: Any, expected: Any) -> bool:
+    """Return whether *value* has the type of a card's field; a whole number may stand for a float."""
+    if get_origin(expected) is dict:
+        return isinstance(value, dict) and all(_has_type(item, get_args(expected)[1]) for item in value.values())
+    return isinstance(value, (int, float) if expected is float else expected) and not isinstance(value, bool)

@@ -1,16 +1,18 @@
-"""How well each value of a picture hides change: the same for a picture and for whatever is hidden in it.
+"""Attention of BASN: how much change each value of a picture hides.
 
-A network looks at a *view* of the picture, its high 4 bits. What is embedded changes only the low 4, so who hides and
-who reveals see one view. Its arithmetic is on whole numbers that 32-bit floats hold exactly, in any order of summation
-(``underpaint_lab.nets.integer`` has the proof), so they also come to one attention: on any processor, with any number
-of threads, with graph optimisation or without, whole or in tiles.
+The network sees the upper 4 bits of each value. Embedding changes only the lower 4, so that sender and receiver see the
+same. Its arithmetic is on whole numbers that 32-bit floats hold exactly in any order of summation (proof in
+``underpaint_lab.nets.integer``). So both compute the same attention on any processor, with any number of threads, with
+and without graph optimisation, whole or in tiles.
 
-Where who reveals needs no attention, who hides may look at all 8 bits: that shows texture the high bits do not have.
+Where the receiver needs no attention, the sender may use all 8 bits: they show texture that the upper 4 do not.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,50 +28,78 @@ if TYPE_CHECKING:
     from underpaint.models import Session
     from underpaint.types import Image
 
-#: So many steps of attention more take twice the change.
+#: Steps of attention for one octave: the allowed change doubles.
 STEPS_PER_OCTAVE = 32
+#: Name of the model in the zoo.
+MODEL = "basn"
+#: The bits of a value that embedding leaves alone.
+_UPPER_BITS = np.uint8(256 - (1 << CONFINED_PLANES))
 
-_MODEL = "basn"
-#: The network halves a side at most three times.
-_MULTIPLE = 8
-#: At least the radius of the network's receptive field, in pixels.
-_OVERLAP = 48
-#: By how many pixels a picture is mirrored beyond its border, or the border would look like an edge.
-_BEYOND = 16
-#: Large enough that the overlap costs little, and small enough for a processor's cache.
-_TILE = 512
-#: The bits of a value that are not embedded in.
-_HIGH = np.uint8(256 - (1 << CONFINED_PLANES))
-_remembered: dict[tuple[tuple[int, ...], bytes], NDArray[np.uint8]] = {}
+
+@dataclass(frozen=True)
+class _Tiling:
+    """How a picture is cut for the network; lengths in pixels."""
+
+    multiple: int = 8  # the network halves a side at most three times
+    overlap: int = 48  # at least the radius of the network's receptive field
+    padding: int = 16  # mirrored beyond the border, which would otherwise look like an edge
+    side: int = 512  # large enough that the overlap costs little, small enough for a processor's cache
+
+
+_TILING = _Tiling()
+
+
+@dataclass(frozen=True)
+class _View:
+    """The pixels that the network sees, compared by their digest."""
+
+    shape: tuple[int, ...]
+    digest: bytes
+    pixels: Image = field(compare=False, repr=False)
 
 
 def attention(image: Image, *, whole: bool = False) -> NDArray[np.uint8]:
-    """How well each value hides change, ``uint8 (H, W, 3)``, read-only: 0, leave alone, to 255, by :data:`OCTAVE`.
+    """Compute how much change each value of *image* hides.
+
+    The result for the last picture is cached: measuring, embedding and verifying one payload ask for it several times.
 
     Args:
-        image: any picture.
-        whole: look at all bits, which embedding may change, instead of the high ones.
+        image: ``uint8 (H, W, 3)``, at least 32×32.
+        whole: use all bits, which embedding may change, instead of the upper 4.
+
+    Returns:
+        ``uint8 (H, W, 3)``, read-only, 0 for no change to 255. An increase by :data:`STEPS_PER_OCTAVE` allows twice the
+        change.
 
     Raises:
         UsageError: no image, or a side is below 32 pixels.
         ModelError: the network is missing or altered.
     """
-    view = as_cover(image) if whole else as_cover(image) & _HIGH
-    name = (view.shape, hashlib.blake2b(view.tobytes()).digest())
-    # A payload is measured, hidden and revealed again in one picture: its attention is remembered till the next comes.
-    found = _remembered.get(name)
-    if found is None:
-        found = attend(view, models.load(_MODEL, threads=1).graphs["attention"])
-        found.flags.writeable = False
-        _remembered.clear()
-        _remembered[name] = found
+    pixels = as_cover(image) if whole else as_cover(image) & _UPPER_BITS
+    return _cached(_View(pixels.shape, hashlib.blake2b(pixels.tobytes()).digest(), pixels))
+
+
+@lru_cache(maxsize=1)
+def _cached(view: _View) -> NDArray[np.uint8]:
+    found = attend(view.pixels, models.load(MODEL, threads=1).graphs["attention"])
+    found.flags.writeable = False
     return found
 
 
-def attend(view: Image, graph: Session, tile: int = _TILE) -> NDArray[np.uint8]:
-    """What *graph* makes of a *view*, ``uint8 (H, W, 3)``; *tile* as in :meth:`Session.tiled`."""
-    height, width = view.shape[:2]
-    padding = [(_BEYOND, _BEYOND + -side % _MULTIPLE) for side in (height, width)]
-    planes = np.pad(view, [*padding, (0, 0)], mode="reflect").transpose(2, 0, 1)[None]
-    found = graph.tiled(planes, overlap=_OVERLAP, tile=tile, workers=default_threads())[0].transpose(1, 2, 0)
-    return np.ascontiguousarray(found[_BEYOND : _BEYOND + height, _BEYOND : _BEYOND + width])
+def attend(pixels: Image, graph: Session, tile: int = _TILING.side) -> NDArray[np.uint8]:
+    """Run the attention network *graph* on *pixels*, tile by tile.
+
+    Args:
+        pixels: the bits that the network may see, ``uint8 (H, W, 3)``.
+        graph: one input, one output.
+        tile: side of a tile in pixels.
+
+    Returns:
+        ``uint8 (H, W, 3)``.
+    """
+    height, width = pixels.shape[:2]
+    border = _TILING.padding
+    padding = [(border, border + -side % _TILING.multiple) for side in (height, width)]
+    planes = np.pad(pixels, [*padding, (0, 0)], mode="reflect").transpose(2, 0, 1)[None]
+    found = graph.tiled(planes, overlap=_TILING.overlap, tile=tile, workers=default_threads())[0].transpose(1, 2, 0)
+    return np.ascontiguousarray(found[border : border + height, border : border + width])

@@ -1,11 +1,10 @@
-"""The machine as observer: what classifiers make of a container, beside what they made of its cover.
+"""Image classifiers of the zoo, to check how embedding changes what machines recognise.
 
-Each classifier of the zoo is asked twice. *Features*, its maps half-way, say how much of a change it sees at all; they
-are taken at full size, in tiles of bounded memory. The *label*, its first answer, is that for the whole picture, which
-is first brought down to 128 pixels at its shorter side if it is larger: what classifiers do to photographs, which then
-have little left of what was hidden in single pixels.
+Each classifier is run on cover and container. The change of its *features*, maps from the middle of the network, shows
+any difference; they are computed at full size in tiles. The *label*, the class with the highest score, is that of the
+whole picture, reduced to 128 pixels at its shorter side as classifiers do with photographs.
 
-:data:`UNSEEN` are those that no attention was trained against: only they say what an unknown machine would.
+:data:`HELD_OUT` are classifiers that no model was trained against: their responses stand for unknown classifiers.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from PIL import Image as Pillow
 
 from underpaint import models
 from underpaint.errors import ModelError, UsageError
+from underpaint.models.session import equal_tiles
 from underpaint.types import Image, as_cover
 
 if TYPE_CHECKING:
@@ -30,24 +30,26 @@ if TYPE_CHECKING:
 
     from underpaint.models import Session
 
-#: Says what class a picture is of, by number.
-Judge = Callable[[Image], int]
-#: Classifiers that only judge.
+#: Returns the label of a picture ``uint8 (H, W, 3)``: the number of a class.
+Classifier = Callable[[Image], int]
+#: Classifiers that no model was trained against.
 HELD_OUT = ("vgg", "mixer")
 
 _PREFIX = "classifier-"
-#: The longest side of a tile in pixels, and how many are looked at: of more, as many that are evenly spread.
-_TILE, _TILES = 224, 32
-#: The shorter side in pixels of what is labelled.
-_LABELLED = 128
+#: Longest side of a tile in pixels.
+_TILE_SIDE = 224
+#: Most tiles that are looked at; of more, as many that are evenly spread.
+_MAX_TILES = 32
+#: Shorter side in pixels of a picture that is labelled.
+_LABEL_SIDE = 128
 
 
 class Response(NamedTuple):
-    """What one classifier noticed of a change."""
+    """The effect of a change on one classifier."""
 
-    #: ‖f(container) - f(cover)‖ / ‖f(cover)‖ of its features f, from 0.
+    #: Relative change of features f: ‖f(container) − f(cover)‖ / ‖f(cover)‖, at least 0.
     change: float
-    #: Its first answer stayed the same.
+    #: The label stays the same.
     kept: bool
 
 
@@ -57,44 +59,52 @@ def names() -> list[str]:
 
 
 def responses(cover: Image, container: Image) -> dict[str, Response]:
-    """Return what each of :func:`observers` notices between two pictures of one size.
+    """Compare the features and labels of two pictures, by classifier.
+
+    Args:
+        cover: ``uint8 (H, W, 3)``, at least 32×32.
+        container: of the same shape.
+
+    Returns:
+        Response by name of the classifier (:func:`names`).
 
     Raises:
-        UsageError: no pictures of one size, or a side is below 32 pixels.
+        UsageError: the shapes differ, or a side is below 32 pixels.
         ModelError: a classifier is altered.
     """
     if as_cover(cover).shape != as_cover(container).shape:
         raise UsageError(f"cannot compare pictures of different shapes, {cover.shape} and {container.shape}")
     pair = np.stack([cover, container])
-    tiles, whole = list(_tiles(pair)), np.stack([reduced(picture) for picture in pair])
+    tiles, small = list(_tiles(pair)), np.stack([reduced(picture) for picture in pair])
     found = {}
     for name in names():
-        classifier = _classifier(name)
+        graph = _graph(name)
         change = energy = 0.0
         for tile in tiles:
-            before, after = _asked(classifier, tile)["features"].astype(np.float64)
+            before, after = _run(graph, tile)["features"].astype(np.float64)
             change += float(np.square(after - before).sum())
             energy += float(np.square(before).sum())
-        before, after = _asked(classifier, whole)["logits"].argmax(axis=1)
+        before, after = _run(graph, small)["logits"].argmax(axis=1)
         found[name] = Response(math.sqrt(change / energy), bool(before == after))
     return found
 
 
-def classifiers_for_check() -> dict[str, Judge]:
-    """What each of :func:`observers` takes a picture for, by its name: functions of a picture that return its label.
+def load_classifiers() -> dict[str, Classifier]:
+    """Return all classifiers of the zoo by name: functions from a picture to its label.
 
     Raises:
         ModelError: a classifier is altered.
     """
-    return {name: partial(_label, _classifier(name)) for name in names()}
+    return {name: partial(_label, _graph(name)) for name in names()}
 
 
-def load_classifier(file: Path) -> Judge:
-    """Return what a classifier of the user's own takes a picture for.
+def load_classifier(file: Path) -> Classifier:
+    """Return a classifier from an ONNX file.
 
-    Its graph takes pictures, ``float32 (N, 3, H, W)`` in [0, 1], and returns log-odds or shares of classes, ``(N,
-    classes)``: the first output of that shape. A picture is brought to the size that it wants; if it takes any, to 128
-    pixels at the shorter side.
+    Args:
+        file: a graph with one input, ``float32 (N, 3, H, W)`` in [0, 1]. Its first output of shape ``(N, classes)`` are
+            log-odds or probabilities. Pictures are resized to the graph's size; if it takes any, they are reduced to
+            128 pixels at the shorter side.
 
     Raises:
         ModelError: the file is missing, or no such graph.
@@ -106,53 +116,53 @@ def load_classifier(file: Path) -> Judge:
     shapes = list(session.inputs.values())
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] in range(3) or shapes[0][1] == 4:
         raise ModelError(f"{file} is no classifier of pictures", hint="it takes one input, float32 (N, 3, H, W)")
-    return partial(_own_label, session, str(file))
+    return partial(_label_by_file, session, str(file))
 
 
-def _own_label(session: Session, file: str, picture: Image) -> int:
+def planes(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Convert *pictures*, ``uint8 (N, H, W, 3)``, to the input of networks, ``float32 (N, 3, H, W)`` in [0, 1]."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+
+
+def reduced(picture: Image) -> Image:
+    """Reduce *picture* to 128 pixels at its shorter side, by Lanczos; smaller ones are returned as they are."""
+    height, width = picture.shape[:2]
+    scale = _LABEL_SIDE / min(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(_LABEL_SIDE, round(scale * width)), max(_LABEL_SIDE, round(scale * height)))
+    return np.asarray(Pillow.fromarray(picture).resize(size, Pillow.Resampling.LANCZOS))
+
+
+def _label_by_file(session: Session, file: str, picture: Image) -> int:
     ((name, shape),) = session.inputs.items()
     height, width = shape[2:]
-    seen = reduced(picture)
+    resized = reduced(picture)
     if isinstance(height, int) and isinstance(width, int):
-        seen = np.asarray(Pillow.fromarray(picture).resize((width, height), Pillow.Resampling.LANCZOS))
-    odds = next((each for each in session.run({name: planes(seen[None])}).values() if each.ndim == 2), None)
+        resized = np.asarray(Pillow.fromarray(picture).resize((width, height), Pillow.Resampling.LANCZOS))
+    odds = next((each for each in session.run({name: planes(resized[None])}).values() if each.ndim == 2), None)
     if odds is None:
         raise ModelError(f"{file} is no classifier of pictures", hint="it returns log-odds, (N, classes)")
     return int(odds[0].argmax())
 
 
-def _label(classifier: Session, picture: Image) -> int:
-    return int(_asked(classifier, reduced(picture)[None])["logits"][0].argmax())
+def _label(graph: Session, picture: Image) -> int:
+    return int(_run(graph, reduced(picture)[None])["logits"][0].argmax())
 
 
-def _classifier(name: str) -> Session:
+def _graph(name: str) -> Session:
     return models.load(_PREFIX + name).graphs["classifier"]
 
 
-def _asked(classifier: Session, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """What *classifier* says of *pictures*, ``(N, H, W, 3)``."""
-    return classifier.run({"image": planes(pictures)})
-
-
-def planes(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """*pictures*, ``(N, H, W, 3)``, as networks take them: ``float32 (N, 3, H, W)`` in [0, 1]."""
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+def _run(graph: Session, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return all outputs for *pictures*, ``uint8 (N, H, W, 3)``."""
+    return graph.run({"image": planes(pictures)})
 
 
 def _tiles(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Tiles of *pictures*, ``(N, H, W, 3)``, as equal as may be: none has a side below 32 if they have none."""
-    rows, columns = (np.linspace(0, side, -(-side // _TILE) + 1).astype(int).tolist() for side in pictures.shape[1:3])
-    places = [(y, x) for y in range(len(rows) - 1) for x in range(len(columns) - 1)]
-    for chosen in range(min(len(places), _TILES)):
-        y, x = places[chosen * len(places) // min(len(places), _TILES)]
-        yield pictures[:, rows[y] : rows[y + 1], columns[x] : columns[x + 1]]
-
-
-def reduced(picture: Image) -> Image:
-    """*picture* with a shorter side of at most 128 pixels: how classifiers see it."""
-    height, width = picture.shape[:2]
-    scale = _LABELLED / min(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(_LABELLED, round(scale * width)), max(_LABELLED, round(scale * height)))
-    return np.asarray(Pillow.fromarray(picture).resize(size, Pillow.Resampling.LANCZOS))
+    """Yield the tiles of *pictures*, ``(N, H, W, 3)``, that are looked at."""
+    places = equal_tiles(pictures.shape[1:3], _TILE_SIDE)
+    count = min(len(places), _MAX_TILES)
+    for chosen in range(count):
+        rows, columns = places[chosen * len(places) // count]
+        yield pictures[:, rows, columns]

@@ -1,299 +1,228 @@
-"""How far a picture may change before machines answer otherwise: the just noticeable difference of machine vision.
+"""Just noticeable difference (JND) of machine vision: the largest change of a picture that keeps classifiers' labels.
 
-After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168. A panel of classifiers is
-asked what they see in the whole picture, and where they look. The generator is told that, and knows several ways to go
-beside the plainest two, more light and less; that one is taken which most judges of the reduced picture do not notice.
-The picture goes along its direction until it has the PSNR that is asked for, clamped and rounded to 8 bits::
+After J. Jin et al., "Just Noticeable Difference for Deep Machine Vision", arXiv:2102.08168::
 
-    picture ─┬─► reduced ─► panel ─┬─ log-odds ───────────┐
-             │                     └─ attention, enlarged ─┴─► generator, in tiles ─► direction ─► change
-             └──────────────────── which way ──────────────┘
+    picture ─┬─► reduced ─► panel ─┬─ log-odds ──────────┐
+             │                     └─ attention, enlarged ┴─► generator, in tiles ─► direction ─► change
+             └──────────────────── choice of the way ────┘
 
-Then classifiers are asked once more. Where one has changed its mind the change is made smaller, until none has: what is
-below a threshold is not noticed either, so a shorter way along the same direction is safer.
+Beside the generator's ways two need no network: all values up, or down. The way is chosen that keeps most labels. The
+picture is moved along its direction to the requested PSNR, clipped and rounded to 8 bits. Then all classifiers label it
+again; while a label differs, the change is made smaller by 2 dB.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Pillow
 
-from underpaint import models
-from underpaint.models import classifiers
-from underpaint.types import as_cover, check_psnr
+from underpaint.models.classifiers import load_classifiers, reduced
+from underpaint.models.jnd_networks import MODEL, panel_outputs, tiled_direction, way_scores
+from underpaint.types import as_cover, check_psnr, strips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from underpaint.models.classifiers import Judge
+    from underpaint.models.classifiers import Classifier
     from underpaint.types import Image
 
-#: The classifiers that each model is trained against, in the order in which it is told their answers.
-PANELS = {
-    "dmvjnd": ("classifier-resnet", "classifier-mobile"),
-    "dmvjnd-cifar": ("cifar-alexnet", "cifar-vgg", "cifar-resnet", "cifar-densenet"),
-}
-#: The model for photographs.
-MODEL = "dmvjnd"
-#: What the PSNR of a change may be, in dB.
+#: Range and default of the requested PSNR, in dB.
 LOWEST_PSNR, DEFAULT_PSNR, HIGHEST_PSNR = 8.0, 20.0, 60.0
-
-#: Ways that take no network: all values up, or down, by about the same. Who was never asked minds these least.
-LIGHT = {-1: 1.0, -2: -1.0}
-#: The share of the way that was asked for which has to be left between black and white, or it is none.
-_REACHED = 0.9
-#: By how many dB a change is made smaller while it is noticed.
-_STEP = 2.0
-#: The network halves a side twice.
-_MULTIPLE = 4
-#: At least the radius of the network's receptive field, in pixels.
-_OVERLAP = 32
-_TILE = 512
-#: By how much the room of one pixel may be above or below the mean.
-_MOST = 4.0
-#: How far a value may go, in root mean squares of the direction; smaller ones hardly notice.
+#: Ways without a network: all values up, or down, by about the same. Unknown classifiers notice these least.
+BRIGHTNESS_WAYS = {-1: 1.0, -2: -1.0}
+#: A direction is limited by tanh to this many of its root mean squares: no value moves much further than others.
 PEAK = 2.0
-#: Logarithms of the ways along such a direction, in levels: the longest makes the least that is not 0 count. In how
-#: many halvings one is found in between.
-_SHORTEST, _LONGEST, _HALVINGS = -3.0, 16.0, 22
-#: Values of a picture up to which ways are compared in full.
-_WHOLE = 3_000_000
-#: Rows that are worked on at once where a picture is large.
-_ROWS = 256
+#: Rows that are worked on at once.
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Settings of the search."""
+
+    psnr_step: float = 2.0  # dB by which a change is made smaller while a label differs
+    min_reached: float = 0.9  # a way must reach this share of the requested change before clipping stops it
+    max_compared: int = 3_000_000  # values of a picture up to which ways are compared at full size
+    max_room: float = 4.0  # the tolerance of a pixel lies between 1 / max_room and max_room
+    shortest: float = -3.0  # natural logarithm of the shortest move along a direction, in levels
+    longest: float = 16.0  # of the longest: the smallest values of a direction count too
+    halvings: int = 22  # of the bisection between them
+
+
+_SETTINGS = _Settings()
 
 
 @dataclass(frozen=True, eq=False)
 class Jnd:
-    """How far a picture may change, for machines."""
+    """The just noticeable difference of a picture."""
 
-    #: The largest change that is not noticed, with its sign: levels, ``int16 (H, W, 3)``.
+    #: The largest change that keeps all labels, in levels, ``int16 (H, W, 3)``.
     change: NDArray[np.int16]
-    #: Where the panel looks: ``uint8 (H, W)``, 0 to 255.
+    #: Attention of the panel, ``uint8 (H, W)``, 0 to 255.
     attention: NDArray[np.uint8]
-    #: Of the changed picture, in dB; infinite where nothing may change.
+    #: PSNR of the changed picture in dB; infinite where no change is possible.
     psnr: float
 
     @property
     def threshold(self) -> Image:
-        """By how many levels each value may change, ``uint8 (H, W, 3)``."""
+        """Levels by which each value may change, ``uint8 (H, W, 3)``."""
         return np.abs(self.change).astype(np.uint8)
 
     def applied(self, image: Image) -> Image:
-        """The changed picture: *image* is the one that was asked about."""
+        """Return *image*, the picture that was measured, with the change."""
         return (image + self.change).astype(np.uint8)
 
 
 def jnd(
-    image: Image, psnr: float = DEFAULT_PSNR, *, judges: Mapping[str, Judge] | None = None, model: str = MODEL
+    image: Image,
+    psnr: float = DEFAULT_PSNR,
+    *,
+    classifiers: Mapping[str, Classifier] | None = None,
+    model: str = MODEL,
 ) -> Jnd:
-    """How far *image* may change before a judge changes its mind.
+    """Compute the largest change of *image* that keeps the labels of all *classifiers*.
 
     Args:
-        image: ``uint8 (H, W, 3)``, of any size of at least 32×32.
-        psnr: the least in dB that is to be left, 8–60; more is left where judges need it.
-        judges: classifiers by name, by default those of the zoo for photographs; with none, *psnr* is what is left.
+        image: ``uint8 (H, W, 3)``, at least 32×32.
+        psnr: requested PSNR in dB, 8–60. The result has a higher one where a classifier would change its label.
+        classifiers: by name; None for those of the zoo. If empty, the change has the requested PSNR.
         model: of the zoo.
 
     Raises:
         UsageError: no image, one that is too small, or *psnr* is out of range.
-        ModelError: the model or a judge is missing, altered or unusable.
+        ModelError: the model or a classifier is missing, altered or unusable.
     """
     check_psnr(psnr, LOWEST_PSNR, HIGHEST_PSNR)
-    judges = classifiers.classifiers_for_check() if judges is None else judges
-    small = classifiers.reduced(as_cover(image))
-    answers, looked = look(small[None], model)
-    attention = _enlarged(looked[0, 0], image)
-    labels = {name: judge(image) for name, judge in judges.items()}
-    # Detail is lost where a picture is reduced, so ways are compared in full unless that takes too long.
-    view, seen = (image, attention) if image.size <= _WHOLE else (small, looked[0, 0])
-
-    def direction(picture: Image, attention: NDArray[np.float32], way: int) -> NDArray[np.float32]:
-        if way in LIGHT:
-            return light(picture.shape, way)
-        return _direction(picture, answers, attention, psnr, way, model)
-
-    def kept(way: int) -> int:
-        changed = moved(view, direction(view, seen, way), psnr)
-        if not reached(view, changed, psnr):
-            return -1
-        return sum(judge(changed) == labels[name] for name, judge in judges.items())
-
-    def unnoticed(changed: Image) -> bool:
-        return all(judge(changed) == labels[name] for name, judge in judges.items())
-
-    order = promises(small[None], answers, looked, psnr, model)[0].argsort()[::-1].tolist()
-    tried: dict[int, int] = {}
-    for way in (*LIGHT, *order) if judges else ():
-        tried[way] = kept(way)
-        if tried[way] == len(judges):
-            break
-    chosen = direction(image, attention, max(tried, key=tried.__getitem__) if tried else order[0])
-    for level in np.arange(psnr, HIGHEST_PSNR + _STEP, _STEP):
-        changed = moved(image, chosen, level)
-        if unnoticed(changed):
+    search = _Search(as_cover(image), psnr, load_classifiers() if classifiers is None else classifiers, model)
+    direction = search.direction(image, search.attention, search.best_way())
+    for level in np.arange(psnr, HIGHEST_PSNR + _SETTINGS.psnr_step, _SETTINGS.psnr_step):
+        changed = move(image, direction, level)
+        if search.kept_labels(changed) == len(search.classifiers):
             break
     else:
         changed = image
-    error = _error(image, changed)
-    left = 20 * math.log10(255 / error) if error else math.inf
-    shown = np.rint(255 * attention).astype(np.uint8)
-    return Jnd(changed.astype(np.int16) - image, shown, left)
-
-
-def light(shape: tuple[int, ...], way: int) -> NDArray[np.float32]:
-    """The direction of one of :data:`LIGHT`, ``float32 (H, W, 3)``.
-
-    A tenth less at the top and more at the low end: by whole levels that are all equal hardly any PSNR could be met.
-    """
-    down = np.linspace(0.9, 1.1, shape[0], dtype=np.float32)[:, None, None]
-    found: NDArray[np.float32] = np.broadcast_to(LIGHT[way] * down, shape).astype(np.float32)
-    return found
-
-
-def reached(image: Image, changed: Image, psnr: float) -> bool:
-    """Whether *changed* is about as far from *image* as *psnr* dB say: black and white may have been in the way."""
-    return _error(image, changed) >= _REACHED * 255 * 10 ** (-psnr / 20)
+    error = _rms(image, changed)
+    reached = 20 * math.log10(255 / error) if error else math.inf
+    return Jnd(changed.astype(np.int16) - image, np.rint(255 * search.attention).astype(np.uint8), reached)
 
 
 def tolerance(image: Image) -> NDArray[np.float32]:
-    """How much change each pixel of *image* takes before machines notice, ``float32 (H, W)``: of squares, mean about 1.
+    """Return the relative amount of change that each pixel tolerates before classifiers change their labels.
 
-    Where a method is free to choose, it chooses by this: see ``hide --machine-safe``.
+    ``hide --machine-safe`` lets methods put their changes where it is high.
+
+    Args:
+        image: ``uint8 (H, W, 3)``, at least 32×32.
+
+    Returns:
+        Mean squared threshold over colours, divided by its mean and limited to 1/4–4, ``float32 (H, W)``.
 
     Raises:
         UsageError: no image, or one that is too small.
         ModelError: the model is missing or altered.
     """
-    squares = np.square(jnd(image, judges={}).threshold.astype(np.float32)).mean(axis=2)
-    room: NDArray[np.float32] = np.clip(squares / max(float(squares.mean()), 1e-6), 1 / _MOST, _MOST)
+    squares = np.square(jnd(image, classifiers={}).threshold.astype(np.float32)).mean(axis=2)
+    limit = _SETTINGS.max_room
+    room: NDArray[np.float32] = np.clip(squares / max(float(squares.mean()), 1e-6), 1 / limit, limit)
     return room
 
 
-def look(pictures: NDArray[np.uint8], model: str = MODEL) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the panel of *model* says of *pictures*, ``(N, H, W, 3)``, and where it looks.
+def brightness_direction(shape: tuple[int, ...], way: int) -> NDArray[np.float32]:
+    """Return the direction of one of :data:`BRIGHTNESS_WAYS`, ``float32 (H, W, 3)``.
 
-    Returns:
-        Log-odds, ``float32 (N, answers)``, and attention, ``float32 (N, 1, H, W)`` in [0, 1].
-
-    Raises:
-        ModelError: a classifier is missing or altered.
+    It rises from 0.9 at the top to 1.1 at the bottom: with equal changes of whole levels few PSNRs could be met.
     """
-    inputs = {"image": classifiers.planes(pictures)}
-    found = [models.load(name).graphs["classifier"].run(inputs) for name in PANELS[model]]
-    return np.concatenate([each["logits"] for each in found], axis=1), np.mean([each["cam"] for each in found], axis=0)
+    gradient = np.linspace(0.9, 1.1, shape[0], dtype=np.float32)[:, None, None]
+    found: NDArray[np.float32] = np.broadcast_to(BRIGHTNESS_WAYS[way] * gradient, shape).astype(np.float32)
+    return found
 
 
-def promises(
-    pictures: NDArray[np.uint8],
-    answers: NDArray[np.float32],
-    attention: NDArray[np.float32],
-    psnr: float,
-    model: str = MODEL,
-) -> NDArray[np.float32]:
-    """What the generator of *model* expects of each of its ways, ``float32 (N, ways)``: log-odds that answers are kept.
+def reaches_psnr(image: Image, changed: Image, psnr: float) -> bool:
+    """Return whether the change is about as large as *psnr* allows; clipping at black or white can prevent it."""
+    return _rms(image, changed) >= _SETTINGS.min_reached * 255 * 10 ** (-psnr / 20)
+
+
+def move(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
+    """Move *image* along *direction* as far as *psnr* allows.
+
+    The direction is first limited by tanh, so that a few pixels cannot take up all of the change. If it leads out of
+    0–255, clipping keeps the PSNR higher than requested.
 
     Args:
-        pictures: ``(N, H, W, 3)``, at least 4×4.
-        answers: as :func:`look` returns them.
-        attention: as :func:`look` returns it.
-        psnr: in dB, to be left.
-        model: of the zoo.
+        image: ``uint8 (H, W, 3)``.
+        direction: ``float32 (H, W, 3)``.
+        psnr: in dB.
 
-    Raises:
-        ModelError: the model is missing or altered.
-    """
-    none = np.zeros((len(pictures), ways(model)), np.float32)
-    return _run(pictures, answers, attention, psnr, none, model)["promises"]
-
-
-def directions(
-    pictures: NDArray[np.uint8],
-    answers: NDArray[np.float32],
-    attention: NDArray[np.float32],
-    psnr: float,
-    way: NDArray[np.intp],
-    model: str = MODEL,
-) -> NDArray[np.float32]:
-    """The direction, ``float32 (N, H, W, 3)``, of one way for each of *pictures*; otherwise as for :func:`promises`."""
-    taken = np.eye(ways(model), dtype=np.float32)[way]
-    found = _run(pictures, answers, attention, psnr, taken, model)["direction"].transpose(0, 2, 3, 1)
-    return found[:, : pictures.shape[1], : pictures.shape[2]]
-
-
-def ways(model: str = MODEL) -> int:
-    """How many ways the generator of *model* knows."""
-    return int(models.load(model).graphs["generator"].inputs["way"][1] or 0)
-
-
-def _run(
-    pictures: NDArray[np.uint8],
-    answers: NDArray[np.float32],
-    attention: NDArray[np.float32],
-    psnr: float,
-    way: NDArray[np.float32],
-    model: str,
-) -> dict[str, NDArray[np.float32]]:
-    """All outputs of the generator of *model*, of *pictures* repeated to whole multiples at their right and low end."""
-    beyond = [(0, -side % _MULTIPLE) for side in pictures.shape[1:3]]
-    inputs = {
-        "image": classifiers.planes(np.pad(pictures, [(0, 0), *beyond, (0, 0)], mode="edge")),
-        "attention": np.pad(attention, [(0, 0), (0, 0), *beyond], mode="edge"),
-        "answers": answers,
-        "level": np.full((len(pictures), 1), psnr, np.float32),
-        "way": way,
-    }
-    return models.load(model).graphs["generator"].run(inputs)
-
-
-def _enlarged(attention: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
-    """*attention*, ``(h, w)``, at the size of *image*."""
-    height, width = image.shape[:2]
-    enlarged = Pillow.fromarray(attention).resize((width, height), Pillow.Resampling.BILINEAR)
-    return np.asarray(enlarged).clip(0, 1)
-
-
-def moved(image: Image, direction: NDArray[np.float32], psnr: float) -> Image:
-    """*image* moved along *direction*, both ``(H, W, 3)``, until it has no more than *psnr* dB.
-
-    No value goes much further than the others: change that lies in a few pixels alone would say nothing of the rest.
-    It stays as far from *psnr* as clamping leaves it, if the direction leads straight out of what 8 bits hold.
+    Returns:
+        ``uint8 (H, W, 3)``.
     """
     wanted = 255 * 10 ** (-psnr / 20)
-    length = math.sqrt(_mean((_sum(np.square(direction[rows])) for rows in _stripes(image)), image.size))
+    length = math.sqrt(sum(_sum(np.square(direction[rows])) for rows in strips(len(image), ROWS)) / image.size)
     direction = np.tanh(direction / np.float32(PEAK * max(length, 1e-12)))
-    low, high = _SHORTEST, _LONGEST
-    for _ in range(_HALVINGS):
+    low, high = _SETTINGS.shortest, _SETTINGS.longest
+    for _ in range(_SETTINGS.halvings):
         middle = (low + high) / 2
-        if math.sqrt(_mean(_squares(image, direction, math.exp(middle)), image.size)) >= wanted:
+        if math.sqrt(sum(_squared_changes(image, direction, math.exp(middle))) / image.size) >= wanted:
             high = middle
         else:
             low = middle
     changed = np.empty_like(image)
-    for rows in _stripes(image):
+    for rows in strips(len(image), ROWS):
         changed[rows] = _step(image[rows], direction[rows], math.exp(high))
     return changed
 
 
-def _direction(
-    image: Image, answers: NDArray[np.float32], attention: NDArray[np.float32], psnr: float, way: int, model: str
-) -> NDArray[np.float32]:
-    """The direction of one way for *image*, ``float32 (H, W, 3)``, in tiles."""
-    height, width = image.shape[:2]
-    direction = np.empty(image.shape, np.float32)
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
-            part = slice(y, top + _TILE + _OVERLAP), slice(x, left + _TILE + _OVERLAP)
-            found = directions(image[part][None], answers, attention[part][None, None], psnr, np.array([way]), model)
-            inner = found[0, top - y : top - y + _TILE, left - x : left - x + _TILE]
-            direction[top : top + _TILE, left : left + _TILE] = inner
-    return direction
+class _Search:
+    """The choice of the way: which direction keeps most labels."""
+
+    def __init__(self, image: Image, psnr: float, classifiers: Mapping[str, Classifier], model: str) -> None:
+        self.image, self.psnr, self.classifiers, self.model = image, psnr, classifiers, model
+        self._small = reduced(image)
+        self._answers, self._looked = panel_outputs(self._small[None], model)
+        self._labels = {name: classify(image) for name, classify in classifiers.items()}
+
+    @cached_property
+    def attention(self) -> NDArray[np.float32]:
+        """Attention of the panel at the size of the picture, ``float32 (H, W)`` in [0, 1]."""
+        height, width = self.image.shape[:2]
+        enlarged = Pillow.fromarray(self._looked[0, 0]).resize((width, height), Pillow.Resampling.BILINEAR)
+        return np.asarray(enlarged).clip(0, 1)
+
+    def direction(self, picture: Image, attention: NDArray[np.float32], way: int) -> NDArray[np.float32]:
+        if way in BRIGHTNESS_WAYS:
+            return brightness_direction(picture.shape, way)
+        return tiled_direction(picture, self._answers, attention, self.psnr, way, self.model)
+
+    def kept_labels(self, changed: Image) -> int:
+        """Count the classifiers that label *changed* as the picture."""
+        return sum(classify(changed) == self._labels[name] for name, classify in self.classifiers.items())
+
+    def best_way(self) -> int:
+        """Return the first way that keeps all labels, or else the one that keeps most."""
+        scores = way_scores(self._small[None], self._answers, self._looked, self.psnr, self.model)[0]
+        order = scores.argsort()[::-1].tolist()
+        kept: dict[int, int] = {}
+        for way in (*BRIGHTNESS_WAYS, *order) if self.classifiers else ():
+            kept[way] = self._kept_by(way)
+            if kept[way] == len(self.classifiers):
+                break
+        best: int = max(kept, key=kept.__getitem__) if kept else order[0]
+        return best
+
+    def _kept_by(self, way: int) -> int:
+        """Count the labels that one way keeps; -1 if clipping stops it too early."""
+        # Detail is lost where a picture is reduced, so ways are compared at full size unless that takes too long.
+        whole = self.image.size <= _SETTINGS.max_compared
+        picture, attention = (self.image, self.attention) if whole else (self._small, self._looked[0, 0])
+        changed = move(picture, self.direction(picture, attention, way), self.psnr)
+        return self.kept_labels(changed) if reaches_psnr(picture, changed, self.psnr) else -1
 
 
 def _step(image: Image, direction: NDArray[np.float32], length: float) -> Image:
@@ -301,28 +230,18 @@ def _step(image: Image, direction: NDArray[np.float32], length: float) -> Image:
     return far
 
 
-def _squares(image: Image, direction: NDArray[np.float32], length: float) -> Iterator[float]:
-    """The sums of squared changes of *image* after so many steps along *direction*, stripe by stripe."""
-    for rows in _stripes(image):
+def _squared_changes(image: Image, direction: NDArray[np.float32], length: float) -> Iterator[float]:
+    """Yield the sum of squared changes of each strip after a move of this *length*."""
+    for rows in strips(len(image), ROWS):
         change = _step(image[rows], direction[rows], length).astype(np.float32) - image[rows]
         yield _sum(np.square(change))
 
 
-def _error(image: Image, changed: Image) -> float:
-    """The root mean square of a change, in levels."""
-    squares = (np.square(changed[rows].astype(np.float32) - image[rows]) for rows in _stripes(image))
-    return math.sqrt(_mean(map(_sum, squares), image.size))
+def _rms(image: Image, changed: Image) -> float:
+    """Return the root mean square of a change, in levels."""
+    squares = (np.square(changed[rows].astype(np.float32) - image[rows]) for rows in strips(len(image), ROWS))
+    return math.sqrt(sum(map(_sum, squares)) / image.size)
 
 
 def _sum(values: NDArray[np.float32]) -> float:
     return float(values.sum(dtype=np.float64))
-
-
-def _mean(sums: Iterator[float], count: int) -> float:
-    return sum(sums) / count
-
-
-def _stripes(image: Image) -> Iterator[slice]:
-    """Rows of a picture, so many at once that what is made of them stays small."""
-    for top in range(0, len(image), _ROWS):
-        yield slice(top, top + _ROWS)

@@ -1,22 +1,23 @@
-"""ONNX Runtime: run a graph, on a picture of any size in tiles of bounded memory."""
+"""ONNX Runtime sessions, and the tiling of large pictures for networks."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from underpaint.errors import ModelError, UsageError
+from underpaint.types import strips
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-#: The values of a picture that runs in tiles.
+#: Element type of a picture that runs in tiles.
 Values = TypeVar("Values", np.float32, np.uint8)
 
 
@@ -34,10 +35,13 @@ def load_onnxruntime() -> Any:
 
 
 def default_threads() -> int:
-    """Return ``UNDERPAINT_THREADS``, or else the number of cores this process may use.
+    """Return the number of threads to compute with.
+
+    Returns:
+        The environment variable ``UNDERPAINT_THREADS`` if set, else the number of cores this process may use.
 
     Raises:
-        UsageError: the variable is not a number of at least 1.
+        UsageError: the variable is not a whole number of at least 1.
     """
     wanted = os.environ.get("UNDERPAINT_THREADS")
     if wanted is None:
@@ -48,15 +52,46 @@ def default_threads() -> int:
     return int(wanted)
 
 
+def overlapping(length: int, size: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a side of a picture into parts that overlap, for networks that look at a neighbourhood.
+
+    Args:
+        length: of the side.
+        size: of a part without its overlap; the last part may be shorter.
+        overlap: on both sides of a part, cut off at the ends of the side.
+
+    Yields:
+        The part with its overlap as a slice of the side, and the part itself as a slice of that.
+    """
+    for part in strips(length, size):
+        outer = slice(max(0, part.start - overlap), min(length, part.stop + overlap))
+        yield outer, slice(part.start - outer.start, part.stop - outer.start)
+
+
+def equal_tiles(size: tuple[int, ...], side: int) -> list[tuple[slice, slice]]:
+    """Cut a picture into tiles without overlap, as equal as possible.
+
+    Args:
+        size: height and width of the picture.
+        side: longest side of a tile, in pixels.
+
+    Returns:
+        The rows and columns of each tile, row by row. No tile is below half of *side* unless the picture is.
+    """
+    edges = ([int(edge) for edge in np.linspace(0, length, -(-length // side) + 1)] for length in size)
+    rows, columns = ([slice(*pair) for pair in pairwise(each)] for each in edges)
+    return list(product(rows, columns))
+
+
 class Session:
     """One ONNX graph, ready to run on the CPU.
 
-    On one machine the same input gives the same output. With another kind of processor or number of threads the last
-    bits of a float may differ: whoever needs the same decision everywhere must leave a margin.
+    On one machine the same input gives the same output. Another processor or number of threads may change the last
+    bits of a float, so that a decision which must be the same everywhere needs a margin.
 
     Args:
         graph: the bytes of an ONNX file.
-        threads: how many to compute with; None for :func:`default_threads`.
+        threads: number of threads; None for :func:`default_threads`.
 
     Raises:
         ModelError: ONNX Runtime cannot run the graph.
@@ -101,23 +136,23 @@ class Session:
     def tiled(
         self, image: NDArray[Values], *, overlap: int, tile: int = 512, multiple: int = 1, workers: int = 1
     ) -> NDArray[Values]:
-        """Run a fully convolutional graph with one input and one output on a picture of any size.
+        """Run a fully convolutional graph with one input and one output on a picture of any size, tile by tile.
 
-        Each tile sees *overlap* pixels beyond its border, and the picture's own border where that is nearer, so that
-        the graph pads just where it would pad the whole picture. With an overlap of at least the radius of the
-        graph's receptive field the result is that of the whole picture: exactly, but that ONNX Runtime adds floats in
-        an order that depends on the size, which may change their last bits. A picture of up to one tile is run whole.
+        At the border of the picture a tile ends where the picture ends, so that the graph pads there as it would pad
+        the whole picture. If the overlap is at least the radius of the receptive field, the result equals that of the
+        whole picture, except for the last bits of floats: ONNX Runtime adds in an order that depends on the size. A
+        picture of at most one tile runs whole.
 
         Args:
-            image: ``float32 (N, C, H, W)``; or ``uint8``, for a graph that makes whole numbers 0–255 of such.
-            overlap: in pixels.
+            image: ``float32 (N, C, H, W)``; or ``uint8``, for a graph that returns whole numbers 0–255 for such.
+            overlap: on each side of a tile, in pixels.
             tile: side of a tile without its overlap, in pixels; memory grows with ``(tile + 2 overlap)²``.
-            multiple: the graph takes only sides that are multiples of this (because it halves them, say). Bottom and
-                right are filled up with the picture's last row and column, and the surplus is cut off the result.
-            workers: how many tiles to run side by side; of many small tiles more get done than of one by many threads.
+            multiple: sides of the graph's input must be multiples of this. The picture is padded at the bottom and at
+                the right by its last row and column, and the result is cropped again.
+            workers: tiles that run at the same time; many small tiles run faster so than with several threads each.
 
         Returns:
-            ``(N, C', sH, sW)`` of the same type, with the graph's own integer scale *s*.
+            ``(N, C', sH, sW)`` of the same type, where s is the integer scale of the graph.
 
         Raises:
             UsageError: *image* has another type or no pixels, or a number is out of range.
@@ -134,22 +169,23 @@ class Session:
         image = np.pad(image, padding, mode="edge") if multiple > 1 else image
         # Strides inside the graph count from a tile's corner: corners must lie where they lie in the whole picture.
         tile, overlap = (-(-length // multiple) * multiple for length in (tile, overlap))
-        tops, lefts = range(0, image.shape[2], tile), range(0, image.shape[3], tile)
-        with ThreadPoolExecutor(workers) as pool:  # ONNX Runtime lets go of the interpreter's lock
-            parts = list(pool.map(lambda at: self._run_tile(image, at[0], at[1], tile, overlap), product(tops, lefts)))
-        across = len(lefts)
-        rows = [np.concatenate(parts[i : i + across], axis=3) for i in range(0, len(parts), across)]
-        result = np.concatenate(rows, axis=2)
+        rows, columns = (list(overlapping(side, tile, overlap)) for side in image.shape[2:])
+        with ThreadPoolExecutor(workers) as pool:  # ONNX Runtime releases the interpreter's lock
+            tiles = list(pool.map(lambda place: self._run_tile(image, *place), product(rows, columns)))
+        across = len(columns)
+        bands = [np.concatenate(tiles[i : i + across], axis=3) for i in range(0, len(tiles), across)]
+        result = np.concatenate(bands, axis=2)
         scale = result.shape[2] // image.shape[2]
         return result[:, :, : height * scale, : width * scale]
 
-    def _run_tile(self, image: NDArray[Values], top: int, left: int, tile: int, overlap: int) -> NDArray[Values]:
-        """Return the result for one tile, computed with its overlap and cut to the tile."""
-        y, x = max(0, top - overlap), max(0, left - overlap)
-        part = image[:, :, y : top + tile + overlap, x : left + tile + overlap]
+    def _run_tile(
+        self, image: NDArray[Values], rows: tuple[slice, slice], columns: tuple[slice, slice]
+    ) -> NDArray[Values]:
+        """Return the result for one tile, computed with its overlap and cropped to the tile."""
+        part = image[:, :, rows[0], columns[0]]
         (output,) = self.run({next(iter(self.inputs)): np.ascontiguousarray(part, np.float32)}).values()
         scale = output.shape[2] // part.shape[2] if output.ndim == 4 else 0
         if scale < 1 or output.shape[2:] != (part.shape[2] * scale, part.shape[3] * scale):
             raise ModelError(f"the graph made {output.shape} of {part.shape}, which is no integer scale")
-        core = output[:, :, (top - y) * scale :, (left - x) * scale :]
-        return core[:, :, : tile * scale, : tile * scale].astype(image.dtype, copy=False)
+        down, right = (slice(side.start * scale, side.stop * scale) for side in (rows[1], columns[1]))
+        return output[:, :, down, right].astype(image.dtype, copy=False)

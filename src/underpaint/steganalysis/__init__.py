@@ -1,1 +1,1 @@
-"""The analyst as observer: what steganalysis makes of a picture."""
+"""Steganalysis: detectors of hidden data in a single picture, by their names in the literature."""

@@ -1,7 +1,7 @@
-"""The detectors that judge a picture of which nothing else is known: what each looks at, and when it is suspicious.
+"""The detectors that ``inspect`` runs: thresholds, false-positive rates, scores.
 
-One entry each in :data:`DETECTORS`, and a score by :func:`scores`. A threshold lets pass at least 99 of 100 pictures of
-each of three clean sets; docs/analyst.md says which, and what of a fourth exceeds it.
+:data:`DETECTORS` has one entry for each. At its threshold a detector flags at most 1 of 100 pictures of each of three
+sets of clean pictures; docs/results/detectability.md names the sets and the rate on a fourth.
 """
 
 from __future__ import annotations
@@ -10,70 +10,80 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from underpaint.steganalysis.cnn import learned
-from underpaint.steganalysis.stegexpose import fused, stegexpose, weighted_stego
+from underpaint.steganalysis.cnn import cnn
+from underpaint.steganalysis.stegexpose import fuse, stegexpose
+from underpaint.steganalysis.ws import ws
 from underpaint.types import SMALLEST_SIDE, as_image
 
 if TYPE_CHECKING:
     from underpaint.types import Image
 
-#: The sides of the pictures that thresholds were chosen by.
-_SIDE, _SMALL_SIDE = 256, 128
-#: No threshold is above it.
-_HIGHEST = 0.99
+#: Side in pixels of the pictures that thresholds were chosen on.
+_REFERENCE_SIDE = 256
+#: Side in pixels of the smallest picture with a score.
+_MIN_SIDE = 128
+#: Upper limit of a threshold.
+_MAX_THRESHOLD = 0.99
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector: what is known of it."""
+    """Threshold and description of a detector."""
 
-    #: Scores above it, 0–1, are suspicious in pictures of 256×256 pixels and more.
+    #: Scores above it, 0–1, are suspicious in pictures of at least 256×256 pixels.
     threshold: float
-    #: The share of clean pictures that are so, 0–1, in that of all sets that has most of them.
+    #: False-positive rate, 0–1: the share of clean pictures above the threshold, in the set where it is largest.
     false_alarms: float
-    #: What it looks at.
+    #: The property of the picture that the score is computed from.
     meaning: str
-    #: The fewest pixels it can judge.
-    smallest: int = _SMALL_SIDE**2
+    #: Fewest pixels for a score.
+    min_pixels: int = _MIN_SIDE**2
 
     def threshold_at(self, pixels: int) -> float:
-        """The threshold for a picture of so many *pixels*: in small ones an estimate varies as 1 / √pixels."""
-        return min(self.threshold * max(1.0, _SIDE / math.sqrt(pixels)), _HIGHEST)
+        """Return the threshold for a picture of this many *pixels*: an estimate's deviation grows as 1 / √pixels."""
+        return min(self.threshold * max(1.0, _REFERENCE_SIDE / math.sqrt(pixels)), _MAX_THRESHOLD)
 
 
-#: What a score says, and what none can.
+#: Explanation of the scores, printed below them.
 BLIND = """\
-A score is the share of values, 0 to 1, that seem to carry a bit in place of their
-lowest. That of the network is none: it says how sure it is that something is hidden.
-It alone was shown changes of ±1, as of lsb and basn-stc.
+A score is the estimated share of values, 0 to 1, whose least significant bit carries
+payload; that of the network is the probability that the picture is a container. Only
+the network detects changes of ±1, such as those of lsb and basn-stc.
 Nothing suspicious does not mean that nothing is hidden."""
 
 DETECTORS: dict[str, Detector] = {
     "primary-sets": Detector(0.26, 0.009, "pairs of neighbours in a row"),
     "sample-pairs": Detector(0.26, 0.009, "all pairs of neighbours"),
-    "chi-square": Detector(0.07, 0.01, "how often each value occurs, from the top", smallest=_SIDE**2),
-    "rs": Detector(0.16, 0.007, "how rough small squares are"),
+    "chi-square": Detector(0.07, 0.01, "how often each value occurs, from the top", min_pixels=_REFERENCE_SIDE**2),
+    "rs": Detector(0.16, 0.007, "roughness of small squares"),
     "stegexpose": Detector(0.22, 0.01, "the mean of the four above"),
-    "weighted-stego": Detector(0.07, 0.008, "values beside what their neighbours foretell"),
-    "network": Detector(0.95, 0.007, "what it was shown of covers and containers"),
+    "weighted-stego": Detector(0.07, 0.008, "values beside their prediction by neighbours"),
+    "network": Detector(0.95, 0.007, "a network trained on covers and containers"),
 }
 
 
 def scores(image: Image) -> dict[str, float | None]:
-    """Return each detector's score of *image*, ``uint8 (H, W, 3)``, by its name; None where it cannot judge.
+    """Run all detectors.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+
+    Returns:
+        Score by detector, 0–1, with the names of :data:`DETECTORS`; None where the picture is too small for it.
 
     Raises:
         UsageError: *image* is no picture.
+        ModelError: the network is missing or altered.
     """
     pixels = as_image(image).size // 3
-    if all(pixels < detector.smallest for detector in DETECTORS.values()):
+    if all(pixels < detector.min_pixels for detector in DETECTORS.values()):
         return dict.fromkeys(DETECTORS)
-    found = stegexpose(image).estimates
-    found = {name: estimate if pixels >= DETECTORS[name].smallest else None for name, estimate in found.items()}
-    opinion = learned(image) if min(image.shape[:2]) >= SMALLEST_SIDE else None
+    fusion = stegexpose(image).estimates
+    estimates = {name: estimate if pixels >= DETECTORS[name].min_pixels else None for name, estimate in fusion.items()}
+    probability = cnn(image) if min(image.shape[:2]) >= SMALLEST_SIDE else None
     return {
-        **found,
-        "stegexpose": fused(found.values()),
-        "weighted-stego": weighted_stego(image),
-        "network": opinion,
+        **estimates,
+        "stegexpose": fuse(estimates.values()),
+        "weighted-stego": ws(image),
+        "network": probability,
     }

@@ -1,4 +1,4 @@
-"""The planes of a picture, and strips of them, so that memory stays bounded."""
+"""Colour planes of a picture, strips of them for bounded memory, and the mean of their estimates."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from underpaint import types
 from underpaint.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     Plane = NDArray[np.uint8]
 
-#: How many values a strip has at most, unless one row has more.
+#: Most values of a strip, unless one row has more.
 STRIP = 1 << 17
 
 
-def of(image: Plane) -> list[Plane]:
-    """Return the planes ``(H, W)`` of a picture ``uint8 (H, W, 3)``; one if it is ``(H, W)`` or all three are alike.
+def colour_planes(image: Plane) -> list[Plane]:
+    """Split a picture into its colour planes.
+
+    Args:
+        image: ``uint8 (H, W, 3)`` or ``(H, W)``.
+
+    Returns:
+        Three planes ``(H, W)``, or one if *image* is ``(H, W)`` or its three planes are equal.
 
     Raises:
         UsageError: *image* is anything else, or has no pixels.
@@ -31,24 +38,30 @@ def of(image: Plane) -> list[Plane]:
         raise UsageError("the image has no pixels")
     if image.ndim == 2:
         return [image]
-    found = [image[..., colour] for colour in range(3)]
-    return found[:1] if all(np.array_equal(found[0], other) for other in found[1:]) else found
+    planes = [image[..., colour] for colour in range(3)]
+    return planes[:1] if all(np.array_equal(planes[0], other) for other in planes[1:]) else planes
 
 
 def strips(plane: Plane, overlap: int) -> Iterator[Plane]:
     """Cut *plane* into contiguous strips of rows; each but the first begins with the last *overlap* rows before it.
 
-    All but the last have an even number of rows beside these.
+    All but the last have an even number of rows beside the overlap.
     """
     height, width = plane.shape
     rows = max(2, STRIP // max(1, width) & ~1)
-    for top in range(0, height - overlap, rows):
-        yield np.ascontiguousarray(plane[top : top + rows + overlap])
+    for strip in types.strips(height - overlap, rows):
+        yield np.ascontiguousarray(plane[strip.start : strip.stop + overlap])
 
 
 def clipped(plane: Plane) -> NDArray[np.bool_]:
-    """Where *plane* may have been cut off at black or white, or may look so by a flip of its lowest bit.
+    """Return which values may have been clipped at black or white, before or after a flip of the lowest bit.
 
-    There the picture itself has no symmetry between 2k and 2k + 1, and all estimates go astray.
+    The estimators leave these out: clipping breaks the symmetry between 2k and 2k + 1 that they assume of a cover.
     """
     return (plane < 2) | (plane > 253)
+
+
+def mean_estimate(estimates: Sequence[float | None]) -> float | None:
+    """Return the mean of the *estimates* that are not None, clipped to 0–1; None if all are."""
+    known = [estimate for estimate in estimates if estimate is not None]
+    return min(1.0, max(0.0, float(sum(known) / len(known)))) if known else None

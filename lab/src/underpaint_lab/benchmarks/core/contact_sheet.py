@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint import media
-from underpaint.models import jnd
+from underpaint.models import jnd_networks
 from underpaint_lab.benchmarks.jnd.measure import LEVELS, WAYS, change, tiles
 from underpaint_lab.benchmarks.pictures.measure import small_pairs, ways
 
@@ -38,7 +38,7 @@ def change_sheet(pictures: Image, way: str = "chosen") -> Image:
     Raises:
         ModelError: a network is missing.
     """
-    _, looked = jnd.look(pictures, WAYS["ours"])
+    _, looked = jnd_networks.panel_outputs(pictures, WAYS["ours"])
     attention = np.rint(255 * looked.transpose(0, 2, 3, 1)).astype(np.uint8).repeat(3, axis=3)
     columns = [pictures, attention]
     for level in LEVELS if way != "published" else (None,):

@@ -13,13 +13,15 @@ import numpy as np
 from underpaint import media
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import UsageError
-from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
+from underpaint.steganalysis.stegexpose import stegexpose
+from underpaint.steganalysis.ws import ws
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.detectability.measure import CLEAN, COMPATIBLE
 from underpaint_lab.benchmarks.detectability.rows import STATISTICS, VALUES, DetectorRow
 from underpaint_lab.benchmarks.lossless.measure import DESIGNS
 from underpaint_lab.data.pictures import pictures_in, spread, tiles
 from underpaint_lab.provenance import Source
+from underpaint_lab.steganalysis.stegexpose_tool import stegexpose_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,8 +115,8 @@ def _scores(picture: Image) -> Scores:
     found = {
         **verdict.estimates,
         "stegexpose": verdict.mean,
-        COMPATIBLE: stegexpose(picture, compat=True).mean,
-        "weighted-stego": weighted_stego(picture),
+        COMPATIBLE: stegexpose_tool(picture).mean,
+        "weighted-stego": ws(picture),
     }
     return {name: 0.0 if score is None else score for name, score in found.items()}
 

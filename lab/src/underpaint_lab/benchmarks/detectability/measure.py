@@ -23,7 +23,6 @@ from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.errors import CapacityError, UsageError
 from underpaint.methods import EXACT
 from underpaint.steganalysis import detectors
-from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint.types import Payload
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.detectability.rows import ANALYST, VALUES, DetectorRow
@@ -35,6 +34,7 @@ from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.fld_ensemble import Ensemble
 from underpaint_lab.steganalysis.simulate import COSTS, changed
 from underpaint_lab.steganalysis.spam import of_colour
+from underpaint_lab.steganalysis.stegexpose_tool import stegexpose_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -235,7 +235,7 @@ def _bytes(bpp: float) -> int:
 
 def measure_picture(picture: Image) -> Measured:
     """Return scores and features of one picture."""
-    found = detectors.scores(picture) | {COMPATIBLE: stegexpose(picture, compat=True).mean}
+    found = detectors.scores(picture) | {COMPATIBLE: stegexpose_tool(picture).mean}
     scores = {name: np.nan if score is None else score for name, score in found.items()}
     return Measured(scores, {feature: of_colour(picture, feature).astype(np.float32) for feature in FEATURES})
 

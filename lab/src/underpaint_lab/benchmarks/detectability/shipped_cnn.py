@@ -19,9 +19,10 @@ import torch
 
 from underpaint.errors import UnderpaintError
 from underpaint.methods import METHODS
-from underpaint.steganalysis.cnn import learned
+from underpaint.steganalysis.cnn import cnn
 from underpaint.steganalysis.detectors import DETECTORS
-from underpaint.steganalysis.stegexpose import stegexpose, weighted_stego
+from underpaint.steganalysis.stegexpose import stegexpose
+from underpaint.steganalysis.ws import ws
 from underpaint.types import Payload
 from underpaint_lab.data.camera import developed, halved
 from underpaint_lab.data.cover_stego import HELD_OUT, embed_at
@@ -64,8 +65,8 @@ def _mean(picture: Image) -> float | None:
 
 #: Detectors by title.
 SCORERS: dict[str, Detector] = {
-    "network": learned,
-    "weighted-stego": weighted_stego,
+    "network": cnn,
+    "weighted-stego": ws,
     "stegexpose": _mean,
 }
 #: Side of the crops of large photographs in pixels.
@@ -124,7 +125,7 @@ def _loaded(run: Path) -> nn.Module:
 
 def clean_scores(covers: Sequence[Image]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the scores of *covers* by the network of the zoo, ``(n,)``."""
-    return np.array([learned(np.ascontiguousarray(cover)) for cover in covers])
+    return np.array([cnn(np.ascontiguousarray(cover)) for cover in covers])
 
 
 def lines(name: str, pixels: int, rows: Sequence[Row], asked: Iterable[str] = SCORERS) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from underpaint import media
 from underpaint.api.coding_for_machines import MachineCoder, compress_for_machines
 from underpaint.models import classifiers, jnd
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.rows import CODING, CodingRow
 from underpaint_lab.data.pictures import pictures_in, spread
@@ -65,9 +66,9 @@ def coding_for_machines(
 
 def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
     """Compress one picture; return the files by format and quality, and by way."""
-    picture, networks = media.read(file), classifiers.classifiers_for_check()
-    panel = {name: network for name, network in networks.items() if f"classifier-{name}" in jnd.PANELS[jnd.MODEL]}
-    threshold = jnd.jnd(picture.pixels, PSNR, judges=panel).threshold
+    picture, networks = media.read(file), classifiers.load_classifiers()
+    panel = {name: network for name, network in networks.items() if f"classifier-{name}" in PANELS[MODEL]}
+    threshold = jnd.jnd(picture.pixels, PSNR, classifiers=panel).threshold
     found = {}
     for kind, quality in TARGETS:
         everyone, loop = MachineCoder(picture, kind, networks), MachineCoder(picture, kind, panel)

@@ -17,7 +17,7 @@ from underpaint.api.machine_safe import TOLERANT_METHODS, ClassifierGuard
 from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.methods import METHODS, Method
 from underpaint.models import classifiers
-from underpaint.models.jnd import MODEL, PANELS
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint.types import Payload
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.rows import MACHINE_SAFE, LabelChangeRow
@@ -77,7 +77,7 @@ def label_changes(
 def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, SampleResult | None]:
     """Hide in one picture; return the result by way, None where the payload is refused."""
     number, file = task
-    cover, networks = media.read(file).pixels, classifiers.classifiers_for_check()
+    cover, networks = media.read(file).pixels, classifiers.load_classifiers()
     labels = {name: label_of(cover) for name, label_of in networks.items()}
     panel = {name: label_of for name, label_of in networks.items() if f"classifier-{name}" in PANELS[MODEL]}
     rng, free, weighted = np.random.default_rng([seed, number]), METHODS[method], TOLERANT_METHODS[method]

@@ -19,7 +19,7 @@ import numpy as np
 
 from underpaint import media, models
 from underpaint.errors import UsageError
-from underpaint.models import classifiers, jnd
+from underpaint.models import classifiers, jnd, jnd_networks
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow, Split
 from underpaint_lab.data.pictures import spread
@@ -178,20 +178,22 @@ def change(way: str, level: float | None, pictures: NDArray[np.uint8]) -> NDArra
         pictures: ``uint8 (N, H, W, 3)``.
     """
     model, count = WAYS[way], len(pictures)
-    answers, attention = jnd.look(pictures, WAYS["ours"])
+    answers, attention = jnd_networks.panel_outputs(pictures, WAYS["ours"])
     if level is None:
         inputs = {"image": classifiers.planes(pictures), "attention": attention}
         return 255 * models.load(model).graphs["generator"].run(inputs)["change"].transpose(0, 2, 3, 1)
-    order = np.argsort(-jnd.promises(pictures, answers, attention, level, model), axis=1).T
+    order = np.argsort(-jnd_networks.way_scores(pictures, answers, attention, level, model), axis=1).T
     ranks = {"ours": order[:1], "light": order[:0], "chosen": order}[way]
-    light = [np.stack([jnd.light(pictures.shape[1:], each)] * count) for each in jnd.LIGHT if way != "ours"]
-    candidates = (jnd.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
+    brightness_ways = jnd.BRIGHTNESS_WAYS if way != "ours" else ()
+    light = [np.stack([jnd.brightness_direction(pictures.shape[1:], each)] * count) for each in brightness_ways]
+    candidates = (jnd_networks.directions(pictures, answers, attention, level, rank, model) for rank in ranks)
     best, most = np.empty(pictures.shape, np.float32), np.full(count, -10)
     for directions in chain(light, candidates):
-        moved = np.stack([jnd.moved(*each, level) for each in zip(pictures, directions, strict=True)])
-        kept = _kept(answers, jnd.look(moved, model)[0], len(jnd.PANELS[model])) if way != "ours" else most + 1
+        moved = np.stack([jnd.move(*each, level) for each in zip(pictures, directions, strict=True)])
+        members = len(jnd_networks.PANELS[model])
+        kept = _kept(answers, jnd_networks.panel_outputs(moved, model)[0], members) if way != "ours" else most + 1
         if way == "chosen":
-            kept -= [0 if jnd.reached(*each, level) else 9 for each in zip(pictures, moved, strict=True)]
+            kept -= [0 if jnd.reaches_psnr(*each, level) else 9 for each in zip(pictures, moved, strict=True)]
         better = kept > most
         best[better], most[better] = moved[better].astype(np.float32) - pictures[better], kept[better]
     return best

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from underpaint import models
-from underpaint.models import classifiers, jnd
+from underpaint.models import classifiers, jnd_networks
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.jnd import measure as bench
 from underpaint_lab.benchmarks.jnd.rows import DMVJND, HELD_OUT, PANEL, LabelRow
@@ -46,7 +46,7 @@ def measure(file: Path, count: int = COUNT) -> list[LabelRow]:
         UsageError: there is no such mosaic.
         ModelError: a network is missing.
     """
-    panel = load_panel(jnd.PANELS[_MODEL])
+    panel = load_panel(jnd_networks.PANELS[_MODEL])
     names = [name for name in (*PANEL, *HELD_OUT) if f"cifar-{name}" in models.names()]
     networks = {name: from_zoo_cifar(name) for name in names}
     pictures = bench.tiles(file, count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from underpaint.models.jnd import MODEL, PANELS
+from underpaint.models.jnd_networks import MODEL, PANELS
 from underpaint_lab.benchmarks.core.table import Rendered, citation, measured_in, paper_in, percent, provenance
 from underpaint_lab.benchmarks.jnd.coding_for_machines import PLAIN, PSNR
 from underpaint_lab.benchmarks.jnd.rows import HELD_OUT, PANEL

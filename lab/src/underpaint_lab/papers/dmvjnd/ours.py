@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from underpaint.errors import UsageError
-from underpaint.models.jnd import PANELS
+from underpaint.models.jnd_networks import PANELS
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.noise_layers.layer import round_8_bit

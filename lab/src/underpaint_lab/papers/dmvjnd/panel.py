@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from underpaint.errors import UsageError
-from underpaint.models.jnd import PANELS
+from underpaint.models.jnd_networks import PANELS
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.papers.dmvjnd.nets import Panel
 from underpaint_lab.training.recipe import Recipe

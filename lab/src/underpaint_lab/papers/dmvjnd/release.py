@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from underpaint import models
-from underpaint.models.jnd import PANELS
+from underpaint.models.jnd_networks import PANELS
 from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_batch
 from underpaint_lab.papers.dmvjnd import ours
 from underpaint_lab.papers.dmvjnd import published as as_published

@@ -1,6 +1,6 @@
-"""Containers that an earlier version wrote: they must be readable for ever.
+"""Containers of format v1, written by version 0.1 from the sample photograph ``chelsea``: every version reads them.
 
-Made of the shipped photograph of a cat by version 0.1; never made anew. A format that changes adds files here.
+They are never written again. A new format adds files here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from underpaint.types import Payload
 FOLDER = Path(__file__).parent / "containers"
 
 
-def bytes_(count: int) -> bytes:
-    """Some that cannot be compressed."""
+def random_bytes(count: int) -> bytes:
+    """Return bytes that cannot be compressed."""
     return np.random.default_rng(1).bytes(count)
 
 
@@ -35,18 +35,18 @@ def bytes_(count: int) -> bytes:
         ("stdm-14", Payload(b"\x00\x01 bytes, version 1"), "drawing"),
         ("stdm-35", Payload.from_text("a longer message of 40 letters, version 1"), "drawing"),
         ("lsb", Payload(b"version 1" * 50, "file", "one.bin"), "drawing"),
-        ("basn", Payload(bytes_(700), "file", "one.bin"), "drawing"),
-        ("basn-stc-2", Payload(bytes_(500), "file", "one.bin"), "drawing"),
-        ("basn-stc-4", Payload(bytes_(12_000), "file", "one.bin"), "drawing"),
+        ("basn", Payload(random_bytes(700), "file", "one.bin"), "drawing"),
+        ("basn-stc-2", Payload(random_bytes(500), "file", "one.bin"), "drawing"),
+        ("basn-stc-4", Payload(random_bytes(12_000), "file", "one.bin"), "drawing"),
         ("robust-512", Payload.from_text("no. one"), None),
         ("robust-256", Payload(b"\x00\x01 v1"), "drawing"),
         ("robust-small", Payload.from_text("v1"), "drawing"),
     ],
 )
-def test_old_containers(
+def test_a_container_of_version_1_is_revealed(
     name: str, payload: Payload, passphrase: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # A later version may derive new keys at another cost; old containers still open.
+    # A later version may derive new keys at another cost; old containers are still read.
     monkeypatch.setattr(keys, "COSTS", keys.COSTS | {9: keys.Cost(8, 1, 1)})
     monkeypatch.setattr(keys, "DEFAULT_COST", 9)
     assert api.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
@@ -57,14 +57,14 @@ def test_old_containers(
         assert api.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
 
 
-def test_an_old_picture_in_a_picture() -> None:
+def test_a_picture_hidden_by_version_1_is_restored() -> None:
     payload, by, _ = api.reveal_file(FOLDER / "pixinpix.png", passphrase="drawing")
     coffee = PIL.Image.fromarray(media.read(samples.path("coffee")).pixels).resize((60, 40))
     assert by == "pixinpix"
     assert metrics.psnr(media.decode(payload.data).pixels, np.asarray(coffee)) == pytest.approx(40.31, abs=0.1)
 
 
-def test_an_old_template() -> None:
+def test_a_template_of_version_1_is_read() -> None:
     numbers = np.sqrt(2) * np.cos(np.arange(64))
     found = METHODS["miais"].reveal(media.read(FOLDER / "miais.png").pixels, "drawing")
     assert cosine_similarity(unpack(found.data), numbers) > 0.999
@@ -72,7 +72,7 @@ def test_an_old_template() -> None:
     assert pack(np.full(64, 4 / 64, np.float32), COARSE)[:3] == bytes([0b10000010, 0b00001000, 0b00100000])
 
 
-def test_what_a_reader_tries_is_part_of_the_format() -> None:
+def test_sizes_and_costs_that_a_reader_tries_are_part_of_the_format() -> None:
     assert watermark.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
     assert (len(watermark.SIZES), watermark.SIZES[-1]) == (39, 8192)
     assert (watermark.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)

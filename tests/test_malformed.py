@@ -1,4 +1,4 @@
-"""Hundreds of inputs and usages that cannot work: each ends in one calm error, and leaves no file behind."""
+"""Hundreds of damaged files and wrong usages: each ends in one error line, and no file is written or changed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (40, 48, 3), dtype=np.uint8)
-#: What may have happened to a picture file.
-ACCIDENTS: dict[str, Callable[[bytes], bytes]] = {
+#: Damages of an image file.
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "emptied": lambda _: b"",
     "one-byte": lambda data: data[:1],
     "signature": lambda data: data[:12],
     "cut-early": lambda data: data[:40],
     "half": lambda data: data[: len(data) // 2],
-    "beheaded": lambda data: data[len(data) // 3 :],
+    "without-header": lambda data: data[len(data) // 3 :],
     "garbled": lambda data: data[:13] + bytes(byte ^ 0x5A for byte in data[13:120]) + data[120:],
 }
-DAMAGED = {f"{accident}.{kind}": (accident, kind) for accident, kind in product(ACCIDENTS, media.FORMATS)}
-#: Every use that reads a picture; BAD is it.
+DAMAGED = {f"{damage}.{kind}": (damage, kind) for damage, kind in product(DAMAGES, media.FORMATS)}
+#: Commands that read an image; BAD stands for the damaged one.
 READERS = (
     "reveal BAD -o out.bin",
     "capacity BAD",
@@ -45,7 +45,7 @@ CHAINS = (
     *("jpeg:50,60,70", "jpeg:50,subsampling=411", "jpeg:50,colour=1", "jpeg:quality=", "webp:1000", "avif:-1"),
     *("resize:0", "resize:-1", "resize:inf", "noise:nan", "noise:-0.1", "rotate:x", "crop:0"),
 )
-#: Options of hide that cannot be meant, or that fail.
+#: Options of hide that are wrong, or that fail.
 HIDES = (
     *(f"-o out{extension} -m hello" for extension in ("", ".", ".gif", ".txt", ".png.zip", ".heic", ".PNG~")),
     *(f"-o out{extension} -f report.bin" for extension in (".jpg", ".jpeg", ".avif", ".JPG")),
@@ -106,7 +106,7 @@ USAGES = (
 
 
 def cases() -> Iterator[str]:
-    """Yield every command; damaged pictures go to the readers in turn."""
+    """Yield every command; the damaged images go to the reading commands in turn."""
     for name, reader in zip(DAMAGED, cycle(READERS), strict=False):
         yield reader.replace("BAD", name)
     for reader, name in product(READERS, ("empty.png", "text.png", "cut.png", "huge.png", "missing.png")):
@@ -123,29 +123,31 @@ CASES = sorted(set(cases()))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All files, damaged ones too; no command may change any, so that one folder serves them all."""
+    """Folder with all files, damaged ones too; shared by all cases, since no command may change a file."""
     folder = tmp_path_factory.mktemp("malformed")
     run_cli.fill(folder)
-    for name, (accident, kind) in DAMAGED.items():
-        (folder / name).write_bytes(ACCIDENTS[accident](media.encode(media.Picture(PIXELS), kind)))
+    for name, (damage, kind) in DAMAGED.items():
+        (folder / name).write_bytes(DAMAGES[damage](media.encode(media.Picture(PIXELS), kind)))
     return folder
 
 
-def test_there_are_hundreds() -> None:
+def test_there_are_hundreds_of_cases() -> None:
     assert len(CASES) >= 200
 
 
 @pytest.mark.parametrize("command", CASES, ids=lambda command: command[:70])
-def test_malformed(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def listing() -> dict[str, tuple[int, int]]:
+def test_an_error_is_one_line_and_a_hint_and_changes_no_file(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def list_files() -> dict[str, tuple[int, int]]:
         return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
     monkeypatch.chdir(folder)
-    before = listing()
+    before = list_files()
     outcome = run(*shlex.split(command))
     assert outcome.status in (1, 2, 3)
     first, *rest = outcome.stderr.splitlines()
     assert first.startswith("underpaint: error: ")
     assert [line[:18] for line in rest] in ([], ["underpaint: hint: "])
     assert "Traceback" not in outcome.stderr
-    assert listing() == before
+    assert list_files() == before

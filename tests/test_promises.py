@@ -1,4 +1,4 @@
-"""The promises that take minutes to keep: `make slow`.
+"""Exactness and false positives over thousands of pictures; takes minutes: `make slow`.
 
 UNDERPAINT_PICTURES names a folder of photographs to use instead of the two samples.
 """
@@ -39,13 +39,13 @@ OUTPUTS = (
     *((".png", None), (".png", None), (".tiff", None), (".bmp", None), (".webp", None), (".jp2", None)),
     *((".jpg", None), (".jpg", 80), (".webp", 85), (".avif", None), (".avif", 75), (".jp2", 42)),
 )
-#: Payloads, as powers of ten of bytes: what most pictures hold.
-LONGEST = {"stdm": 2.5, "robust": 1.5, "robust-picture": 2.5, "basn": 5.0, "basn-stc": 5.0, "lsb": 5.5}
+#: Longest payload of each method, as a power of ten of bytes: within the capacity of most pictures.
+MAX_LOG_SIZE = {"stdm": 2.5, "robust": 1.5, "robust-picture": 2.5, "basn": 5.0, "basn-stc": 5.0, "lsb": 5.5}
 MODES = ("RGB", "RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16")
 
 
 def photograph(rng: np.random.Generator, height: int, width: int) -> Image:
-    """A random piece of a random photograph, turned, brightened and scaled to a size."""
+    """Return a random piece of a random photograph: scaled, perhaps mirrored, with random brightness."""
     pictures = pictures_in(Path(FOLDER) if FOLDER else None)
     pixels = media.read(pictures[rng.integers(len(pictures))]).pixels
     tall, wide, _ = pixels.shape
@@ -57,14 +57,14 @@ def photograph(rng: np.random.Generator, height: int, width: int) -> Image:
 
 
 def round_trip(seed: int) -> str:
-    """Hide something random in something random; the outcome in a word."""
+    """Hide a random payload in a random cover; return ``exact`` or the name of the error."""
     rng = np.random.default_rng(seed)
     height, width = (int(64 * (4000 / 64) ** rng.beta(1, 1.7)) for _ in range(2))
     method = tuple(METHODS)[seed % len(METHODS)]
     exact_only = METHODS[method].needs_lossless and rng.random() < 0.8  # a lossy file is refused
     suffix, quality = OUTPUTS[rng.integers(6 if exact_only else len(OUTPUTS))]
     mode = str(rng.choice(MODES))
-    data = rng.bytes(int(10 ** rng.uniform(0, LONGEST[method])))
+    data = rng.bytes(int(10 ** rng.uniform(0, MAX_LOG_SIZE[method])))
     payload = Payload(data) if rng.random() < 0.5 else Payload.from_text("naïve 🖼 " + data.hex())
     passphrase = str(rng.choice(["", "pass", "pässword 🔑"])) or None
     folder = Path(os.environ["PYTEST_ROUND_TRIPS"], str(seed))
@@ -91,14 +91,14 @@ def round_trip(seed: int) -> str:
         api.reveal_file(container, passphrase="another")
     again = folder / "again.png"
     api.attack_file(container, "jpeg:30 | webp:20", again)
-    with suppress(PayloadError):  # beyond what was promised, and yet: the payload or an error
+    with suppress(PayloadError):  # beyond the promise; still the payload or an error
         assert api.reveal_file(again, passphrase=passphrase)[0] == payload
     for file in folder.iterdir():
         file.unlink()
     return "exact"
 
 
-def test_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payload_comes_back_exactly_or_hiding_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ROUND_TRIPS", str(tmp_path))
     outcomes = spread(round_trip, range(ROUND_TRIPS))
     counts = {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
@@ -106,12 +106,12 @@ def test_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts["exact"] > ROUND_TRIPS // 2
 
 
-#: With a passphrase for one in so many: LSB derives a key from each crop's own salt, and robust has to search for long.
-ASKED_AGAIN = {"stdm": 1, "robust": 10, "robust-picture": 1, "lsb": 50}
+#: One in so many crops is searched with a passphrase too: LSB derives a key for each crop, robust searches for long.
+PASSPHRASE_EVERY = {"stdm": 1, "robust": 10, "robust-picture": 1, "lsb": 50}
 
 
-def unmarked(seed: int) -> int:
-    """How many of a hundred unmarked crops have something to reveal."""
+def false_positives(seed: int) -> int:
+    """Return how many payloads are found in a hundred unmarked crops."""
     rng = np.random.default_rng(seed)
     found = 0
     for number in range(100):
@@ -121,7 +121,7 @@ def unmarked(seed: int) -> int:
             Pillow.fromarray(crop).save(buffer, "JPEG", quality=int(rng.integers(20, 96)))
             crop = media.decode(buffer.getvalue()).pixels
         asked: list[tuple[Method, str | None]] = [(method, None) for method in METHODS.values()]
-        asked += [(METHODS[name], "a passphrase") for name, every in ASKED_AGAIN.items() if number % every == 0]
+        asked += [(METHODS[name], "a passphrase") for name, every in PASSPHRASE_EVERY.items() if number % every == 0]
         for method, passphrase in asked:
             try:
                 method.reveal(crop, passphrase)
@@ -132,11 +132,11 @@ def unmarked(seed: int) -> int:
 
 
 def test_unmarked_pictures_reveal_nothing() -> None:
-    assert sum(spread(unmarked, range(UNMARKED // 100))) == 0
+    assert sum(spread(false_positives, range(UNMARKED // 100))) == 0
 
 
-def wrong(seed: int) -> int:
-    """How many of ten wrong passphrases reveal something of a container of each method."""
+def wrong_passphrases(seed: int) -> int:
+    """Return how many of ten wrong passphrases reveal a payload, over a container of each method."""
     rng = np.random.default_rng(seed)
     cover = photograph(rng, 192, 256)
     found = 0
@@ -151,4 +151,4 @@ def wrong(seed: int) -> int:
 
 
 def test_wrong_passphrases_reveal_nothing() -> None:
-    assert sum(spread(wrong, range(WRONG // 10))) == 0
+    assert sum(spread(wrong_passphrases, range(WRONG // 10))) == 0

@@ -31,7 +31,7 @@ PAGES = [*report.pages(ROOT), *report.cards(ROOT)]
 
 
 def plausible(row: Any, method: str) -> bool:
-    """Whether the numbers of a measured row are possible."""
+    """Tell whether the numbers of a measured row are possible."""
     match row:
         case ChannelRow():
             # Something else than what was hidden is never revealed.

@@ -61,7 +61,7 @@ def test_attack_warns_of_lost_transparency_and_of_a_lossy_file() -> None:
     assert api.attack_file("faded.png", "jpeg:50", "same.png") == ()
     assert media.read("same.png").alpha is not None
     assert "transparency" in api.attack_file("faded.png", "crop:0.5", "part.png")[0]
-    assert "jpeg is not exact" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
+    assert "jpeg is lossy" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
 
 
 def test_equal_pictures_do_not_differ(cover: Image) -> None:

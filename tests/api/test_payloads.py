@@ -171,7 +171,7 @@ def test_methods_and_settings_that_no_picture_takes_are_refused() -> None:
     for psnr in (20, 65, 80, float("nan")):
         with pytest.raises(UsageError, match="out of range"):
             api.hide_file("small.png", "sent.png", secret, psnr=psnr)
-    with pytest.raises(UsageError, match="jpeg is not"):
+    with pytest.raises(UsageError, match="jpeg is lossy"):
         api.hide_file("small.png", "sent.jpg", secret, method="basn")
     with pytest.raises(UsageError, match="no quality or survival setting"):
         api.hide_file("small.png", "sent.png", secret, method="basn", survive="jpeg:50")
@@ -189,7 +189,7 @@ def test_a_revealed_picture_is_converted_to_the_format_that_is_named() -> None:
     assert api.picture_as(payload, f"back.{report.compression.codec}") == (payload.data, ())
     data, (warning,) = api.picture_as(payload, "back.jpg")
     assert media.decode(data).format == "jpeg"
-    assert warning.startswith("jpeg is not exact")
+    assert warning.startswith("jpeg is lossy")
     with pytest.raises(UsageError, match="no picture format"):
         api.picture_as(payload, "back.txt")
     assert api.revealed_name(payload) == "coffee-revealed.png"

@@ -1,4 +1,4 @@
-"""Miais: what is read is what was written, by the right passphrase alone, and after what may happen on the way."""
+"""MIAIS alone: a template comes back approximately, with its passphrase only, and survives a little noise."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def container(passphrase: str | None = "gate") -> Image:
     return miais.hide(COVER, FACE, passphrase)
 
 
-def told(picture: Image, passphrase: str | None = "gate") -> float:
+def similarity_after(picture: Image, passphrase: str | None = "gate") -> float:
     return cosine_similarity(unpack(MIAIS.reveal(picture, passphrase).data), FACE)
 
 
-def test_it_is_no_method_for_bytes() -> None:
+def test_it_hides_templates_only_and_has_no_settings() -> None:
     assert "miais" not in EXACT
     for kind in ("text", "file", "picture"):
         with pytest.raises(UsageError, match="whom a picture shows"):
@@ -41,27 +41,27 @@ def test_it_is_no_method_for_bytes() -> None:
         MIAIS.hide(COVER, PAYLOAD, None, psnr=44.0, survive=None)
 
 
-def test_a_template_comes_back_nearly_as_it_was() -> None:
-    assert told(container()) >= MIN_SIMILARITY
+def test_a_template_comes_back_approximately() -> None:
+    assert similarity_after(container()) >= MIN_SIMILARITY
     assert metrics.psnr(COVER, container()) > 38
     assert np.array_equal(container()[248:], COVER[248:]), "what no whole block covers stays"
 
 
 @pytest.mark.parametrize("chain", ["noise:0.005", "brightness:1.01"])
-def test_it_survives_a_little(chain: str) -> None:
-    assert told(parse(chain)(container())) > 0.8
+def test_a_template_survives_weak_noise(chain: str) -> None:
+    assert similarity_after(parse(chain)(container())) > 0.8
 
 
-def test_only_by_its_passphrase() -> None:
+def test_another_passphrase_reveals_nothing() -> None:
     for wrong in (None, "gates"):
         assert not MIAIS.holds(container(), wrong)
         with pytest.raises(NotFoundError):
             MIAIS.reveal(container(), wrong)
     assert MIAIS.holds(container(), "gate")
-    assert told(container(None), None) >= MIN_SIMILARITY
+    assert similarity_after(container(None), None) >= MIN_SIMILARITY
 
 
-def test_containers_of_one_face_are_not_alike() -> None:
+def test_containers_of_one_face_differ() -> None:
     said = [miais.extract_numbers(miais.hide(COVER, FACE, "gate"), models.load("miais")) for _ in range(4)]
     before = miais.extract_numbers(COVER, models.load("miais"))
     assert max(abs(cosine_similarity(a[:64], b[:64])) for n, a in enumerate(said) for b in said[:n]) < 0.6
@@ -74,7 +74,7 @@ def test_containers_of_one_face_are_not_alike() -> None:
     assert cosine_similarity(said[0], before) < 0.5
 
 
-def test_a_clean_picture_says_nothing() -> None:
+def test_unmarked_pictures_have_no_template() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         top, left = rng.integers(0, 100), rng.integers(0, 150)
@@ -82,13 +82,13 @@ def test_a_clean_picture_says_nothing() -> None:
     assert not MIAIS.holds(np.zeros((16, 16, 3), np.uint8), None)
 
 
-def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_give_the_same_numbers_as_the_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     model = models.load("miais")
     tall = np.concatenate([COVER, COVER[::-1]])
     whole = miais.extract_numbers(tall, model)
     wanted = np.random.default_rng(0).standard_normal(whole.size).astype(np.float32)
     written = miais.embed_numbers(tall, wanted, whole, model)
-    monkeypatch.setattr(miais, "_STRIP_ROWS", 5)
+    monkeypatch.setattr(miais, "STRIP_ROWS", 5)
     assert np.allclose(miais.extract_numbers(tall, model), whole, atol=1e-3)
     apart = np.abs(miais.embed_numbers(tall, wanted, whole, model).astype(int) - written)
     assert apart.max() <= 1, "rounding"
@@ -96,18 +96,18 @@ def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 254, 255])
-def test_black_and_white_covers_take_it(level: int) -> None:
+def test_black_and_white_covers_carry_a_template(level: int) -> None:
     flat = np.full((64, 64, 3), level, np.uint8)
-    assert told(miais.hide(flat, FACE, "gate")) >= MIN_SIMILARITY
+    assert similarity_after(miais.hide(flat, FACE, "gate")) >= MIN_SIMILARITY
 
 
-def test_a_cover_that_cannot_take_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cover_that_cannot_carry_the_template_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(miais, "MIN_SIMILARITY", 1.1)
     with pytest.raises(SurvivalError, match="nobody would be recognised"):
         miais.hide(COVER, FACE, None)
 
 
-def test_rounding_takes_nothing_from_the_mean() -> None:
+def test_dithered_rounding_keeps_the_mean() -> None:
     thresholds = miais.dither(64, 64)
     assert thresholds.shape == (64, 64)
     assert np.abs(thresholds).max() <= 0.5

@@ -1,4 +1,4 @@
-"""Pictures in pictures that survive recompression: each codec, what is damaged, and what is not there."""
+"""robust-picture alone: payloads that survive each codec, and those that are refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from underpaint.api.choice import candidates
 from underpaint.channels import parse
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import dct_qim
-from underpaint.embedding.dct_qim import TABLES, CoefficientLayout
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import Picture, samples
 from underpaint.methods import METHODS, PredictablePSNR, robust_picture
@@ -44,33 +43,33 @@ def container(cover: Image, payload: Payload) -> Image:
     return METHOD.hide(cover, payload, PASSPHRASE, psnr=None, survive=None)
 
 
-def test_it_is_a_method() -> None:
+def test_it_predicts_payloads_and_needs_no_lossless_format() -> None:
     assert METHODS["robust-picture"].name == robust_picture.NAME
     assert isinstance(METHOD, PredictablePSNR)
     assert not METHOD.needs_lossless
 
 
-def test_a_container_is_as_good_as_was_said(cover: Image, container: Image, payload: Payload) -> None:
+def test_the_psnr_of_a_large_payload(cover: Image, container: Image, payload: Payload) -> None:
     assert len(payload.data) > 1800
     assert metrics.psnr(cover, container) > 30.4
     assert metrics.apd(cover, container) < 7
 
 
 @pytest.mark.parametrize("channel", ["none", *CODECS, "jpeg:50", "jpeg:90", "webp:90", "jpeg:75 | jpeg:60"])
-def test_the_payload_is_exact_after(channel: str, container: Image, payload: Payload) -> None:
+def test_the_payload_survives(channel: str, container: Image, payload: Payload) -> None:
     arrived = parse(channel)(container)
     assert METHOD.holds(arrived, PASSPHRASE)
     assert METHOD.reveal(arrived, PASSPHRASE).data == payload.data
 
 
-def test_another_passphrase_finds_nothing(container: Image) -> None:
+def test_another_passphrase_reveals_nothing(container: Image) -> None:
     for passphrase in ("another", None):
         assert not METHOD.holds(container, passphrase)
         with pytest.raises(NotFoundError):
             METHOD.reveal(container, passphrase)
 
 
-def test_a_picture_without_anything_in_it(cover: Image) -> None:
+def test_unmarked_pictures_reveal_nothing(cover: Image) -> None:
     flat = np.full((64, 64, 3), 90, np.uint8)
     for picture in (cover, cover[:40, :33], flat, flat[:5], 0 * flat, parse("jpeg:50")(cover)):
         assert not METHOD.holds(picture, None)
@@ -78,7 +77,7 @@ def test_a_picture_without_anything_in_it(cover: Image) -> None:
             METHOD.reveal(picture, None)
 
 
-def test_what_is_lost_is_said(container: Image) -> None:
+def test_a_lost_payload_is_damaged_and_a_shifted_one_not_found(container: Image) -> None:
     arrived = parse("webp:30")(container)
     assert METHOD.holds(arrived, PASSPHRASE)
     with pytest.raises(DamagedError, match="too much of it is lost"):
@@ -95,7 +94,7 @@ def test_small_payloads_in_small_pictures_of_any_shape(cover: Image, shape: tupl
         assert METHOD.reveal(parse(codec)(hidden), None).text == "hello"
 
 
-def test_what_does_not_fit_is_refused(cover: Image) -> None:
+def test_a_payload_that_does_not_fit_is_refused(cover: Image) -> None:
     for size in (6_000, 1 << 21):
         with pytest.raises(CapacityError, match="do not fit, about"):
             METHOD.hide(cover, Payload(bytes(np.random.default_rng(1).bytes(size))), None, psnr=None, survive=None)
@@ -103,7 +102,7 @@ def test_what_does_not_fit_is_refused(cover: Image) -> None:
     assert METHOD.payload_at(cover[:32, :32], 40) == 0
 
 
-def test_what_would_not_survive_is_refused(cover: Image, payload: Payload) -> None:
+def test_a_payload_that_would_not_survive_is_refused(cover: Image, payload: Payload) -> None:
     with pytest.raises(SurvivalError, match="does not survive jpeg:10"):
         METHOD.hide(cover, payload, None, psnr=None, survive=parse("jpeg:10"))
     with pytest.raises(SurvivalError, match="resize"):
@@ -115,7 +114,7 @@ def test_what_would_not_survive_is_refused(cover: Image, payload: Payload) -> No
             METHOD.hide(cover, payload, None, psnr=psnr, survive=None)
 
 
-def test_a_payload_gets_the_quality_it_can_have(cover: Image) -> None:
+def test_a_smaller_payload_gets_a_higher_psnr(cover: Image) -> None:
     reached = []
     for psnr in (31, 36):
         size = METHOD.payload_at(cover, psnr)
@@ -126,7 +125,7 @@ def test_a_payload_gets_the_quality_it_can_have(cover: Image) -> None:
     assert [psnr for _, psnr in reached] == sorted(psnr for _, psnr in reached)
 
 
-def test_of_large_pictures_the_middle_carries_all(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
+def test_only_the_middle_of_a_large_picture_changes(monkeypatch: pytest.MonkeyPatch, cover: Image) -> None:
     monkeypatch.setattr(robust_picture, "MIDDLE_SIDE", 160)
     monkeypatch.setattr(dct_qim, "LONGEST_WORD", 4000)
     hidden = METHOD.hide(cover, Payload(bytes(range(200))), None, psnr=None, survive=None)
@@ -136,18 +135,7 @@ def test_of_large_pictures_the_middle_carries_all(monkeypatch: pytest.MonkeyPatc
     assert METHOD.reveal(parse("webp:75")(hidden), None).data == bytes(range(200))
 
 
-@pytest.mark.parametrize("table", range(len(TABLES)))
-def test_every_channel_bit_has_a_place_of_its_own(table: int) -> None:
-    layout = CoefficientLayout((64, 72, 3), table, KEY)
-    slots = layout.slots
-    assert len(set(slots.tolist())) == slots.size
-    assert not set((slots // 2).tolist()) & set(layout.pilots.tolist())
-    bits = np.random.default_rng(0).integers(0, 2, slots.size, dtype=np.uint8)
-    soft = layout.soft_bits(layout.cosets(bits, 3) + np.float32(0.5 / 240), 3)
-    assert ((soft > 0) == bits).all()
-
-
-def test_a_file_that_loses_is_written_and_revealed_without_being_told(tmp_path: Path, cover: Image) -> None:
+def test_a_picture_in_a_jpeg_file_is_revealed_after_webp(tmp_path: Path, cover: Image) -> None:
     media.write(Picture(cover), tmp_path / "cover.png")
     secret = media.read(samples.path("coffee")).pixels[50:306, 100:356].copy()
     media.write(Picture(secret), tmp_path / "secret.png")
@@ -162,7 +150,7 @@ def test_a_file_that_loses_is_written_and_revealed_without_being_told(tmp_path: 
     assert metrics.apd(secret, back) < 9
 
 
-def test_what_has_to_survive_goes_by_it(cover: Image) -> None:
+def test_a_picture_that_must_survive_is_hidden_by_robust_picture(cover: Image) -> None:
     secret = PicturePayload(Picture(media.read(samples.path("coffee")).pixels[:128, :128].copy()))
     assert [each.name for each in candidates(secret, None, "jpeg:50")] == ["robust-picture"]
     assert [each.name for each in candidates(secret, None, None)] == ["basn", "robust-picture"]

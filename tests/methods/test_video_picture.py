@@ -1,4 +1,4 @@
-"""Pictures in videos: packets that any long part has enough of, whole files, and what is said when they are too few."""
+"""Pictures in videos: any part that is long enough reveals the picture, in frames and in whole files."""
 
 from __future__ import annotations
 
@@ -31,62 +31,62 @@ LONG = 5 * GROUP
 
 @pytest.fixture(scope="module")
 def marked() -> list[Image]:
-    sender = PacketEmbedder(HEIGHT, WIDTH, PICTURE, None)
-    return [sender.paint(plane, sender.change(plane)) for plane in planes(LONG)]
+    embedder = PacketEmbedder(HEIGHT, WIDTH, PICTURE, None)
+    return [embedder.paint(plane, embedder.change(plane)) for plane in planes(LONG)]
 
 
-def gathered(frames: list[Image], passphrase: str | None = None) -> Payload:
-    gatherer = PacketDecoder(passphrase)
+def decode(frames: list[Image], passphrase: str | None = None) -> Payload:
+    decoder = PacketDecoder(passphrase)
     for plane in frames:
-        gatherer.add(plane)
-    return gatherer.end()
+        decoder.add(plane)
+    return decoder.end()
 
 
 class TestFrames:
-    def test_all_frames_have_it(self, marked: list[Image]) -> None:
-        assert gathered(marked) == PICTURE
+    def test_all_frames_reveal_the_payload(self, marked: list[Image]) -> None:
+        assert decode(marked) == PICTURE
 
     @pytest.mark.parametrize("start", [0, 3, 13])
-    def test_a_part_that_is_long_enough_has_it(self, marked: list[Image], start: int) -> None:
-        assert gathered(marked[start : start + 3 * GROUP - 2]) == PICTURE
+    def test_a_part_that_is_long_enough_reveals_the_payload(self, marked: list[Image], start: int) -> None:
+        assert decode(marked[start : start + 3 * GROUP - 2]) == PICTURE
 
-    def test_frames_that_were_left_out_do_not_matter(self, marked: list[Image]) -> None:
-        assert gathered(marked[:11] + marked[14:]) == PICTURE
+    def test_missing_frames_do_not_matter(self, marked: list[Image]) -> None:
+        assert decode(marked[:11] + marked[14:]) == PICTURE
 
-    def test_it_is_read_while_frames_come(self, marked: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_groups_are_decoded_while_frames_arrive(self, marked: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(video_picture, "GROUPS_TOGETHER", 2)
-        gatherer = PacketDecoder(None)
-        found = [gatherer.add(plane) for plane in marked]
+        decoder = PacketDecoder(None)
+        found = [decoder.add(plane) for plane in marked]
         assert found[0] is None
-        assert found[-1] == gatherer.end() == PICTURE
-        assert gatherer.waiting <= 2 * GROUP
+        assert found[-1] == decoder.end() == PICTURE
+        assert decoder.waiting <= 2 * GROUP
 
-    def test_what_no_frame_says_alone_a_group_says_together(self, marked: list[Image]) -> None:
+    def test_noisy_frames_of_a_group_are_decoded_together(self, marked: list[Image]) -> None:
         rng = np.random.default_rng(1)
         noisy = [np.clip(plane + rng.normal(0, 8, plane.shape), 0, 255).astype(np.uint8) for plane in marked]
-        assert gathered(noisy) == PICTURE
+        assert decode(noisy) == PICTURE
         with pytest.raises((DamagedError, NotFoundError)):
-            gathered(noisy[::GROUP])
+            decode(noisy[::GROUP])
 
-    def test_too_few_packets_are_said_to_be_there(self, marked: list[Image]) -> None:
+    def test_too_few_packets_are_damaged(self, marked: list[Image]) -> None:
         with pytest.raises(DamagedError, match="1 packets of 2 needed"):
-            gathered(marked[:GROUP])
+            decode(marked[:GROUP])
 
-    def test_another_passphrase_finds_nothing(self, marked: list[Image]) -> None:
+    def test_another_passphrase_reveals_nothing(self, marked: list[Image]) -> None:
         with pytest.raises(NotFoundError):
-            gathered(marked[:GROUP], "other")
+            decode(marked[:GROUP], "other")
 
-    def test_a_reader_of_messages_finds_nothing(self, marked: list[Image]) -> None:
-        reader = VideoDecoder(None)
-        assert not any(reader.add(plane) for plane in marked[:4])
+    def test_the_decoder_of_messages_finds_nothing(self, marked: list[Image]) -> None:
+        decoder = VideoDecoder(None)
+        assert not any(decoder.add(plane) for plane in marked[:4])
         with pytest.raises(NotFoundError):
-            reader.end()
+            decoder.end()
 
-    def test_packets_go_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_packets_are_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(video_picture, "PACKETS", 3)
-        sender = PacketEmbedder(HEIGHT, WIDTH, PICTURE, "secret")
-        frames = [sender.paint(plane, sender.change(plane)) for plane in planes(5 * GROUP)]
-        assert gathered(frames[3 * GROUP :], "secret") == PICTURE
+        embedder = PacketEmbedder(HEIGHT, WIDTH, PICTURE, "secret")
+        frames = [embedder.paint(plane, embedder.change(plane)) for plane in planes(5 * GROUP)]
+        assert decode(frames[3 * GROUP :], "secret") == PICTURE
 
     def test_small_frames_and_large_payloads_are_refused(self) -> None:
         with pytest.raises(CapacityError, match="too small"):
@@ -111,7 +111,7 @@ class TestFiles:
     def cover(self, tmp_path: Path) -> Path:
         return write_clip(tmp_path / "cover.mp4", sound="aac", count=LONG * 2)
 
-    def test_the_picture_comes_back_and_sound_stays(self, cover: Path, secret: Path, tmp_path: Path) -> None:
+    def test_the_picture_is_revealed_and_sound_is_kept(self, cover: Path, secret: Path, tmp_path: Path) -> None:
         target = tmp_path / "container.mp4"
         report = api.hide_file(cover, target, PicturePayload.read(secret), passphrase="secret")
         assert report.method == "robust"
@@ -133,7 +133,7 @@ class TestFiles:
         assert caught.value.hint == "take a longer video or a smaller picture"
         assert sorted(each.name for each in tmp_path.iterdir()) == ["secret.png", "short.mp4"]
 
-    def test_what_cannot_be_read_back_leaves_no_file(
+    def test_a_container_that_cannot_be_revealed_leaves_no_file(
         self, cover: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(FrameEmbedder, "change", lambda *_: None)
@@ -141,7 +141,7 @@ class TestFiles:
             api.hide_file(cover, tmp_path / "container.mp4", PicturePayload.read(secret))
         assert not (tmp_path / "container.mp4").exists()
 
-    def test_command_line(self, cover: Path, secret: Path, tmp_path: Path) -> None:
+    def test_the_command_line_hides_and_reveals(self, cover: Path, secret: Path, tmp_path: Path) -> None:
         target, out = str(tmp_path / "sent.mp4"), str(tmp_path / "back.png")
         hidden = run("hide", str(cover), "-i", str(secret), "-o", target, "--json")
         assert json.loads(hidden.stdout)["compression"]

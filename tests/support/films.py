@@ -1,4 +1,4 @@
-"""Short videos that tests hide in."""
+"""Short videos that serve as covers."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ HEIGHT, WIDTH, FRAMES = 144, 176, 12
 
 
 def pictures(count: int = FRAMES) -> Iterator[Image]:
-    """A slow pan."""
+    """Yield the frames of a slow pan over the sample photograph."""
     for left in range(count):
         yield PHOTOGRAPH[40 : 40 + HEIGHT, 100 + 2 * left : 100 + 2 * left + WIDTH]
 
 
 def planes(count: int = FRAMES) -> list[Image]:
+    """Return the green planes of the frames."""
     return [np.ascontiguousarray(picture[..., 1]) for picture in pictures(count)]
 
 
 def write_clip(
     path: Path, *, sound: str | None = None, times: list[int] | None = None, turned: int = 0, count: int = FRAMES
 ) -> Path:
-    """A clip at ten frames per second, or at *times* in hundredths of a second."""
+    """Write an MPEG-4 video at ten frames per second, or at *times* in hundredths of a second, and return its path."""
     with av.open(str(path), "w") as file:
         video: Any = file.add_stream("mpeg4", rate=10)
         video.width, video.height, video.pix_fmt, video.codec_context.qmax = WIDTH, HEIGHT, "yuv420p", 3

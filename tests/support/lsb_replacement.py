@@ -1,4 +1,4 @@
-"""Photographs, and copies of them with replaced lowest bits."""
+"""Sample photographs, and copies with LSB replacement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PHOTOGRAPHS = {name: media.read(samples.path(name)).pixels for name in samples.n
 
 
 def replaced(cover: Image, share: float, seed: int = 0) -> Image:
-    """*cover* with random bits in a *share* of its values' lowest, in random places."""
+    """Return *cover* with random least significant bits in a *share* (0–1) of its values, at random positions."""
     rng = np.random.default_rng(seed)
     flat = cover.reshape(-1).copy()
     chosen = rng.permutation(flat.size)[: round(share * flat.size)]

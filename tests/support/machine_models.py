@@ -1,4 +1,4 @@
-"""Stand-ins for the networks that JND asks: two classifiers that go by brightness, and a simple generator."""
+"""Stand-ins for the networks of the machine-vision JND: two classifiers by brightness, and a simple generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ["classifier-mobile", "classifier-resnet", "dmvjnd"]
 
 
 class Classifier:
-    """Of two classes: dark, and at least as bright as *border*. It looks at what is bright."""
+    """Classifier of two classes, darker and brighter than *border*; its attention is the brightness."""
 
     def __init__(self, border: float) -> None:
         self.border = border
@@ -30,7 +30,7 @@ class Classifier:
 
 
 class Generator:
-    """Brightens by its first way, more where pixels are bright, darkens by its second; says how large pictures were."""
+    """Generator that brightens in its first direction, darkens in its second, and records the shapes of its inputs."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
@@ -51,7 +51,7 @@ class Generator:
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Generator:
-    """The zoo holds these networks and no others; the generator is returned."""
+    """Replace the zoo by these networks, and return the generator."""
     found = Generator()
     graphs: dict[str, dict[str, Any]] = {
         "classifier-mobile": {"classifier": Classifier(0.4)},

@@ -1,4 +1,4 @@
-"""Small pictures and the files of them, many of a kind that Pillow cannot write."""
+"""Small pictures as files, many in variants of the formats that Pillow cannot write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def exif(orientation: int = 1) -> bytes:
 
 
 def tags(block: bytes | None) -> dict[int, Any]:
-    """What an EXIF block says, save that it is upright."""
+    """Return the tags of an EXIF block, without an orientation that is upright."""
     read = PIL.Image.Exif()
     read.load(block or b"")
     return {tag: value for tag, value in read.items() if (tag, value) != (0x0112, 1)}
@@ -50,7 +50,7 @@ def png(width: int, height: int, bits: int, colour: int, rows: bytes, *extra: by
 
 
 def tiff(pixels: NDArray[Any], photometric: int, bits: int = 0, *, float_: bool = False) -> bytes:
-    """A little-endian, uncompressed TIFF of (H, W) or (H, W, 3) values, which Pillow cannot always write."""
+    """Return a little-endian, uncompressed TIFF of (H, W) or (H, W, 3) values, of types that Pillow cannot write."""
     height, width, *depth = pixels.shape
     samples, body = (depth or [1])[0], pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     bits = bits or pixels.dtype.itemsize * 8
@@ -67,7 +67,7 @@ def tiff(pixels: NDArray[Any], photometric: int, bits: int = 0, *, float_: bool 
 
 
 def profile(space: bytes, tag: bytes, body: bytes) -> bytes:
-    """The smallest ICC profile that littleCMS takes: a header and one tag, grey curve or CMYK table."""
+    """Return the smallest ICC profile that littleCMS reads: a header and one tag, grey curve or CMYK table."""
     header = struct.pack(
         ">I4sI4s4s4s", 0, b"lcms", 0x02400000, b"prtr" if space == b"CMYK" else b"mntr", space, b"Lab "
     )
@@ -85,7 +85,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """Any ink at all is grey, none is white."""
+    """Return a CMYK profile in which any ink is grey and none is white."""
     grid = bytes([255, 128, 128]) + bytes([128, 128, 128]) * 15
     ramp = bytes(range(256))
     matrix = struct.pack(">9I", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)

@@ -1,4 +1,4 @@
-"""A network of pictures in pictures that has nothing to learn, for tests without the zoo."""
+"""Stand-in for the networks of method pixinpix, for tests without a trained model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Plain:
-    """Graphs of a network that keeps every value's upper four bits, in blocks of which all are of kind 3."""
+    """Graphs that keep the upper four bits of every value; all blocks are of kind 3."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -38,6 +38,6 @@ class Plain:
 
 @cache
 def model() -> Model:
-    """Its model."""
+    """Return the stand-in as a model of the zoo."""
     graphs = {name: Plain(name) for name in ("levels", "reader", "writer")}
     return models.Model("plain", models.card("basn"), cast("dict[str, models.Session]", graphs))

@@ -1,4 +1,4 @@
-"""Run the command line in this process, on streams of its own, in a folder of small files."""
+"""Run the command line in this process with its own standard streams; write the small files that its tests use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from underpaint.coding import keys
 from underpaint.media import samples
 from underpaint.types import Image, Payload
 
-#: Argon2id at the least it takes: what it costs is tested where it lives.
+#: Lowest cost of Argon2id; the real cost is tested in tests/coding/test_keys.py.
 CHEAP_COSTS = {keys.DEFAULT_COST: keys.Cost(8, 1, 1)}
 MESSAGE = "meet me at noon"
 REPORT = bytes(range(256)) * 4
@@ -48,7 +48,15 @@ def run(
     passphrase: str | None = None,
     program: Callable[[Sequence[str]], int] = main,
 ) -> Outcome:
-    """Run *program* with *arguments*, on terminal streams or not, with this value of the passphrase variable."""
+    """Run *program* and return its exit status and output.
+
+    Args:
+        arguments: of the command line.
+        stdin: content of standard input.
+        terminal: True if all three streams are to look like a terminal.
+        passphrase: value of UNDERPAINT_PASSPHRASE; None leaves it unset.
+        program: function that takes the arguments and returns the exit status.
+    """
     streams = [(_Terminal if terminal else io.BytesIO)(data) for data in (stdin, b"", b"")]
     opened = [io.TextIOWrapper(stream, "utf-8", "backslashreplace", write_through=True) for stream in streams]
     given = {} if passphrase is None else {"UNDERPAINT_PASSPHRASE": passphrase}
@@ -63,7 +71,7 @@ def run(
 
 
 def fill(folder: Path) -> None:
-    """Write the small files that tests and transcripts speak of."""
+    """Write the files that tests and transcripts use to *folder*: covers, containers, payloads, passphrases."""
     for name, data in _files().items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
@@ -110,13 +118,13 @@ def _files() -> dict[str, bytes]:
 
 
 def _replaced(pixels: Image) -> Image:
-    """Random bits in place of all lowest ones."""
+    """Return *pixels* with random least significant bits."""
     bits = np.random.default_rng(0).integers(0, 2, pixels.shape, dtype=np.uint8)
     return pixels & np.uint8(254) | bits
 
 
 def _huge() -> bytes:
-    """A PNG whose header promises ten thousand million pixels, and that holds next to none."""
+    """Return a PNG whose header claims ten thousand million pixels."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

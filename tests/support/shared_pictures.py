@@ -1,4 +1,4 @@
-"""Pictures of a folder, and trials over them in several processes; for the slow tests."""
+"""Pictures of a folder, and work in several processes, for the slow tests."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def pictures_in(folder: Path | None) -> list[Path]:
 
 
 def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """Return what *work* makes of each of *tasks*, in their order, with a process per core."""
+    """Return the results of *work* for *tasks*, in their order, computed by one process per core."""
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         return list(pool.map(work, tasks, chunksize=8))

@@ -1,6 +1,6 @@
-"""Make the zoo's smallest model, ``smooth-3x3``, and its card: ``python tests/make_tiny_model.py``.
+"""Write the smallest model, ``smooth-3x3``, and its card: ``python tests/support/tiny_model.py``. Needs ``onnx``.
 
-It has no use but to keep the zoo, the session and the tiling tested without a trained model. Needs ``onnx``.
+The zoo, the session and the tiling are tested with it, without a trained model.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 FOLDER = Path(__file__).parents[1] / "data" / "smooth-3x3"
 
-#: Binomial, in powers of two, so that float arithmetic on 8-bit pixels is exact in any order.
+#: Binomial weights in powers of two: float arithmetic on 8-bit pixels is exact in any order.
 KERNEL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
-#: Taken off before ReLU, so that ReLU has something to do.
+#: Subtracted before ReLU, so that ReLU changes some values.
 BIAS = np.float32(-1 / 8)
 
 CARD = """\
@@ -27,7 +27,7 @@ licence = "MIT"
 bytes = {bytes}
 payload = "none"
 training_data = "none"
-recipe = "tests/make_tiny_model.py"
+recipe = "tests/support/tiny_model.py"
 commit = "none"
 seed = 0
 hours = 0
@@ -42,13 +42,13 @@ limits = "a test model: it hides nothing"
 [measured]
 +++
 
-Smooths each colour by a 3×3 binomial kernel, takes off 1/8, and cuts off below 0. Input and output are
-`float32 (N, 3, H, W)`; the receptive field has a radius of 1 pixel. It was written down, not trained.
+Smooths each colour by a 3×3 binomial kernel, subtracts 1/8, and clips below 0. Input and output are
+`float32 (N, 3, H, W)`; the receptive field has a radius of 1 pixel. The weights were written by hand, not trained.
 """
 
 
 def convolutional(layers: list[tuple[np.ndarray, np.ndarray]], *, groups: int = 1, scale: int = 1) -> bytes:
-    """A graph of 3×3 convolutions, each followed by ReLU, and a depth-to-space step if *scale* is above 1."""
+    """Return a graph of 3×3 convolutions, each followed by ReLU; a *scale* above 1 adds depth-to-space."""
     nodes, weights, last = [], [], "image"
     for index, (kernel, bias) in enumerate(layers):
         weights += [numpy_helper.from_array(kernel, f"kernel{index}"), numpy_helper.from_array(bias, f"bias{index}")]
@@ -68,13 +68,13 @@ def convolutional(layers: list[tuple[np.ndarray, np.ndarray]], *, groups: int = 
 
 
 def model() -> bytes:
-    """The graph."""
+    """Return the bytes of the ONNX file."""
     kernel = np.broadcast_to(KERNEL, (3, 1, 3, 3)).copy()
     return convolutional([(kernel, np.full(3, BIAS, np.float32))], groups=3)
 
 
 def card(graph: bytes) -> str:
-    """The card of *graph*."""
+    """Return the card of *graph*."""
     return CARD.format(bytes=len(graph), sha256=hashlib.sha256(graph).hexdigest())
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def steps(transcript: str) -> Iterator[tuple[str, list[str], list[str], int]]:
-    """Yield each command with what it must write to standard output and error, and its exit status."""
+    """Yield each command with its expected lines on standard output and standard error, and its exit status."""
     bare = re.sub(r"\n*^#.*", "", transcript, flags=re.MULTILINE)
     for step in re.split(r"^\$ ", bare, flags=re.MULTILINE)[1:]:
         command, *lines = step.splitlines()
@@ -34,7 +34,7 @@ def steps(transcript: str) -> Iterator[tuple[str, list[str], list[str], int]]:
 
 
 def shell(command: str, name: str, program: Program) -> Outcome:
-    """Run one command of a transcript: a variable, ``<`` and ``>`` are understood, more is not needed."""
+    """Run one command of a transcript; of the shell only a variable, ``<`` and ``>`` are supported."""
     words = shlex.split(command)
     start, end = words.index(name), next((i for i, word in enumerate(words) if word in ("<", ">")), None)
     streams = dict(zip(words[end::2], words[end + 1 :: 2], strict=True)) if end else {}

@@ -87,8 +87,8 @@ def methods_for_lossy_file(methods: list[Method], written: str) -> list[Method]:
     robust = [method for method in methods if not method.needs_lossless]
     if not robust:
         others = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)
-        hint = f"write a .png without a quality, or hide less with what survives: {others}"
-        raise UsageError(f"{methods[0].name} needs an exact file, and {written} is not", hint=hint)
+        hint = f"write a .png without a quality, or use a method that survives: {others}"
+        raise UsageError(f"{methods[0].name} needs a lossless file, and {written} is lossy", hint=hint)
     return robust
 
 

@@ -139,7 +139,7 @@ def _warnings(picture: Picture, apply: str | Path | None, compress: str | Path |
         format_name = target_format(apply)
         warnings += unwritable(picture, format_name)
         if not is_exact(format_name):
-            warnings += (f"{format_name} is not exact: writing it changed the picture once more",)
+            warnings += (f"{format_name} is lossy: writing it changed the picture again",)
     if compress is not None:
         warnings += unwritable(picture, target_format(compress))
     return warnings

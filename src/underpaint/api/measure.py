@@ -108,7 +108,7 @@ def attack_file(
     pixels = chain(picture.pixels, seed)
     warnings = picture.warnings + unwritable(picture, format_name)
     if not is_exact(format_name):
-        warnings += (f"{format_name} is not exact: writing it changed the picture once more",)
+        warnings += (f"{format_name} is lossy: writing it changed the picture again",)
     if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
         warnings += ("transparency was dropped, for the picture's size changed",)
         picture = replace(picture, alpha=None)

@@ -296,7 +296,7 @@ def picture_as(payload: Payload, out: str | Path) -> tuple[bytes, tuple[str, ...
     picture = decode(payload.data)
     if picture.format == format_name:
         return payload.data, ()
-    lossy = () if is_exact(format_name) else (f"{format_name} is not exact: writing it changed the picture once more",)
+    lossy = () if is_exact(format_name) else (f"{format_name} is lossy: writing it changed the picture again",)
     return encode(picture, format_name), lossy
 
 

@@ -37,10 +37,6 @@ def run(out: Path) -> None:
     Raises:
         UnderpaintError: the message could not be hidden, or not be revealed from every copy.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from underpaint import api, media
     from underpaint.media import samples
 
@@ -56,7 +52,7 @@ def run(out: Path) -> None:
     pixels = media.read(cover).pixels, media.read(container).pixels
     media.write(media.Picture(side_by_side(*pixels)), picture)
     quality = api.compare(*pixels)
-    table = Table.grid(padding=(0, 2))
+    print()
     for name, value in (
         ("message", f"{MESSAGE}  ({report.payload_bytes} bytes, with a passphrase, by {report.method})"),
         ("cover", f"{cover.name}, {_size(pixels[0])}"),
@@ -65,8 +61,8 @@ def run(out: Path) -> None:
         ("took", f"{seconds:.1f} s to hide, check, send and reveal"),
         ("pictures", f"in {out}; see {picture.name}"),
     ):
-        table.add_row(Text(name, style="bold"), Text(value))
-    Console(soft_wrap=True).print("", table, "", highlight=False)
+        print(f"{name:12}{value}")
+    print()
 
 
 def _copy(container: Path, copy: Path, chain: str, quality: int) -> str:

@@ -33,18 +33,25 @@ if TYPE_CHECKING:
 
 #: Lowest rate without repetition, and highest rate.
 LOWEST_RATE, HIGHEST_RATE = 0.25, 0.9
-#: Iterations of the decoder at most.
-ROUNDS = 60
 
 #: Degrees of message bits: the number of sums that they are in.
 _HIGH_DEGREE, _LOW_DEGREE = 12, 3
 #: Attempts to exchange bits that are twice in a sum with bits of other sums.
 _REPAIRS = 50
-#: Limit of soft bits, so that products of their hyperbolic tangents keep their sign, and limit of these products.
-_MAX_SOFT_BIT = np.float32(18)
-_MAX_PRODUCT = np.float32(1 - 1e-7)
 #: Public key from which codes are drawn. Part of the format.
 _PUBLIC_KEY = Key(bytes(KEY_SIZE))
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """Settings of the sum-product algorithm."""
+
+    iterations: int = 60  # at most
+    max_soft_bit: float = 18.0  # limit, so that products of hyperbolic tangents keep their sign
+    max_product: float = 1 - 1e-7  # limit of these products, so that messages stay finite
+
+
+_DECODER = _Decoder()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +90,13 @@ class Code:
             own[: part.size] -= part
         own[-1] = np.inf
         total, messages = own, np.zeros(self.sums.shape, np.float32)
-        flat = self.sums.ravel()
-        for _ in range(ROUNDS):
+        flat, limit = self.sums.ravel(), _DECODER.max_product
+        for _ in range(_DECODER.iterations):
             hard = total < 0
             if not np.bitwise_xor.reduce(hard[self.sums], axis=1).any():
                 return hard[: self.bits].astype(np.uint8)
-            beliefs = np.tanh(np.clip(total[self.sums] - messages, -_MAX_SOFT_BIT, _MAX_SOFT_BIT) / 2)
-            messages = 2 * np.arctanh(np.clip(_products_of_others(beliefs), -_MAX_PRODUCT, _MAX_PRODUCT))
+            beliefs = np.tanh(np.clip(total[self.sums] - messages, -_DECODER.max_soft_bit, _DECODER.max_soft_bit) / 2)
+            messages = 2 * np.arctanh(np.clip(_products_of_others(beliefs), -limit, limit))
             total = own + np.bincount(flat, messages.ravel(), own.size).astype(np.float32)
         return None
 

@@ -9,6 +9,7 @@ Source: Chen and Wornell, "Quantization index modulation", IEEE Trans. Inf. Theo
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,14 +33,31 @@ LONGEST_WORD = 40_000
 #: Code rates, falling; a rate is named by its number.
 RATES = 0.88 * 0.97 ** np.arange(112)
 
-#: Coefficients per pilot, and the smallest and largest number of pilots. Part of the format.
-_COEFFICIENTS_PER_PILOT, _MIN_PILOTS, _MAX_PILOTS = 16, 96, 512
+
+@dataclass(frozen=True)
+class _Pilots:
+    """Number of pilots of a picture. Part of the format."""
+
+    coefficients_each: int = 16  # coefficients per pilot
+    fewest: int = 96
+    most: int = 512
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Noise models that are compared by their likelihood."""
+
+    #: Standard deviations, in periods.
+    levels: NDArray[np.float64] = field(default_factory=lambda: np.geomspace(0.012, 0.7, 60))
+    #: Shares of coefficients that are received in a random coset.
+    error_shares: NDArray[np.float64] = field(
+        default_factory=lambda: np.array([0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0])
+    )
+
+
+_PILOTS, _NOISE = _Pilots(), _Noise()
 #: Bins of a period in which likelihoods are tabulated.
 _BINS = 240
-#: Standard deviations of the noise that are tried, in periods.
-_NOISE_LEVELS = np.geomspace(0.012, 0.7, 60)
-#: Shares of coefficients received in a random coset that are tried.
-_ERROR_SHARES = np.array([0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.7, 0.85, 1.0])
 
 
 class Frequency(NamedTuple):
@@ -104,7 +122,7 @@ class CoefficientLayout:
         self.down, self.across = shape[0] // BLOCK, shape[1] // BLOCK
         self.blocks = self.down * self.across
         count = self.blocks * len(frequencies)
-        pilots = min(max(count // _COEFFICIENTS_PER_PILOT, _MIN_PILOTS), _MAX_PILOTS) // 8 * 8
+        pilots = min(max(count // _PILOTS.coefficients_each, _PILOTS.fewest), _PILOTS.most) // 8 * 8
         self.pilots = key.permutation(f"pilots {table}", count)[:pilots]
         free = np.ones((count, 2), bool)
         free[:, 1] = np.tile(self.bits == 2, self.blocks)
@@ -197,10 +215,11 @@ def _noise_models(bits: int) -> _NoiseModels:
     levels = 1 << bits
     residues = (np.arange(_BINS) + 0.5) / _BINS
     wrapped = residues + np.arange(-4, 4)[:, None, None]
-    around = np.exp(-((wrapped / _NOISE_LEVELS[:, None]) ** 2) / 2).sum(axis=0)
+    around = np.exp(-((wrapped / _NOISE.levels[:, None]) ** 2) / 2).sum(axis=0)
     around /= around.sum(axis=1, keepdims=True)
     mixed = np.mean([np.roll(around, k * _BINS // levels, axis=1) for k in range(levels)], axis=0)
-    own = (1 - _ERROR_SHARES)[:, None, None] * around + _ERROR_SHARES[:, None, None] * mixed
+    shares = _NOISE.error_shares[:, None, None]
+    own = (1 - shares) * around + shares * mixed
     cosets = [np.roll(own, k * _BINS // levels, axis=2) for k in range(levels)]
     sets = [((1,), (0,))] if bits == 1 else [((2, 3), (0, 1)), ((1, 2), (0, 3))]
     ratios = np.zeros((*own.shape, 2), np.float32)

@@ -115,7 +115,7 @@ def is_exact(format: str, quality: int | None = None) -> bool:  # noqa: A002
     if quality is None:
         return FORMATS[format].lossless
     if not FORMATS[format].lossy:
-        raise UsageError(f"{format} is always exact and takes no quality", hint="leave the quality out")
+        raise UsageError(f"{format} is lossless and takes no quality", hint="leave the quality out")
     if not 1 <= quality <= 100:
         raise UsageError(f"quality must be 1–100, not {quality}")
     return False

@@ -120,7 +120,7 @@ class HeaderPlaces:
         values = cover.reshape(-1)[at]
         if weights is not None:
             bits = _with_syndrome(values, bits, weights)
-        tie_breakers = random_bits(key, "head coins", bits.size)
+        tie_breakers = random_bits(key, "head coins", bits.size)  # the label is part of the format
         container.reshape(-1)[at] = bit_planes.place(values, bits, np.ones_like(bits), tie_breakers, mode)
 
 

@@ -73,7 +73,7 @@ _DETECTION, _ITERATION = _Detection(), _Iteration()
 #: Steps of the dither from row to row of blocks, from column to column, and from value to value of a block.
 _DITHER_STEPS = (0.7548776662466927, 0.5698402909980532, 0.6180339887498949)
 #: Rows of blocks that a network processes at once, and further rows that it needs on either side.
-_STRIP_ROWS, _CONTEXT_ROWS = 32, 2
+STRIP_ROWS, _CONTEXT_ROWS = 32, 2
 
 
 class MIAIS:
@@ -265,9 +265,9 @@ def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.flo
 def _strips(down: int) -> list[tuple[slice, slice]]:
     """Return the strips of *down* rows of blocks: the rows that a network sees, and which of them are used."""
     strips = []
-    for top in range(0, down, _STRIP_ROWS):
-        rows = slice(max(0, top - _CONTEXT_ROWS), min(down, top + _STRIP_ROWS + _CONTEXT_ROWS))
-        strips.append((rows, slice(top - rows.start, min(down, top + _STRIP_ROWS) - rows.start)))
+    for top in range(0, down, STRIP_ROWS):
+        rows = slice(max(0, top - _CONTEXT_ROWS), min(down, top + STRIP_ROWS + _CONTEXT_ROWS))
+        strips.append((rows, slice(top - rows.start, min(down, top + STRIP_ROWS) - rows.start)))
     return strips
 
 

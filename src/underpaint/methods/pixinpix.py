@@ -2,8 +2,8 @@
 
 After "PixInPix: Hidding Pixels in Pixels", anonymous submission to a workshop of ECCV 2020. For every block of 8×8 of
 the secret a network chooses one of 20 kinds, and quantises the 192 values to whole numbers, with as many levels for
-each as that kind has. :mod:`underpaint.embedding.residues` embeds kind and numbers in the block of the cover at the same
-place::
+each as that kind has. :mod:`underpaint.embedding.residues` embeds kind and numbers in the block of the cover at the
+same place::
 
     secret ─► resized to the cover ─► writer ─► kinds, numbers ─► residues ─► container
     revealed ◄─ resized back ◄─ reader ◄─ kinds, numbers ◄─ residues ◄─┘

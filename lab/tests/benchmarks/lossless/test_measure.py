@@ -39,8 +39,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     two = {name: STRATEGIES[name] for name in ("Mean-LSM-2", "Min-LSM-1-PS-0.6")}
     monkeypatch.setattr(basn, "STRATEGIES", two)
     monkeypatch.setattr(basn, "PAYLOADS", (0.5,))
-    noticed = {"old": classifiers.Response(0.5, True), "vgg": classifiers.Response(0.25, False)}
-    monkeypatch.setattr(classifiers, "responses", lambda before, after: noticed)
+    responses = {"old": classifiers.Response(0.5, True), "vgg": classifiers.Response(0.25, False)}
+    monkeypatch.setattr(classifiers, "responses", lambda before, after: responses)
     monkeypatch.setattr(basn, "attention_maps", lambda picture: [np.float32(0.6) - picture / np.float32(600)] * 2)
 
 

@@ -75,7 +75,7 @@ def test_wrong_key_extracts_random_bits() -> None:
 
 @pytest.mark.parametrize("source", [None, key(3)])
 def test_one_wrong_value_of_k_destroys_the_following_bits(source: Key | None) -> None:
-    """What BSER does not tell: a single bit too many, and half of the message is wrong."""
+    """A single superfluous bit makes half of the message wrong; BSER hardly changes."""
     cover, k = drawn(0, 60, 60)
     k = np.clip(k, 2, 7)
     bits = np.random.default_rng(1).integers(0, 2, 8 * published_basn.room(k, 1), dtype=np.uint8)

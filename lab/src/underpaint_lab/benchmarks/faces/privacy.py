@@ -38,7 +38,7 @@ from underpaint_lab.benchmarks.faces.trained import (
 )
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import trained
 from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
 from underpaint_lab.papers.miais.ours import MiaisOurs
@@ -80,10 +80,8 @@ _PAIRS, _GROUPS = (1, 2, 4), 10
 _ATTACKER, _MEASURE = "miais-teacher", "miais-obscured-plain"
 
 
-class TestFaces:
+class HeldOutFaces:
     """Faces of people outside the training."""
-
-    __test__ = False  # no test case of pytest
 
     def __init__(self, data: Path, side: int, seed: int, each: int) -> None:
         self.seed, self.each = seed, each
@@ -127,7 +125,7 @@ def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Result
         if way and not run.exists():
             continue
         model = cast("ObfuscatedTeacher", trained("miais-obscured", run))
-        people = TestFaces(data, model.recipe.crop, seed, each)
+        people = HeldOutFaces(data, model.recipe.crop, seed, each)
         seen = model.obscured(people.secrets, np.random.default_rng(seed))
         codes = in_batches(model.network, seen)
         plain = rows[0].accuracy if rows else None
@@ -143,7 +141,7 @@ def containers(name: str, run: Path, data: Path, seed: int = 0, each: int = 150)
     """
     (row,) = evaluate(name, run, data, each=each, seed=seed).rows
     victim = trained(name, run)
-    people = TestFaces(data, victim.recipe.crop, seed, each)
+    people = HeldOutFaces(data, victim.recipe.crop, seed, each)
     with torch.inference_mode():
         seen, _ = make_containers(
             victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed)
@@ -177,7 +175,7 @@ def recovery(
         trained("miais-teacher", runs / _ATTACKER).network,
         trained("miais-obscured", runs / _MEASURE).network,
     )
-    people, known = TestFaces(data, recipe.crop, seed, each), faces.faces(data, pool)
+    people, known = HeldOutFaces(data, recipe.crop, seed, each), faces.faces(data, pool)
     covers, gallery = people.covers(data, pool), in_batches(measuring, people.secrets)
     plain = verification(gallery, people.faces.labels, each, seed)["accuracy"]
     rows = []
@@ -210,7 +208,7 @@ def controls(
         UsageError, ModelError: as of :func:`recovered`.
     """
     run = runs / _MEASURE
-    measuring, people = trained("miais-obscured", run).network, TestFaces(data, side, seed, each)
+    measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, seed, each)
     mean = tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
     gallery = in_batches(measuring, people.secrets)
     by = scale("miais-obscured", run)

@@ -65,12 +65,12 @@ def coding_for_machines(
 
 def measure(file: Path) -> dict[tuple[str, int], dict[str, File]]:
     """Compress one picture; return the files by format and quality, and by way."""
-    picture, judges = media.read(file), classifiers.classifiers_for_check()
-    panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in jnd.PANELS[jnd.MODEL]}
+    picture, networks = media.read(file), classifiers.classifiers_for_check()
+    panel = {name: network for name, network in networks.items() if f"classifier-{name}" in jnd.PANELS[jnd.MODEL]}
     threshold = jnd.jnd(picture.pixels, PSNR, judges=panel).threshold
     found = {}
     for kind, quality in TARGETS:
-        everyone, loop = MachineCoder(picture, kind, judges), MachineCoder(picture, kind, panel)
+        everyone, loop = MachineCoder(picture, kind, networks), MachineCoder(picture, kind, panel)
         grade = quality if media.FORMATS[kind].lossy else None
         plain = loop.encode(picture.pixels, grade)
         asked = loop.kept(plain)

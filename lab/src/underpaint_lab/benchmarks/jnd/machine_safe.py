@@ -77,9 +77,9 @@ def label_changes(
 def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, SampleResult | None]:
     """Hide in one picture; return the result by way, None where the payload is refused."""
     number, file = task
-    cover, judges = media.read(file).pixels, classifiers.classifiers_for_check()
-    labels = {name: judge(cover) for name, judge in judges.items()}
-    panel = {name: judge for name, judge in judges.items() if f"classifier-{name}" in PANELS[MODEL]}
+    cover, networks = media.read(file).pixels, classifiers.classifiers_for_check()
+    labels = {name: label_of(cover) for name, label_of in networks.items()}
+    panel = {name: label_of for name, label_of in networks.items() if f"classifier-{name}" in PANELS[MODEL]}
     rng, free, weighted = np.random.default_rng([seed, number]), METHODS[method], TOLERANT_METHODS[method]
     length = int(RATE * cover.shape[0] * cover.shape[1] / 8) if free.needs_lossless else MESSAGE_BYTES
     payload = Payload(rng.bytes(length))
@@ -89,7 +89,7 @@ def measure(method: str, seed: int, task: tuple[int, Path]) -> dict[str, SampleR
         return container, container
 
     def compared(container: Image) -> SampleResult:
-        changed = tuple(name for name, judge in judges.items() if judge(container) != labels[name])
+        changed = tuple(name for name, label_of in networks.items() if label_of(container) != labels[name])
         return SampleResult(metrics.psnr(cover, container), changed)
 
     ways: dict[str, Callable[[], Image]] = {

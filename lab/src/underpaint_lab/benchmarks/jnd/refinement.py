@@ -47,15 +47,15 @@ def measure(file: Path, count: int = COUNT) -> list[LabelRow]:
         ModelError: a network is missing.
     """
     panel = load_panel(jnd.PANELS[_MODEL])
-    judges = [name for name in (*PANEL, *HELD_OUT) if f"cifar-{name}" in models.names()]
-    networks = {name: from_zoo_cifar(name) for name in judges}
+    names = [name for name in (*PANEL, *HELD_OUT) if f"cifar-{name}" in models.names()]
+    networks = {name: from_zoo_cifar(name) for name in names}
     pictures = bench.tiles(file, count)
     chunks = [pictures[start : start + bench.BATCH] for start in range(0, len(pictures), bench.BATCH)]
     rows = []
     for level in bench.LEVELS:
         begun = [(chunk + bench.change("ours", level, chunk)).astype(np.uint8) for chunk in chunks]
         for steps in STEPS:
-            kept, error = dict.fromkeys(judges, 0), 0.0
+            kept, error = dict.fromkeys(names, 0), 0.0
             for before, changed in zip(map(_tensor, chunks), map(_tensor, begun), strict=True):
                 after = refined(panel, before, changed, level, steps)
                 error += float((255 * (after - before)).double().square().sum())

@@ -1,0 +1,187 @@
+"""Both watermarking methods, stdm and robust: survival, PSNR, detection, and bits without a frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from underpaint import media, metrics
+from underpaint.channels import parse
+from underpaint.coding.keys import Key
+from underpaint.embedding import watermark
+from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, EmbeddingDomain
+from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
+from underpaint.media import samples
+from underpaint.methods.base import shared_key
+from underpaint.methods.robust import Robust, canvas_key
+from underpaint.methods.stdm import STDM, Grid
+from underpaint.methods.watermarking import WatermarkMethod
+from underpaint.types import Image, Payload
+
+pytestmark = pytest.mark.usefixtures("cheap_keys")
+
+METHODS: dict[str, WatermarkMethod[Any]] = {"stdm": STDM(), "robust": Robust()}
+MESSAGE = Payload.from_text("12345678")
+PASSPHRASE = "correct horse"
+KEY = shared_key(None)
+COFFEE = media.read(samples.path("coffee")).pixels
+SMALL = COFFEE[100:300, 200:420]
+NO_CHANNEL = parse("none")
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def container(name: str) -> Image:
+    return METHODS[name].hide(SMALL, MESSAGE, None, psnr=38, survive=NO_CHANNEL)
+
+
+def test_the_psnr_is_at_least_the_requested_one_and_little_more(name: str) -> None:
+    for psnr in (30, 38, 48):
+        marked = METHODS[name].hide(SMALL, Payload(b""), None, psnr=psnr, survive=NO_CHANNEL)
+        assert psnr <= metrics.psnr(SMALL, marked) < psnr + 0.5
+        assert METHODS[name].reveal(marked, None) == Payload(b"")
+
+
+def test_without_a_requested_psnr_the_best_is_taken(name: str) -> None:
+    best = METHODS[name].qualities[0]
+    marked = METHODS[name].hide(SMALL, MESSAGE, None, psnr=None, survive=NO_CHANNEL)
+    assert best <= metrics.psnr(SMALL, marked) < best + 0.3
+
+
+def test_the_psnr_is_lowered_until_the_message_survives(name: str) -> None:
+    method, cover, long = METHODS[name], COFFEE[:128, :128], Payload(bytes(range(12)))
+    marked = method.hide(cover, long, None, psnr=None, survive=None)
+    assert method.qualities[-1] <= metrics.psnr(cover, marked) < method.qualities[0]
+    assert method.reveal(parse(method.default_survive)(marked), None) == long
+
+
+def test_a_requested_psnr_is_never_lowered(name: str) -> None:
+    best = METHODS[name].qualities[0]
+    with pytest.raises(SurvivalError, match=f"at {best:g} dB"):
+        METHODS[name].hide(COFFEE[:128, :128], Payload(bytes(range(12))), None, psnr=best, survive=None)
+
+
+def test_a_message_that_is_decoded_with_too_many_wrong_bits_does_not_survive() -> None:
+    """Survival keeps a reserve: at 41 dB 9 % of the bits are wrong, which the code corrects, but more than allowed."""
+    method, cover, channel, long = METHODS["stdm"], COFFEE[:128, :128], parse("jpeg:50"), Payload(bytes(range(12)))
+    size = watermark.frame_size(long, [Grid.of(cover)], 12)
+    embedding = watermark.prepare(Grid.of(cover), cover, long, KEY, size)
+    marked = method.embed_at_quality(embedding, cover, 41, [channel])
+    assert method.reveal(channel(marked), None) == long
+    with pytest.raises(SurvivalError, match="at 41 dB"):
+        method.hide(cover, long, None, psnr=41, survive=channel)
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "grey", "clipped", "noise", "thin", "tall"])
+def test_hard_pictures(name: str, kind: str) -> None:
+    cover = {
+        "black": np.zeros((160, 200, 3), np.uint8),
+        "white": np.full((200, 160, 3), 255, np.uint8),
+        "grey": np.full((200, 200, 3), 128, np.uint8),
+        "clipped": np.where(COFFEE[:200, :200] > 90, 255, 0).astype(np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8),
+        "thin": np.tile(COFFEE[:64], (1, 2, 1))[:, :1200],
+        "tall": np.tile(COFFEE[:, :64], (3, 1, 1)),
+    }[kind]
+    channel = parse("jpeg:75" if kind == "clipped" else "jpeg:50")  # half of any change is clipped away there
+    with pytest.raises(NotFoundError):
+        METHODS[name].reveal(cover, None)
+    marked = METHODS[name].hide(cover, MESSAGE, None, psnr=38, survive=channel)
+    assert metrics.psnr(cover, marked) >= 38
+    assert METHODS[name].reveal(channel(marked), None) == MESSAGE
+
+
+def test_a_watermark_is_detected_with_its_passphrase_only(name: str, container: Image) -> None:
+    found, other = METHODS[name].detect(container, None), METHODS[name].detect(container, PASSPHRASE)
+    assert found is not None
+    assert other is not None
+    assert found.size == 13  # eight digits, five by the dictionary, and eight bytes of frame
+    assert found.p_value < 1e-12
+    assert other.p_value > 1e-4
+
+
+def test_p_values_of_unmarked_pictures_are_true(name: str) -> None:
+    """No more than a tenth of them is below 0.1, and none comes near the bound of detection."""
+    rng = np.random.default_rng(2)
+    p_values = []
+    for _ in range(150 if name == "stdm" else 20):
+        top, left = rng.integers(0, 250, 2)
+        detection = METHODS[name].detect(COFFEE[top : top + 100, left : left + 120], None)
+        assert detection is not None
+        p_values.append(detection.p_value)
+    assert min(p_values) > MAX_FALSE_POSITIVE_RATE * 100
+    assert np.mean(np.array(p_values) <= 0.1) <= 0.1
+
+
+def test_pilots_with_a_message_of_noise_are_damaged(name: str) -> None:
+    domain: EmbeddingDomain = Grid.of(SMALL) if name == "stdm" else Canvas(256)
+    key = canvas_key(KEY, domain) if isinstance(domain, Canvas) else KEY
+    count, pilots, message = watermark.layout(domain, key, 16)
+    noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
+    parts = ((pilots, watermark.pilot(key, 16)), (message, noise))
+    broken = METHODS[name].embed_at_quality(watermark.Embedding(domain, SMALL, count, parts), SMALL, 38, [])
+    assert METHODS[name].holds(broken, None)
+    with pytest.raises(DamagedError, match="too much of it is lost"):
+        METHODS[name].reveal(broken, None)
+    with pytest.raises(NotFoundError):
+        METHODS[name].reveal(broken, PASSPHRASE)
+
+
+def test_the_same_message_gives_the_same_container(name: str, container: Image) -> None:
+    assert np.array_equal(METHODS[name].hide(SMALL, MESSAGE, None, psnr=38, survive=NO_CHANNEL), container)
+
+
+def test_hiding_again_replaces_the_message(name: str, container: Image) -> None:
+    other = Payload.from_text("another")
+    assert METHODS[name].reveal(METHODS[name].hide(container, other, None, psnr=38, survive=NO_CHANNEL), None) == other
+
+
+def test_capacity_grows_with_the_picture(name: str) -> None:
+    promised = [METHODS[name].capacity(COFFEE[:side, :side]).payload_bytes for side in (40, 64, 130, 200, 400)]
+    assert promised == sorted(promised)
+    assert promised[0] == 0 < promised[2] < promised[3] < promised[4]
+
+
+def test_pictures_too_small_for_a_message_are_refused(name: str) -> None:
+    for height, width in ((32, 32), (40, 40), (60, 63)):
+        cover = COFFEE[:height, :width]
+        if METHODS[name].capacity(cover).payload_bytes == 0:
+            with pytest.raises((CapacityError, SurvivalError)):
+                METHODS[name].hide(cover, MESSAGE, None, psnr=None, survive=None)
+
+
+def test_thirty_bits_survive(name: str) -> None:
+    bits, cover = np.random.default_rng(3).integers(0, 2, 30, dtype=np.uint8), COFFEE[200:328, 200:328]
+    marked = METHODS[name].embed_bits(cover, bits, KEY, psnr=40)
+    assert marked.shape == cover.shape
+    assert metrics.psnr(cover, marked) > 37
+    for chain in ("none", "jpeg:50", "jpeg:25", "webp:75", "contrast:0.9", "contrast:1.1"):
+        soft = METHODS[name].extract_bits(parse(chain)(marked), 30, KEY, psnr=40)
+        assert soft.dtype == np.float32
+        assert np.array_equal(soft > 0, bits), chain
+
+
+def test_bits_of_another_key_are_random(name: str) -> None:
+    bits, cover = np.random.default_rng(3).integers(0, 2, 30, dtype=np.uint8), COFFEE[200:328, 200:328]
+    marked = METHODS[name].embed_bits(cover, bits, KEY, psnr=40)
+    assert 5 < np.sum((METHODS[name].extract_bits(marked, 30, Key(bytes(32)), psnr=40) > 0) != bits) < 25
+
+
+@pytest.mark.parametrize(("name", "room"), [("stdm", 448), ("robust", (512 // 16) ** 2 * 14)])
+def test_bits_that_do_not_fit_are_refused(name: str, room: int) -> None:
+    method, cover = METHODS[name], COFFEE[200:328, 200:328]
+    for count in (0, room + 1):
+        with pytest.raises(CapacityError, match=f"{count} bits do not fit"):
+            method.extract_bits(cover, count, KEY, psnr=40)
+    assert method.extract_bits(cover, room, KEY, psnr=40).shape == (room,)
+    with pytest.raises(UsageError, match="bits, each 0 or 1"):
+        method.embed_bits(cover, np.full(30, 2, np.uint8), KEY, psnr=40)
+    with pytest.raises(UsageError, match="too small"):
+        method.embed_bits(COFFEE[:31, :199], np.zeros(30, np.uint8), KEY, psnr=40)

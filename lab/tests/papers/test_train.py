@@ -8,6 +8,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_without_pytorch_the_hint_names_the_installation(monkeypatch: pytest.Mon
 
 
 def test_runs_begun_before_a_model_was_renamed_resume(tmp_path: Path) -> None:
-    blocks = {"encoder_blocks": 1, "decoder_blocks": 1, "discriminator_blocks": 1}
+    blocks: dict[str, Any] = {"encoder_blocks": 1, "decoder_blocks": 1, "discriminator_blocks": 1}
     small = RobustPublishedRecipe(steps=1, batch=2, crop=16, attack="none", bits=2, channels=8, **blocks)
     fit(RobustPublished(small), photographs(), tmp_path, accelerator="cpu", progress=False)
     file = tmp_path / "recipe.json"

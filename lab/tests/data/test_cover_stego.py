@@ -65,7 +65,7 @@ def test_invalid_methods_files_and_networks_are_refused() -> None:
     with pytest.raises(UsageError, match="has no pairs"):
         CoverStegoPairs.of("nothing.npz")
     shown = toy()
-    with pytest.raises(UsageError, match="not a container"):
+    with pytest.raises(UsageError, match="does not have a stego image"):
         CoverStegoPairs("short", shown.covers, shown.containers[:, 1:], shown.rates)
     with pytest.raises(UsageError, match="no detector is called 'resnet'"):
         SteganalysisRecipe(steps=1, batch=1, crop=32, network="resnet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from underpaint_lab.data.photographs import Photographs
+from underpaint_lab.training.loop import fit
 from underpaint_lab.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Toy(nn.Module):
@@ -67,3 +70,30 @@ def photographs(count: int = 5) -> Photographs:
     """Return pictures of noise."""
     rng = np.random.default_rng(5)
     return Photographs("noise", [rng.integers(0, 256, (40, 48, 3), dtype=np.uint8) for _ in range(count)])
+
+
+def train(run: Path, model: Toy | None = None, **changes: Any) -> Toy:
+    """Train a toy on the CPU."""
+    model = model or toy(**changes)
+    assert fit(model, photographs(), run, accelerator="cpu") == run / "checkpoint.pt"
+    return model
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of all weights and statistics by name."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return True if two states are equal to the bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, Tensor) else bool(one == other)
+
+
+def log(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of the log of *run*, without their times."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,40 +13,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab_support.toy import Toy, photographs, recipe, toy
+from lab_support.toy import Toy, log, photographs, recipe, same, toy, train, weights
 from underpaint.errors import ModelError, UnderpaintError, UsageError
 from underpaint.models import Card
 from underpaint_lab.training import loop as module
-from underpaint_lab.training.loop import fit, restore
+from underpaint_lab.training.loop import fit
 from underpaint_lab.training.run_folder import provenance, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def train(run: Path, model: Toy | None = None, **changes: Any) -> Toy:
-    """Train a toy on the CPU."""
-    model = model or toy(**changes)
-    assert fit(model, photographs(), run, accelerator="cpu") == run / "checkpoint.pt"
-    return model
-
-
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two states are equal to the bit."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return torch.equal(one, other) if isinstance(one, Tensor) else bool(one == other)
-
-
-def log(run: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:
@@ -234,136 +208,6 @@ def test_a_run_is_not_continued_as_another(tmp_path: Path, changes: Any, picture
     with pytest.raises(UsageError, match=reason) as caught:
         fit(toy(**changes), photographs(pictures), tmp_path, accelerator="cpu")
     assert "another folder" in str(caught.value.hint)
-
-
-def test_a_new_run_starts_from_the_weights_of_an_earlier_one(tmp_path: Path) -> None:
-    first = train(tmp_path / "first")
-    by_hand = toy(steps=2)
-    by_hand.load_state_dict(weights(first))
-    train(tmp_path / "by hand", by_hand)
-    for source in (tmp_path / "first", tmp_path / "first" / "checkpoint.pt"):
-        run = tmp_path / f"from {source.name}"
-        assert same(weights(train(run, steps=2, start=str(source))), weights(by_hand))
-        assert log(run) == log(tmp_path / "by hand")
-
-
-def test_a_started_run_resumes_without_its_source(tmp_path: Path) -> None:
-    start = str(tmp_path / "first")
-    train(tmp_path / "first", steps=2)
-    whole = train(tmp_path / "whole", start=start)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "halved", toy(start=start, interrupted_at=5))
-    (tmp_path / "first" / "checkpoint.pt").unlink()
-    assert same(weights(train(tmp_path / "halved", start=start)), weights(whole))
-    with pytest.raises(UsageError, match=r"was begun with start .*first, not "):
-        train(tmp_path / "halved")
-
-
-def test_the_card_counts_the_training_of_earlier_runs(tmp_path: Path) -> None:
-    train(tmp_path / "0", steps=3)
-    assert "start" not in provenance(tmp_path / "0")["recipe"]
-    hours = []
-    for number in (1, 2):
-        train(tmp_path / str(number), steps=2, start=str(tmp_path / str(number - 1)))
-        for run in (number - 1, number):
-            state = read_state(tmp_path / str(run))
-            assert state is not None
-            hours.append(state["seconds"] / 3600)
-    card = provenance(tmp_path / "2")
-    assert card["recipe"].endswith(f"start={tmp_path / '1'}, after 5 steps of earlier runs")
-    assert card["hours"] == pytest.approx(hours[0] + hours[1] + hours[3], abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("source", "reason", "hint"),
-    [
-        (
-            "nowhere",
-            "cannot start from .*nowhere: there is no checkpoint",
-            "name the folder of a run, or its checkpoint.pt",
-        ),
-        (
-            "empty",
-            "cannot start from .*empty: there is no checkpoint",
-            "name the folder of a run, or its checkpoint.pt",
-        ),
-        ("larger", "cannot start from .*larger: it is of another network", "take a run of the same recipe"),
-        ("damaged", "checkpoint.pt is damaged", "name the checkpoint of another run"),
-    ],
-)
-def test_a_wrong_start_is_refused(tmp_path: Path, source: str, reason: str, hint: str) -> None:
-    (tmp_path / "empty").mkdir()
-    larger = toy(steps=1)
-    larger.coder[2] = nn.Conv2d(6, 3, 3, padding=1)
-    train(tmp_path / "larger", larger)
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "checkpoint.pt").write_bytes(b"none")
-    with pytest.raises(ModelError, match=reason) as caught:
-        train(tmp_path / "run", start=str(tmp_path / source))
-    assert hint in str(caught.value.hint)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("old", [{}, {"before": ""}])
-def test_a_run_of_an_older_version_resumes(tmp_path: Path, old: dict[str, str]) -> None:
-    whole = train(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "old", toy(interrupted_at=5))
-    file = tmp_path / "old" / "recipe.json"
-    record = json.loads(file.read_text(encoding="utf-8"))
-    del record["recipe"]["start"]
-    record["recipe"] |= old
-    file.write_text(json.dumps(record), encoding="utf-8")
-    assert same(weights(train(tmp_path / "old")), weights(whole))
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other"])
-def test_a_damaged_checkpoint_is_an_error(tmp_path: Path, damage: str) -> None:
-    model = train(tmp_path, steps=2)
-    file = tmp_path / "checkpoint.pt"
-    data = bytearray(file.read_bytes())
-    if damage == "cut":
-        del data[len(data) // 2 :]
-    elif damage == "flipped":
-        data[data.index(model.state_dict()["coder.1.running_var"].numpy().tobytes())] ^= 1  # one bit of one weight
-    elif damage == "empty":
-        data.clear()
-    file.write_bytes(data)
-    if damage == "other":
-        torch.save({"step": 2}, file)
-    for use in (lambda: train(tmp_path, steps=2), lambda: restore(toy(), tmp_path), lambda: provenance(tmp_path)):
-        with pytest.raises(ModelError, match=r"checkpoint\.pt is damaged") as caught:
-            use()
-        assert "delete it" in str(caught.value.hint)
-
-
-def test_a_checkpoint_cannot_execute_anything(tmp_path: Path) -> None:
-    train(tmp_path, steps=1)
-    torch.save({"step": Path}, tmp_path / "checkpoint.pt")
-    with pytest.raises(ModelError, match="damaged"):
-        restore(toy(), tmp_path)
-
-
-def test_a_checkpoint_of_another_network_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, toy(interrupted_at=3))
-    larger = toy()
-    larger.coder[2] = nn.Conv2d(6, 3, 3)
-    with pytest.raises(ModelError, match="of another network"):
-        train(tmp_path, larger)
-    with pytest.raises(ModelError, match="of another network"):
-        restore(larger, tmp_path)
-    with pytest.raises(ModelError, match="there is no checkpoint"):
-        restore(toy(), tmp_path / "nowhere")
-
-
-def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
-    train(tmp_path, steps=1)
-    (tmp_path / "recipe.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"recipe\.json is missing or damaged"):
-        train(tmp_path, steps=1)
-    (tmp_path / "checkpoint.pt").unlink()
-    train(tmp_path, steps=2)  # nothing is lost, so it is begun anew
 
 
 def test_a_part_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,8 +123,7 @@ def hide_video(
         progress: called with the current step and its completed share, 0–1.
 
     Raises:
-        UsageError: *container* is no video or must not be overwritten, *psnr* is out of range, or the payload is a
-            template.
+        UsageError: *container* is no video or exists, *psnr* is out of range, or the payload is a template.
         CapacityError: the payload does not fit.
         SurvivalError: the payload is not revealed from the new file.
         ImageError: *cover* cannot be read or *container* cannot be written.

@@ -171,7 +171,7 @@ def test_methods_and_settings_that_no_picture_takes_are_refused() -> None:
     for psnr in (20, 65, 80, float("nan")):
         with pytest.raises(UsageError, match="out of range"):
             api.hide_file("small.png", "sent.png", secret, psnr=psnr)
-    with pytest.raises(UsageError, match="jpeg is not"):
+    with pytest.raises(UsageError, match="jpeg is lossy"):
         api.hide_file("small.png", "sent.jpg", secret, method="basn")
     with pytest.raises(UsageError, match="no quality or survival setting"):
         api.hide_file("small.png", "sent.png", secret, method="basn", survive="jpeg:50")

@@ -12,13 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from underpaint.errors import ModelError, UsageError
+from underpaint.errors import UsageError
 from underpaint.models import classifiers
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, CamClassifier, cam
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier, accuracy
 from underpaint_lab.training.loop import fit
+from underpaint_lab.training.run_folder import start_from
 
 RNG = np.random.default_rng(5)
 
@@ -170,22 +171,14 @@ def test_pictures_grow_while_it_learns() -> None:
         replace(recipe, first=40)
 
 
-def test_one_goes_on_from_another(tmp_path: Path) -> None:
+def test_a_classifier_is_trained_further(tmp_path: Path) -> None:
     recipe = ClassifierRecipe(steps=1, batch=2, crop=32, classes=2, network="cifar-mobile")
     first = TrainableClassifier(recipe)
     fit(first, stripes(4), tmp_path, accelerator="cpu", progress=False)
-    entry = RECIPES["cifar-vgg-more"]
-    assert cast("ClassifierRecipe", entry.recipe).before == "runs/cifar-vgg"
-    assert entry.inherit is not None
-    second = TrainableClassifier(replace(recipe, before=str(tmp_path)))
-    entry.inherit(second)
+    assert RECIPES["cifar-vgg-more"].recipe.start == "runs/cifar-vgg"
+    second = TrainableClassifier(recipe)
+    start_from(second, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    with pytest.raises(ModelError, match="there is no checkpoint"):
-        entry.inherit(TrainableClassifier(replace(recipe, before=str(tmp_path / "nowhere"))))
-    third = TrainableClassifier(recipe)
-    weights = [weight.clone() for weight in third.parameters()]
-    entry.inherit(third)
-    assert all(torch.equal(a, b) for a, b in zip(weights, third.parameters(), strict=True)), "it names no run"
 
 
 def test_one_learns(tmp_path: Path) -> None:

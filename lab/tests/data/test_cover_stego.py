@@ -9,7 +9,8 @@ import torch
 from underpaint import media
 from underpaint.errors import UsageError
 from underpaint.media import samples
-from underpaint_lab.data.cover_stego import CURRICULUM, KINDS, CoverStegoPairs, developed, embed_at, make
+from underpaint_lab.data.camera import developed
+from underpaint_lab.data.cover_stego import CURRICULUM_STEPS, KINDS, CoverStegoPairs, embed_at, make
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.steganalysis.models import SteganalysisRecipe
 
@@ -43,7 +44,7 @@ def test_cover_and_container_are_cropped_and_rotated_alike() -> None:
 
 def test_training_begins_with_the_highest_payloads() -> None:
     shown = toy(40)
-    for step, lowest in ((0, 30), (CURRICULUM // 2, 15), (CURRICULUM, 0), (10 * CURRICULUM, 0)):
+    for step, lowest in ((0, 30), (CURRICULUM_STEPS // 2, 15), (CURRICULUM_STEPS, 0), (10 * CURRICULUM_STEPS, 0)):
         drawn = shown.drawn(step, 400, np.random.default_rng(0))
         ranks = {int((shown.rates[kind] < shown.rates[kind, number]).sum()) for kind, number in drawn}
         assert lowest <= min(ranks) < lowest + 3
@@ -64,7 +65,7 @@ def test_invalid_methods_files_and_networks_are_refused() -> None:
     with pytest.raises(UsageError, match="has no pairs"):
         CoverStegoPairs.of("nothing.npz")
     shown = toy()
-    with pytest.raises(UsageError, match="not a container"):
+    with pytest.raises(UsageError, match="does not have a stego image"):
         CoverStegoPairs("short", shown.covers, shown.containers[:, 1:], shown.rates)
     with pytest.raises(UsageError, match="no detector is called 'resnet'"):
         SteganalysisRecipe(steps=1, batch=1, crop=32, network="resnet")

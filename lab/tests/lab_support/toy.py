@@ -30,7 +30,9 @@ class Toy(nn.Module):
     def __init__(self, recipe: Recipe, *, interrupted_at: int | None = None, broken_at: int | None = None) -> None:
         super().__init__()
         self.recipe, self.interrupted_at, self.broken_at = recipe, interrupted_at, broken_at
-        self.coder = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, 3, 1))
+        # Without bias: behind it, normalisation makes its gradient rounding noise, which Adam scales to full steps.
+        first = nn.Conv2d(3, 6, 3, padding=1, bias=False)
+        self.coder = nn.Sequential(first, nn.BatchNorm2d(6), nn.Conv2d(6, 3, 1))
         self.critic = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), nn.ReLU(), nn.Conv2d(6, 1, 1))
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:

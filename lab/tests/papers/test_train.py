@@ -8,18 +8,16 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 from lab_support.run_lab import run
 from lab_support.toy import Toy, photographs, recipe
 from underpaint import media
 from underpaint.errors import UsageError
-from underpaint_lab.data.cover_secret import CoverSecretPairs
-from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, RecipeEntry
-from underpaint_lab.papers.pixinpix.models import PixInPixPublished, PixInPixPublishedRecipe
+from underpaint_lab.papers.robust.published import RobustPublished, RobustPublishedRecipe
 from underpaint_lab.training.loop import fit
 
 
@@ -73,7 +71,7 @@ def test_an_interrupted_run_resumes_with_the_same_command(monkeypatch: pytest.Mo
     words = "toy", "--data", "photographs", "--run", "run"
     with monkeypatch.context() as patch:
         patch.setitem(RECIPES, "toy", replace(RECIPES["toy"], build=lambda recipe: Toy(recipe, interrupted_at=4)))
-        assert train(*words) == (130, "underpaint: stopped; the same command goes on from here\n")
+        assert train(*words) == (130, "underpaint: stopped; the same command continues from here\n")
     assert len(Path("run/log.jsonl").read_text().splitlines()) == 5
     assert train(*words) == (0, "trained toy for 12 steps: run/checkpoint.pt\n")
 
@@ -108,17 +106,16 @@ def test_without_pytorch_the_hint_names_the_installation(monkeypatch: pytest.Mon
 
 
 def test_runs_begun_before_a_model_was_renamed_resume(tmp_path: Path) -> None:
-    recipe = PixInPixPublishedRecipe(steps=1, batch=2, crop=32)
-    pictures = [np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(2)]
-    pairs = CoverSecretPairs(*(Photographs("noise", [each]) for each in pictures), turns=True)
-    fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+    blocks: dict[str, Any] = {"encoder_blocks": 1, "decoder_blocks": 1, "discriminator_blocks": 1}
+    small = RobustPublishedRecipe(steps=1, batch=2, crop=16, attack="none", bits=2, channels=8, **blocks)
+    fit(RobustPublished(small), photographs(), tmp_path, accelerator="cpu", progress=False)
     file = tmp_path / "recipe.json"
     record = json.loads(file.read_text(encoding="utf-8"))
-    assert (record["model"], PixInPixPublished.former_name) == ("PixInPixPublished", "Published")
-    for model, refused in (("Published", False), ("Ours", True)):
+    assert record["model"] == "RobustPublished"
+    for model, refused in (("Robust", False), ("Ours", True)):
         file.write_text(json.dumps(record | {"model": model}), encoding="utf-8")
         with pytest.raises(UsageError, match="begun with model Ours") if refused else nullcontext():
-            fit(PixInPixPublished(recipe), pairs, tmp_path, accelerator="cpu", progress=False)  # type: ignore[arg-type]
+            fit(RobustPublished(small), photographs(), tmp_path, accelerator="cpu", progress=False)
 
 
 def test_pytorch_is_not_imported_before_it_is_needed() -> None:

@@ -1,4 +1,4 @@
-"""Pictures as they might have been, so that a network learns what they show and not how they were taken."""
+"""Data augmentation: random brightness, contrast and saturation, and random erasing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: Sides of what is erased, as shares of a picture's.
-_ERASED = (0.125, 0.45)
+#: Sides of the erased rectangle as shares of the picture's sides, smallest and largest.
+_ERASED_SIDES = (0.125, 0.45)
 
 
 def toned(images: Tensor, by: float, rng: np.random.Generator) -> Tensor:
-    """Return *images*, ``(B, 3, H, W)`` in [0, 1], each with its own brightness, contrast and saturation.
+    """Return *images* with random brightness, contrast and saturation.
 
-    Brightness is shifted by up to half of *by*; contrast and saturation are multiplied by 1 - *by* … 1 + *by*.
+    Args:
+        images: ``(B, 3, H, W)`` in [0, 1].
+        by: strength, 0–1. Brightness is shifted by up to half of it; contrast and saturation are multiplied by a factor
+            of 1 - *by* … 1 + *by*.
+        rng: draws three numbers for each picture.
     """
     light, *factors = 1 + torch.from_numpy(rng.uniform(-by, by, (3, len(images), 1, 1, 1))).to(images)
     images = images + (light - 1) / 2
@@ -28,7 +32,7 @@ def toned(images: Tensor, by: float, rng: np.random.Generator) -> Tensor:
 
 
 def erased(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """Return *images*, ``(B, C, H, W)``, a *share* of which, 0–1, have a rectangle of one colour each.
+    """Return *images*, ``(B, C, H, W)``; in a *share* of them, 0–1, a rectangle is filled with one random colour.
 
     Z. Zhong, L. Zheng, G. Kang, S. Li and Y. Yang, "Random Erasing Data Augmentation" (AAAI 2020).
     """
@@ -36,7 +40,7 @@ def erased(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     height, width = images.shape[2:]
     for chosen in np.flatnonzero(rng.random(len(images)) < share):
         image = images[chosen]
-        rows, columns = (round(float(each)) for each in rng.uniform(*_ERASED, 2) * (height, width))
+        rows, columns = (round(float(each)) for each in rng.uniform(*_ERASED_SIDES, 2) * (height, width))
         top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
         colour = torch.from_numpy(rng.random((len(image), 1, 1))).to(image)
         image[:, top : top + rows, left : left + columns] = colour

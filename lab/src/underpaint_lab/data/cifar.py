@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 #: Side of a picture in pixels.
 SIDE = 32
-#: How far a square that is cut may reach beyond a picture, in pixels.
-_BEYOND = 4
+#: Pixels by which a crop may reach beyond the border of a picture.
+_PADDING = 4
 
 
 class Cifar(Labelled):
-    """Pictures of 32×32, each of one class, which are cut all at once."""
+    """Labelled pictures of 32×32 pixels; a batch is cropped at once."""
 
     @classmethod
     def of(cls, folder: str | Path, split: Literal["train", "val", "test"] = "train") -> Cifar:
@@ -51,19 +51,19 @@ class Cifar(Labelled):
         return cls(folder.name, list(tiles[: len(classes)]), classes.tolist())
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """Cut *size* squares out of pictures, ``float32 (size, 4, crop, crop)``.
+        """Return random crops of *size* pictures, ``float32 (size, 4, crop, crop)``.
 
-        As :meth:`~underpaint_lab.data.labelled.Labelled.batch` says, but at full size, from 4 pixels beyond a border, where
-        the picture is reflected; and every picture is drawn once before any is drawn again.
+        As :meth:`~underpaint_lab.data.labelled.Labelled.batch`, but not scaled: crops reach up to 4 pixels beyond the
+        border, where the picture is reflected. Every picture is drawn once before any is drawn again.
 
         Raises:
-            UsageError: the crop is larger than a picture and what is beyond it.
+            UsageError: the crop is larger than a padded picture.
         """
-        if crop > SIDE + 2 * _BEYOND:
+        if crop > SIDE + 2 * _PADDING:
             raise UsageError(f"{self.name} has no crop of {crop}×{crop}", hint=f"{SIDE}×{SIDE} is all of a picture")
         drawn = self._drawn(range(step * size, (step + 1) * size), seed, rank)
         rng = np.random.default_rng([seed, step, rank, 1])
-        rows, columns = rng.integers(-_BEYOND, SIDE + _BEYOND - crop + 1, (2, size, 1)) + np.arange(crop)
+        rows, columns = rng.integers(-_PADDING, SIDE + _PADDING - crop + 1, (2, size, 1)) + np.arange(crop)
         mirrored = rng.integers(2, size=(size, 1)) == 1
         columns = np.where(mirrored, columns[:, ::-1], columns)
         squares = np.stack([self.pictures[index] for index in drawn])
@@ -75,7 +75,7 @@ class Cifar(Labelled):
         return torch.from_numpy(planes)
 
     def _drawn(self, places: range, seed: int, rank: int) -> list[int]:
-        """The pictures at *places* of an endless row of them, in which each is drawn once before any is again."""
+        """Return the pictures at *places* of an endless sequence of shuffled epochs."""
         rounds = range(places.start // len(self), places[-1] // len(self) + 1)
         orders = [np.random.default_rng([seed, drawing, rank, 3]).permutation(len(self)) for drawing in rounds]
         first = places.start - rounds.start * len(self)
@@ -84,6 +84,6 @@ class Cifar(Labelled):
 
 
 def _reflected(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """*places* beyond a border of a picture as places within it; the border itself is not repeated."""
+    """Return positions within a picture for *places* beyond its border, reflected without repeating the border."""
     within: NDArray[np.int64] = SIDE - 1 - np.abs(SIDE - 1 - np.abs(places))
     return within

@@ -1,4 +1,4 @@
-"""Couples of pictures, a cover and a secret, to train on who hides pictures in pictures."""
+"""Pairs of a cover and a secret picture, the training data of networks that hide pictures in pictures."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-#: What an IDX file of pictures begins with: its magic number, then how many pictures, rows and columns there are.
+#: Header of an IDX file of pictures: magic number, number of pictures, rows, columns.
 _IDX_HEADER = np.dtype(">u4")
 _IDX_PICTURES = 0x803
 
 
 class CoverSecretPairs:
-    """Covers and secrets, each drawn as their own set draws them.
+    """Random pairs of a cover and a secret picture.
 
     Args:
-        covers, secrets: two sets of pictures, none of which is in both.
-        turns: they change places at every other step: two halves of one set.
+        covers: set of cover pictures.
+        secrets: set of secret pictures; no picture is in both sets.
+        turns: the sets swap roles at every other step; for two halves of one set.
     """
 
     def __init__(self, covers: Photographs, secrets: Photographs, *, turns: bool = False) -> None:
@@ -44,20 +45,20 @@ class CoverSecretPairs:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over those of covers and secrets, in hexadecimal."""
+        """SHA-256 over the digests of covers and secrets, in hexadecimal."""
         return hashlib.sha256(f"{self.covers.sha256} {self.secrets.sha256}".encode()).hexdigest()
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """Cut *size* couples, ``float32 (size, 6, crop, crop)`` in [0, 1]: cover, secret.
+        """Return random crops of *size* pairs, ``float32 (size, 6, crop, crop)`` in [0, 1]: cover, then secret.
 
-        A pure function of its arguments, as for photographs.
+        A pure function of its arguments, see :meth:`~underpaint_lab.data.photographs.Photographs.batch`.
 
         Raises:
             UsageError: pictures are too small for the crop.
         """
         sets = self.covers, self.secrets
         parts = [
-            # Another stream for each set, else both would be cut at the same places.
+            # A seed for each set: otherwise both would be cropped at the same positions.
             each.batch(step, size=size, crop=crop, seed=2 * seed + number, rank=rank)[:, :3]
             for number, each in enumerate(sets)
         ]
@@ -65,7 +66,7 @@ class CoverSecretPairs:
 
 
 def photographs(path: Path) -> CoverSecretPairs:
-    """Photographs in photographs: those at *path* that are not held out.
+    """Return pairs of photographs: those at *path* that are not held out.
 
     Raises:
         UsageError, ImageError: as of :meth:`~underpaint_lab.data.photographs.Photographs.open`.
@@ -76,7 +77,7 @@ def photographs(path: Path) -> CoverSecretPairs:
 
 
 def cifar(folder: Path) -> CoverSecretPairs:
-    """CIFAR-10 in CIFAR-10.
+    """Return pairs of CIFAR-10 pictures.
 
     Raises:
         UsageError: *folder* has none.
@@ -87,7 +88,7 @@ def cifar(folder: Path) -> CoverSecretPairs:
 
 
 def mnist(folder: Path) -> CoverSecretPairs:
-    """MNIST in CIFAR-10, which lie in *folder* as ``mnist`` and ``cifar10``.
+    """Return pairs of a CIFAR-10 cover and an MNIST secret; *folder* has ``cifar10`` and ``mnist``.
 
     Raises:
         UsageError: one of them is missing.
@@ -96,7 +97,9 @@ def mnist(folder: Path) -> CoverSecretPairs:
 
 
 def tiny(folder: Path) -> CoverSecretPairs:
-    """Tiny-ImageNet, brought down to 32×32, in CIFAR-10; they lie in *folder* as ``tiny-imagenet`` and ``cifar10``.
+    """Return pairs of a CIFAR-10 cover and a Tiny-ImageNet secret reduced to 32×32.
+
+    *folder* has ``cifar10`` and ``tiny-imagenet``.
 
     Raises:
         UsageError, ImageError: one of them is missing, or cannot be read.
@@ -106,17 +109,17 @@ def tiny(folder: Path) -> CoverSecretPairs:
 
 
 def reduced(pictures: Labelled, side: int = SIDE) -> NDArray[np.uint8]:
-    """*pictures* brought down to *side*, ``uint8 (N, side, side, 3)``."""
+    """Return *pictures* scaled to *side* pixels (bicubic), ``uint8 (N, side, side, 3)``."""
     small = [PIL.Image.fromarray(each).resize((side, side), PIL.Image.Resampling.BICUBIC) for each in pictures.pictures]
     return np.stack([np.asarray(each) for each in small])
 
 
 def digits(folder: Path, split: str = "train") -> NDArray[np.uint8]:
-    """The digits of MNIST with a black border, ``uint8 (N, 32, 32, 3)``.
+    """Return the digits of MNIST with a black border, ``uint8 (N, 32, 32, 3)``.
 
     Args:
         folder: has ``train-images-idx3-ubyte.gz`` or ``t10k-images-idx3-ubyte.gz``.
-        split: how such a name begins.
+        split: ``train`` or ``t10k``, the beginning of the file's name.
 
     Raises:
         UsageError: it is missing or broken.
@@ -135,5 +138,5 @@ def digits(folder: Path, split: str = "train") -> NDArray[np.uint8]:
 
 
 def _small(name: str, pictures: NDArray[np.uint8]) -> Cifar:
-    """Pictures of 32×32, whose classes do not matter."""
+    """Return a set of *pictures* of 32×32 pixels, all of class 0."""
     return Cifar(name, list(pictures), [0] * len(pictures))

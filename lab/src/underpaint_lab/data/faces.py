@@ -1,7 +1,6 @@
-"""Faces of known people, and covers to hide them in.
+"""Faces labelled by identity (Labeled Faces in the Wild, G. Huang et al., 2007), and pools of covers for them.
 
-Whom a network is judged by, it has never seen: people, not pictures, are split (Labeled Faces in the Wild, G. Huang et
-al., 2007, in the folder's own cut).
+Training and test people are disjoint: see :mod:`underpaint_lab.data.identities`.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ __all__ = ["POOLS", "TOGETHER", "Faces", "KnownPairs", "Pairs", "Split", "covers
 
 #: Pictures of one person in a batch.
 TOGETHER = 4
-#: The share of textures that is kept to judge by.
+#: Share of the covers that is kept for evaluation.
 _HELD_OUT = 0.3
-#: What covers are, and where they lie: textures as in the paper, and two other pools for its table IV.
+#: Pools of covers by name, and their paths: textures as in the paper, and two more for its table IV.
 POOLS = {"textures": "textures/textures.zip", "photographs": "covers/train.zip", "faces": "faces"}
 
 
 class Faces(Labelled):
-    """Pictures of faces, each of one person, several of whom are in a batch."""
+    """Pictures of faces labelled by person; a batch has several pictures of each person, as triplet losses need."""
 
     smallest = 0.85
 
@@ -42,19 +41,19 @@ class Faces(Labelled):
 
         Args:
             folder: as of :func:`underpaint_lab.data.identities.people`.
-            split: which people; nobody is in two.
+            split: which people; every person is in one split only.
 
         Raises:
-            UsageError: something is missing, or it has nobody for that split.
+            UsageError: something is missing, or the split is empty.
             ImageError: a picture cannot be read.
         """
         found = people(Path(folder), split)
         return cls(Path(folder).name, found.pictures, found.labels.tolist())
 
     def drawn(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Which pictures a batch of *size* is of, ``(size,)``: :data:`TOGETHER` of each person, side by side.
+        """Return the indices of the pictures in a batch, ``(size,)``: :data:`TOGETHER` of each person, side by side.
 
-        Nobody is drawn twice, nor a picture, as long as there are others.
+        People and pictures are drawn without replacement as long as there are enough.
         """
         there, count = np.unique(self.labels), -(-size // TOGETHER)
         people = rng.choice(there, count, replace=count > there.size)
@@ -64,25 +63,25 @@ class Faces(Labelled):
 
 
 class KnownPairs(CoverSecretPairs):
-    """Covers, and secrets whose classes are known."""
+    """Pairs of a cover and a labelled secret."""
 
     secrets: Labelled
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """Cut *size* couples, ``float32 (size, 7, crop, crop)``: cover and secret in [0, 1], the class of each pixel.
+        """Return *size* pairs, ``float32 (size, 7, crop, crop)``: cover and secret in [0, 1], and the class.
 
-        A pure function of its arguments, as for photographs.
+        A pure function of its arguments, see :meth:`~underpaint_lab.data.photographs.Photographs.batch`.
 
         Raises:
             UsageError: covers are too small for the crop.
         """
-        # As of :class:`Couples`, another stream for each set.
+        # As in CoverSecretPairs, a seed for each set.
         covers = self.covers.batch(step, size=size, crop=crop, seed=2 * seed, rank=rank)[:, :3]
         return torch.cat([covers, self.secrets.batch(step, size=size, crop=crop, seed=2 * seed + 1, rank=rank)], dim=1)
 
 
 def covers(folder: Path, pool: str = "textures", split: Literal["train", "test"] = "train") -> Photographs:
-    """One of the :data:`POOLS` in *folder*, as far as it belongs to *split*: no cover is in both.
+    """Return the covers of one of the :data:`POOLS` in *folder* that belong to *split*; no cover is in both splits.
 
     Raises:
         UsageError, ImageError: as of :meth:`~underpaint_lab.data.photographs.Photographs.open`, or of :meth:`Faces.of`.
@@ -94,7 +93,7 @@ def covers(folder: Path, pool: str = "textures", split: Literal["train", "test"]
 
 
 def faces(folder: Path, pool: str = "textures") -> KnownPairs:
-    """Faces in covers of a *pool*; *folder* has both.
+    """Return pairs of a cover of a *pool* and a face; *folder* has both.
 
     Raises:
         UsageError, ImageError: as of :meth:`Faces.of` and :func:`covers`.
@@ -103,7 +102,7 @@ def faces(folder: Path, pool: str = "textures") -> KnownPairs:
 
 
 def objects(folder: Path, pool: str = "textures") -> KnownPairs:
-    """Tiny-ImageNet in covers of a *pool*; *folder* has both.
+    """Return pairs of a cover of a *pool* and an object of Tiny-ImageNet; *folder* has both.
 
     Raises:
         UsageError, ImageError: as of :meth:`~underpaint_lab.data.labelled.Labelled.of` and :func:`covers`.

@@ -1,8 +1,8 @@
-"""Pictures of people whom nobody may have learned from, and pairs of them to verify.
+"""The split of people into training, validation and test, and pairs of pictures for face verification.
 
-From a folder with one CSV file, of columns ``file`` and ``identity``, and a zip file of the same name, as of Labeled
-Faces in the Wild (G. Huang et al., 2007). People are split, not pictures; who is in which split follows from the
-SHA-256 of names, so that no person is in two.
+A data set is a folder with one CSV file, of columns ``file`` and ``identity``, and a zip file of the same name, such as
+Labeled Faces in the Wild (G. Huang et al., 2007). The split is by person and follows from the SHA-256 of the names, so
+that no person is in two splits.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 
-#: The shares of people that are kept to judge by, and to choose by.
-_TEST, _VAL = 0.3, 0.08
+#: Shares of the people in the test and in the validation split.
+TEST_SHARE, VAL_SHARE = 0.3, 0.08
 
 
 class People(NamedTuple):
-    """Pictures, and whom each shows."""
+    """Pictures labelled by person."""
 
     pictures: list[Image]
-    #: ``int64``, which counts from 0.
+    #: Person in each picture, ``int64``, counted from 0.
     labels: NDArray[np.int64]
 
 
 class Pairs(NamedTuple):
-    """Which pictures are compared, fold by fold: three arrays of one length."""
+    """Pairs of pictures for verification, fold by fold: three arrays of one length."""
 
-    #: Places of pictures, ``int64``.
+    #: Indices of pictures, ``int64``.
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    #: Whether both show the same person.
+    #: True if both show the same person.
     same: NDArray[np.bool_]
 
 
@@ -53,7 +53,7 @@ def people(folder: Path, split: Split) -> People:
     """Read one *split* of *folder*: 30 % of all people are in ``test``, 8 % in ``val``.
 
     Raises:
-        UsageError: something is missing, or it has nobody for that split.
+        UsageError: something is missing, or the split is empty.
         ImageError: a picture cannot be read.
     """
     try:
@@ -72,18 +72,18 @@ def people(folder: Path, split: Split) -> People:
 
 
 def pairs(labels: NDArray[np.int64], each: int = 150, folds: int = 10, seed: int = 0) -> Pairs:
-    """Pairs to verify by: *each* of the same person and *each* of two, in every one of *folds*; none occurs twice.
+    """Draw pairs for verification, in every fold as many of the same person as of different people.
 
-    As in Labeled Faces in the Wild, but people may be in several folds: there are few of them.
+    As in Labeled Faces in the Wild, but people may be in several folds, since there are few. No pair occurs twice.
 
     Args:
-        labels: whom each picture shows.
-        each: pairs of either kind in a fold.
-        folds: how many.
-        seed: another one draws others.
+        labels: the person in each picture.
+        each: pairs of either kind per fold.
+        folds: number of folds.
+        seed: of the random choice.
 
     Raises:
-        UsageError: there are not that many.
+        UsageError: there are fewer pairs.
     """
     rng, count = np.random.default_rng(seed), each * folds
     first, second = np.triu_indices(len(labels), 1)
@@ -97,7 +97,7 @@ def pairs(labels: NDArray[np.int64], each: int = 150, folds: int = 10, seed: int
 
 
 def _split(names: list[str]) -> dict[str, list[str]]:
-    """*names* by split."""
+    """Return *names* by split."""
     order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
-    test, val = round(_TEST * len(order)), round(_VAL * len(order))
+    test, val = round(TEST_SHARE * len(order)), round(VAL_SHARE * len(order))
     return {"test": order[:test], "val": order[test : test + val], "train": order[test + val :]}

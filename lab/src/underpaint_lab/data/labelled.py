@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 class Labelled(Photographs):
-    """Photographs, each of one class.
+    """Photographs with a class label each.
 
     Args:
-        name: of the folder they came from.
+        name: of the folder they were read from.
         pictures: each ``uint8 (H, W, 3)``.
-        labels: the class of each, which counts from 0.
+        labels: the class of each, counted from 0.
 
     Raises:
         UsageError: there are none, or not one label for each.
     """
 
-    #: The smallest square that is cut out of a picture, as a share of its short side: the object shall still be seen.
+    #: Smallest crop as a share of the short side of a picture; smaller ones might miss the object.
     smallest = 0.6
 
     def __init__(self, name: str, pictures: Sequence[Image], labels: Sequence[int]) -> None:
@@ -77,18 +77,17 @@ class Labelled(Photographs):
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over the photographs' own and their labels, in hexadecimal."""
+        """SHA-256 over the digest of the photographs and their labels, in hexadecimal."""
         return hashlib.sha256(super().sha256.encode() + self.labels.tobytes()).hexdigest()
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """Cut a square out of *size* pictures drawn at random, ``float32 (size, 4, crop, crop)``.
+        """Return random crops of *size* random pictures, ``float32 (size, 4, crop, crop)``.
 
-        Red, green and blue in [0, 1], and the class of each pixel, so that what is pasted together from several
-        pictures says by itself how much it has of each class. Squares lie at a random place, measure from
-        :attr:`smallest` of a picture's short side to all of it, are brought to *crop* and rounded to 8 bits, and
-        mirrored at random.
+        The channels are red, green and blue in [0, 1], and the class of each pixel, from which the share of each class
+        follows where pictures are mixed. Squares at random positions, of :attr:`smallest` to all of the short side, are
+        scaled to *crop* pixels, rounded to 8 bits and mirrored at random.
 
-        A pure function of its arguments, as for photographs without labels.
+        A pure function of its arguments, see :meth:`~underpaint_lab.data.photographs.Photographs.batch`.
         """
         rng = np.random.default_rng([seed, step, rank, 1])
         drawn = self.drawn(size, rng)
@@ -99,12 +98,12 @@ class Labelled(Photographs):
         return torch.from_numpy(planes)
 
     def drawn(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Which pictures a batch of *size* is of, ``(size,)``."""
+        """Return the indices of the pictures in a batch, ``(size,)``."""
         return rng.choice(len(self), size)
 
 
 def _cut(picture: Image, crop: int, smallest: float, rng: np.random.Generator) -> Image:
-    """Return a random square of *picture*, at least *smallest* of its short side, brought to *crop* pixels."""
+    """Return a random square of *picture*, at least *smallest* of its short side, scaled to *crop* pixels."""
     height, width = picture.shape[:2]
     side = min(height, width) * rng.uniform(smallest, 1)
     top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)

@@ -1,4 +1,4 @@
-"""Photographs to train on: from folders and zip files, kept decoded in memory, cut anew for every step."""
+"""Sets of photographs for training, read from folders and zip files and kept decoded in memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Photographs:
-    """Photographs, decoded.
+    """A set of decoded photographs.
 
     Args:
-        name: of the folder or file they came from.
+        name: of the folder or file they were read from.
         pictures: each ``uint8 (H, W, 3)``, of any size.
 
     Raises:
@@ -51,10 +51,10 @@ class Photographs:
         """Read all pictures at *path*, sorted by name.
 
         Args:
-            path: a folder, with its folders and zip files, a zip file, or one picture.
-            split: None for all of them. Which split a picture belongs to follows from the SHA-256 of its file alone:
-                copies stay together, whatever their names, and a picture that is added or removed moves no other.
-            share: of the pictures, 0–1, that is held out.
+            path: a folder (searched with its subfolders and zip files), a zip file, or one picture.
+            split: None for all pictures. The split of a picture follows from the SHA-256 of its file alone: copies are
+                in one split whatever their names, and adding or removing pictures changes no other.
+            share: held out, 0–1.
 
         Raises:
             UsageError: there are none, or *share* is out of range.
@@ -74,7 +74,7 @@ class Photographs:
                 raise ImageError(f"cannot read {name}: {error}", hint=error.hint) from error
 
         path = Path(path)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders leave Python's lock
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders release the GIL
             decoded = list(pool.map(decode, _files(path)))
         return cls(path.name, [picture for picture in decoded if picture is not None])
 
@@ -91,13 +91,20 @@ class Photographs:
         return digest.hexdigest()
 
     def batch(self, step: int, *, size: int, crop: int, seed: int, rank: int = 0) -> Tensor:
-        """Cut *size* squares out of photographs drawn at random, ``float32 (size, 3, crop, crop)`` in [0, 1].
+        """Return random crops of *size* random photographs, ``float32 (size, 3, crop, crop)`` in [0, 1].
 
-        Each square lies at a random place, measures from *crop* pixels to the photograph's short side (small ones and
-        large ones alike: the logarithm is uniform), is reduced to *crop* and rounded to 8 bits as a cover is, and is
-        mirrored at random either way. Nothing is enlarged: photographs with a shorter side are passed over.
+        Squares at random positions, of *crop* pixels up to the short side (log-uniform), are reduced to *crop* pixels
+        (bicubic), rounded to 8 bits and mirrored at random in both directions. Photographs with a side below *crop* are
+        never drawn.
 
-        A pure function of its arguments, so that a run that is resumed sees what it would have seen.
+        A pure function of its arguments, so that a resumed run gets the same batches.
+
+        Args:
+            step: counted from 0.
+            size: number of crops.
+            crop: their side in pixels.
+            seed: of the run.
+            rank: of the process.
 
         Raises:
             UsageError: no photograph is large enough.
@@ -105,10 +112,10 @@ class Photographs:
         large = np.flatnonzero(self._sides >= crop)
         if not large.size:
             raise UsageError(f"no photograph in {self.name} is large enough for a crop of {crop}×{crop}")
-        # The last number makes the stream another than the one that the model draws from in the same step.
+        # The last number makes these random numbers independent of those that the model draws in the same step.
         rng = np.random.default_rng([seed, step, rank, 1])
         squares = np.stack([_cut(self.pictures[index], crop, rng) for index in rng.choice(large, size)])
-        # By NumPy, not by PyTorch: the loop calls this from several threads, each of which would get a pool of its own.
+        # Not in PyTorch: the loop calls this from several threads, and each would get a thread pool of its own.
         return torch.from_numpy(squares.transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255))
 
 
@@ -126,7 +133,7 @@ def _cut(picture: Image, crop: int, rng: np.random.Generator) -> Image:
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of every picture file at *path*, sorted by name; what is hidden is left out."""
+    """Yield name and bytes of every picture file at *path*, sorted by name, without hidden files."""
     if path.is_dir():
         for inner in sorted(path.iterdir(), key=lambda inner: inner.name):
             if not inner.name.startswith("."):
@@ -142,7 +149,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            # As folders are read: what has no slash in its name does not come before what lies deeper.
+            # Sorted by path components, as folders are.
             for inner, member in sorted((PurePosixPath(member), member) for member in archive.namelist()):
                 hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
                 if inner.suffix.lower() in media.EXTENSIONS and not hidden:

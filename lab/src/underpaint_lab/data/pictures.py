@@ -1,4 +1,4 @@
-"""The pictures of a folder, and work spread over processes in a way that does not change its outcome."""
+"""Picture files of a folder, crops and tiles, and parallel work with progress."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def crops(image: Image, side: int) -> list[Image]:
 
 
 def tiles(image: Image, height: int, width: int) -> dict[tuple[int, int], Image]:
-    """All pieces of that size that do not overlap, by row and column, row by row from the top left."""
+    """Return all tiles of *height* by *width* pixels that do not overlap, by (row, column), from the top left."""
     rows, columns = image.shape[0] // height, image.shape[1] // width
     pieces = image[: rows * height, : columns * width].reshape(rows, height, columns, width, 3).swapaxes(1, 2)
     return {(y, x): pieces[y, x].copy() for y in range(rows) for x in range(columns)}
 
 
 def middle(image: Image, side: int) -> Image:
-    """The middle square of *image*, of *side* pixels.
+    """Return the central square of *image*, of *side* pixels.
 
     Raises:
         UsageError: it is too small.
@@ -62,7 +62,7 @@ def middle(image: Image, side: int) -> Image:
 
 
 def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | None) -> list[Outcome]:
-    """Return ``[work(task) for task in tasks]``, computed by *jobs* processes (None: one per core)."""
+    """Return ``[work(task) for task in tasks]``, computed by *jobs* processes; None: one per core."""
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
     if jobs <= 1:
         return list(_with_progress(map(work, tasks), len(tasks)))
@@ -72,13 +72,13 @@ def spread(work: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int | N
 
 
 def _leave_with_parent() -> None:
-    """End this worker when whoever started it is gone, even if that was killed."""
+    """End this worker process when its parent has ended, even if the parent was killed."""
     parent = parent_process()
     if parent is not None:
-        Thread(target=_outlive, args=[parent], daemon=True).start()
+        Thread(target=_exit_after, args=[parent], daemon=True).start()
 
 
-def _outlive(parent: BaseProcess) -> None:
+def _exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
 

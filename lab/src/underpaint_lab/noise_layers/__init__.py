@@ -1,12 +1,12 @@
-"""Attack layers: what may happen to a container, with a gradient; one class per layer, one entry each in LAYERS.
+"""Noise layers: differentiable distortions of containers for training (HiDDeN's term), one class and one entry each.
 
 Every layer is called as ``layer(x, rng)`` with ``x`` of ``float (B, 3, H, W)`` in [0, 1] and returns the same shape.
-A layer that stands for one of the runtime's channels has its name and its parameters.
+A layer that stands for a channel of the runtime has the channel's name and parameters.
 """
 
 from __future__ import annotations
 
-from underpaint_lab.noise_layers.from_channels import NOISE_LAYERS_OF, Sequence, from_channel
+from underpaint_lab.noise_layers.from_channels import CHANNEL_LAYERS, Sequence, from_chain
 from underpaint_lab.noise_layers.geometry import Cropout, Flip, Resize, Rotate
 from underpaint_lab.noise_layers.jpeg import DiffJpeg, FourierQuantise, JpegDrop, JpegMask
 from underpaint_lab.noise_layers.layer import NoiseLayer
@@ -14,8 +14,8 @@ from underpaint_lab.noise_layers.pixel import Blur, Brightness, Contrast, Noise
 from underpaint_lab.noise_layers.pseudo_differentiable import PseudoDifferentiable
 
 __all__ = [
-    "LAYERS",
-    "NOISE_LAYERS_OF",
+    "CHANNEL_LAYERS",
+    "NOISE_LAYERS",
     "Blur",
     "Brightness",
     "Contrast",
@@ -31,13 +31,14 @@ __all__ = [
     "Resize",
     "Rotate",
     "Sequence",
-    "from_channel",
+    "from_chain",
 ]
 
-LAYERS: dict[str, type[NoiseLayer]] = {
+#: Every noise layer by name.
+NOISE_LAYERS: dict[str, type[NoiseLayer]] = {
     "pseudo": PseudoDifferentiable,
     "jpeg-mask": JpegMask,
     "jpeg-drop": JpegDrop,
     "fourier-quantise": FourierQuantise,
-    **NOISE_LAYERS_OF,
+    **CHANNEL_LAYERS,
 }

@@ -1,4 +1,4 @@
-"""Where JPEG works: luma and chroma, and the cosine transform of blocks of 8×8 pixels."""
+"""Luma and chroma, and the 8×8 discrete cosine transform: the domain of JPEG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ZIGZAG = sorted(
 
 
 def _ycc_matrix() -> Tensor:
-    """JFIF's YCbCr of RGB, ``(3, 3)``, chroma around zero."""
+    """Return the matrix from RGB to JFIF's YCbCr, ``(3, 3)``, with chroma centred on 0."""
     luma = np.array(LUMA)
     red, _, blue = LUMA
     chroma_blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
@@ -31,7 +31,7 @@ def _ycc_matrix() -> Tensor:
 
 
 def _dct_matrix() -> Tensor:
-    """The orthonormal two-dimensional DCT-II of one block, ``(64, 64)``, pixels and frequencies row by row."""
+    """Return the orthonormal two-dimensional DCT-II of a block, ``(64, 64)``, pixels and frequencies row by row."""
     k = np.arange(BLOCK)[:, None]
     rows = np.sqrt(2 / BLOCK) * np.cos((2 * np.arange(BLOCK) + 1) * k * np.pi / (2 * BLOCK))
     rows[0] /= np.sqrt(2)
@@ -43,38 +43,38 @@ _RGB = torch.linalg.inv(_YCC)
 
 
 def to_ycc(rgb: Tensor) -> Tensor:
-    """Luma and chroma of *rgb*, ``(B, 3, H, W)``: luma in its range, chroma around zero."""
-    return _mixed(_YCC, rgb)
+    """Return luma and chroma of *rgb*, ``(B, 3, H, W)``: luma in the range of the input, chroma centred on 0."""
+    return _multiplied(_YCC, rgb)
 
 
 def to_rgb(ycc: Tensor) -> Tensor:
-    """Undo :func:`to_ycc`."""
-    return _mixed(_RGB, ycc)
+    """Invert :func:`to_ycc`."""
+    return _multiplied(_RGB, ycc)
 
 
-def _mixed(matrix: Tensor, planes: Tensor) -> Tensor:
+def _multiplied(matrix: Tensor, planes: Tensor) -> Tensor:
     return (matrix.to(planes) @ planes.flatten(2)).view_as(planes)
 
 
 def padded(planes: Tensor, down: int, across: int) -> Tensor:
-    """Repeat the lower and right edges until the sides are multiples of *down* and *across*."""
+    """Return *planes* with the lower and right edges repeated until the sides are multiples of *down* and *across*."""
     height, width = planes.shape[-2:]
-    # Nothing to pad is the usual case, and worth no copy.
+    # Usually there is nothing to pad; then no copy is made.
     margins = (0, -width % across, 0, -height % down)
     return functional.pad(planes, margins, mode="replicate") if any(margins) else planes
 
 
 def to_blocks(planes: Tensor) -> Tensor:
-    """Cosine coefficients of all blocks: ``(B, C, H, W)`` to ``(B, C, 64, blocks)``, frequencies row by row."""
+    """Return the DCT coefficients of all blocks: ``(B, C, H, W)`` to ``(B, C, 64, blocks)``, row by row."""
     batch, count = planes.shape[:2]
     whole = padded(planes, BLOCK, BLOCK)
     pixels = functional.pixel_unshuffle(whole.reshape(batch * count, 1, *whole.shape[-2:]), BLOCK)
-    # A matrix product on the pixels laid side by side: convolutions of stride 8 take several times as long.
+    # A matrix product is several times faster than a convolution of stride 8.
     return (_DCT.to(pixels) @ pixels.flatten(2)).view(batch, count, BLOCK**2, -1)
 
 
 def from_blocks(coefficients: Tensor, height: int, width: int) -> Tensor:
-    """Undo :func:`to_blocks` for planes of *height* by *width*."""
+    """Invert :func:`to_blocks` for planes of *height* by *width* pixels."""
     down, across = -(-height // BLOCK), -(-width // BLOCK)
     pixels = _DCT.T.to(coefficients) @ coefficients
     whole = functional.pixel_shuffle(pixels.view(-1, BLOCK**2, down, across), BLOCK)

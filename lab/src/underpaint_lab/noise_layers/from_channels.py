@@ -1,4 +1,4 @@
-"""Layers that stand for the runtime's channels, by the channels' names and with their parameters."""
+"""Noise layers of the runtime's channels: the same names and parameters, with a gradient."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from underpaint.channels import Chain
 
-#: By the name of the channel.
-NOISE_LAYERS_OF: dict[str, type[NoiseLayer]] = {
+#: The noise layer of a channel, by the channel's name.
+CHANNEL_LAYERS: dict[str, type[NoiseLayer]] = {
     "jpeg": DiffJpeg,
     "noise": Noise,
     "blur": Blur,
@@ -32,7 +32,7 @@ NOISE_LAYERS_OF: dict[str, type[NoiseLayer]] = {
 
 @dataclass(frozen=True)
 class Sequence(NoiseLayer):
-    """Layers one after the other; none change nothing."""
+    """Layers applied one after the other; an empty sequence changes nothing."""
 
     layers: tuple[NoiseLayer, ...]
 
@@ -42,17 +42,23 @@ class Sequence(NoiseLayer):
         return x
 
 
-def from_channel(chain: Chain) -> Sequence:
-    """The differentiable twin of a *chain*; channels that have none, such as webp, are passed over.
+def from_chain(chain: Chain) -> Sequence:
+    """Return the noise layers of a chain of channels.
 
-    One picture and a generator in the same state get the same noise and lose the same places as in the runtime.
+    Given one picture and a generator in the same state, they draw the same noise and the same window as the channels.
+
+    Args:
+        chain: of the runtime's channels; those without a noise layer, such as webp, are skipped.
+
+    Returns:
+        The layers in the order of the channels.
     """
     return Sequence(
         tuple(
-            NOISE_LAYERS_OF[channel.name](
+            CHANNEL_LAYERS[channel.name](
                 **{parameter.name: getattr(channel, parameter.name) for parameter in fields(channel)}
             )
             for channel in chain.channels
-            if channel.name in NOISE_LAYERS_OF
+            if channel.name in CHANNEL_LAYERS
         )
     )

@@ -1,4 +1,4 @@
-"""What happens to places, with a gradient: scaling, losing and turning. Twins of the runtime's channels."""
+"""Noise layers of the geometric channels: resize, cropout, rotate and flip."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-#: What stands where nothing of the picture is left: middle grey.
+#: Level that fills lost areas: middle grey.
 _GREY = 128
 
 
 @dataclass(frozen=True)
 class Resize(NoiseLayer):
-    """Scaled by a factor per side and back to the original size.
+    """Scale by a factor per side, and back to the original size.
 
     Raises:
         UsageError: the factor is not in 0.01–4, or no such filter.
@@ -33,7 +33,7 @@ class Resize(NoiseLayer):
     filter: str = "bicubic"
 
     def __post_init__(self) -> None:
-        geometry.Resize(self.factor, self.filter)  # raises what is out of range
+        geometry.Resize(self.factor, self.filter)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         sides = x.shape[-2:]
@@ -45,20 +45,20 @@ class Resize(NoiseLayer):
 
 @dataclass(frozen=True)
 class Cropout(NoiseLayer):
-    """All but a window with that share of each picture's area becomes middle grey; the size stays.
+    """Replace all but a window, of that share of the area, by middle grey.
 
     Raises:
-        UsageError: the area is not in 0.0001–1, or the place neither random nor centre.
+        UsageError: the area is not in 0.0001–1, or the position neither random nor centre.
     """
 
     area: float
     at: str = "random"
 
     def __post_init__(self) -> None:
-        geometry.Cropout(self.area, self.at)  # raises what is out of range
+        geometry.Cropout(self.area, self.at)  # raises UsageError
 
     def _apply(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        # The runtime's channel shows on a white picture what it leaves.
+        # The channel itself draws the window: on a white picture, what it keeps stays white.
         channel, white = geometry.Cropout(self.area, self.at), np.full((*x.shape[-2:], 3), 255, np.uint8)
         left = torch.from_numpy(np.stack([channel(white, rng)[..., 0] == 255 for _ in x]))
         return torch.where(left[:, None].to(x.device), x, _GREY / 255)
@@ -66,7 +66,7 @@ class Cropout(NoiseLayer):
 
 @dataclass(frozen=True)
 class Rotate(NoiseLayer):
-    """Turned counter-clockwise about the centre by degrees, bicubic; the size stays, corners become middle grey.
+    """Rotate counter-clockwise about the centre (bicubic), at the same size; empty corners become middle grey.
 
     Raises:
         UsageError: degrees are not in -180–180.
@@ -75,12 +75,12 @@ class Rotate(NoiseLayer):
     degrees: float
 
     def __post_init__(self) -> None:
-        geometry.Rotate(self.degrees)  # raises what is out of range
+        geometry.Rotate(self.degrees)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         height, width = x.shape[-2:]
-        places, weights, inside = _turning(height, width, self.degrees)
-        # Pixel by pixel, the values of all pictures side by side: the fastest way to gather and weigh them.
+        places, weights, inside = _rotation(height, width, self.degrees)
+        # An embedding bag is the fastest way to gather and weight pixels.
         values = x.flatten(2).permute(2, 0, 1).flatten(1)  # (H * W, B * 3)
         turned = functional.embedding_bag(places.to(x.device), values, mode="sum", per_sample_weights=weights.to(x))
         turned = torch.where(inside.to(x.device)[:, None], turned, _GREY / 255).clamp(0, 1)
@@ -89,7 +89,7 @@ class Rotate(NoiseLayer):
 
 @dataclass(frozen=True)
 class Flip(NoiseLayer):
-    """Mirrored: left and right change places (horizontal), or top and bottom (vertical).
+    """Mirror left and right (horizontal), or top and bottom (vertical).
 
     Raises:
         UsageError: no such axis.
@@ -98,7 +98,7 @@ class Flip(NoiseLayer):
     axis: str = "horizontal"
 
     def __post_init__(self) -> None:
-        geometry.Flip(self.axis)  # raises what it does not know
+        geometry.Flip(self.axis)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         return x.flip(-1 if self.axis == "horizontal" else -2)
@@ -106,7 +106,7 @@ class Flip(NoiseLayer):
 
 @lru_cache(maxsize=16)
 def _scaling(side: int, size: int, name: str) -> Tensor:
-    """The matrix that scales *side* values to *size*, ``(size, side)``: what Pillow makes of every single pixel."""
+    """Return the matrix that scales *side* values to *size*, ``(size, side)``: Pillow's response to single pixels."""
     from PIL import Image as Pillow
 
     impulses = Pillow.fromarray(np.eye(side, dtype=np.float32))
@@ -115,8 +115,8 @@ def _scaling(side: int, size: int, name: str) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _turning(height: int, width: int, degrees: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each pixel of a turned picture comes from, as Pillow has it.
+def _rotation(height: int, width: int, degrees: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the source of each pixel of a rotated picture, computed as by Pillow.
 
     Returns:
         Indices ``(H * W, 16)`` of the pixels around each source, their weights ``(H * W, 16)``, and whether the source
@@ -137,10 +137,10 @@ def _turning(height: int, width: int, degrees: float) -> tuple[Tensor, Tensor, T
 
 
 def _taps(source: NDArray[np.float64], side: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The four samples around each *source*, ``(4, n)``, the edge repeated, and their weights.
+    """Return the four samples around each *source*, ``(4, n)``, with edges repeated, and their weights.
 
-    Cubic convolution (Keys, IEEE Trans. ASSP 29, 1981) with the slope of -1 that Pillow has when it turns; when it
-    scales it has -1/2.
+    Cubic convolution (Keys, IEEE Trans. ASSP 29, 1981) with a = -1, which Pillow uses for rotation; for scaling it uses
+    -1/2.
     """
     first = np.floor(source)
     t = source - first

@@ -1,7 +1,6 @@
-"""What JPEG does to a picture, as functions with a gradient, from the literature that came before the real codec.
+"""Differentiable approximations of JPEG from the literature: DiffJPEG, JPEG-Mask, JPEG-Drop, Fourier quantisation.
 
-All four stand on the same blocks (:mod:`underpaint_lab.noise_layers.blocks`). The published layers compute in full
-resolution, without chroma subsampling, unless they say otherwise.
+The published layers compute chroma at full resolution unless their docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ _TABLES = np.array(
         ],
     ]
 )
-#: How many samples of luma, down and across, share one of chroma.
-_SHARING = {"444": (1, 1), "422": (1, 2), "420": (2, 2)}
+#: Luma samples per chroma sample, down and across.
+_SUBSAMPLING = {"444": (1, 1), "422": (1, 2), "420": (2, 2)}
 
 
 def quantisation_tables(quality: int) -> NDArray[np.int64]:
-    """The tables libjpeg scales for a *quality* of 1–100: luma and chroma, ``(2, 64)``, each step 1–255."""
+    """Return libjpeg's quantisation tables of a *quality* of 1–100: luma and chroma, ``(2, 64)``, steps of 1–255."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     return np.asarray(np.clip((_TABLES * percent + 50) // 100, 1, 255))
 
@@ -59,7 +58,7 @@ class DiffJpeg(NoiseLayer):
     """Shin and Song's differentiable JPEG, the baseline [25] of the pseudo-differentiable paper.
 
     R. Shin and D. Song, "JPEG-resistant Adversarial Images" (NIPS 2017 workshop): all of JPEG but the entropy coding,
-    which loses nothing, with ``round(x)`` replaced by ``round(x) + (x - round(x))³``.
+    which is lossless, with ``round(x)`` replaced by ``round(x) + (x - round(x))³``.
 
     Deviation: chroma is interpolated when it is brought back to full size, as libjpeg does, instead of repeated.
 
@@ -77,13 +76,13 @@ class DiffJpeg(NoiseLayer):
     rounding: Literal["cubic", "straight-through"] = "cubic"
 
     def __post_init__(self) -> None:
-        Jpeg(self.quality, self.subsampling)  # raises what it does not know
+        Jpeg(self.quality, self.subsampling)  # raises UsageError
         if self.rounding not in _ROUNDINGS:
             raise UsageError(f"rounding cannot be {self.rounding}", hint=f"legal is {' or '.join(_ROUNDINGS)}")
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         height, width = x.shape[-2:]
-        sharing = _SHARING[self.subsampling]
+        sharing = _SUBSAMPLING[self.subsampling]
         ycc = to_ycc(x * 255)
         luma, chroma = ycc[:, :1] - 128, ycc[:, 1:]
         # libjpeg repeats columns before it reduces chroma, but rows only after.
@@ -102,7 +101,7 @@ class DiffJpeg(NoiseLayer):
 
 
 def _cubic(x: Tensor) -> Tensor:
-    """Rounding with a slope: ``round(x) + (x - round(x))³``."""
+    """Return ``round(x) + (x - round(x))³``, which has a gradient."""
     whole = x.detach().round()
     return whole + (x - whole) ** 3
 
@@ -116,14 +115,14 @@ _ROUNDINGS = {"cubic": _cubic, "straight-through": _straight}
 
 @dataclass(frozen=True)
 class JpegMask(NoiseLayer):
-    """HiDDeN's JPEG-Mask: of every 8×8 block, only the first coefficients in zig-zag order stay.
+    """HiDDeN's JPEG-Mask: keep only the first coefficients of every 8×8 block in zig-zag order.
 
     J. Zhu, R. Kaplan, J. Johnson and L. Fei-Fei, "HiDDeN: Hiding Data With Deep Networks" (ECCV 2018), section 3.
     Linear, so that results may leave [0, 1] by a little.
 
     Args:
-        luma: how many coefficients of luma stay, 0–64.
-        chroma: how many of each chroma.
+        luma: number of luma coefficients kept, 0–64.
+        chroma: number kept of each chroma plane.
 
     Raises:
         UsageError: a number is out of its range.
@@ -145,7 +144,7 @@ class JpegMask(NoiseLayer):
 
 @dataclass(frozen=True)
 class JpegDrop(NoiseLayer):
-    """HiDDeN's JPEG-Drop: every coefficient of a block is lost at random, the sooner the more coarsely it is quantised.
+    """HiDDeN's JPEG-Drop: set coefficients to 0 at random, more often the more coarsely JPEG quantises them.
 
     The paper (as :class:`JpegMask`, section 3) gives no probabilities. These are of its authors' code, layer
     ``jpegq+``: a coefficient of step q stays with ``clip((1 - ln(min(q, 128)) / 7)², 0.1, 0.9)``, and the means of the
@@ -161,10 +160,10 @@ class JpegDrop(NoiseLayer):
     quality: int = 50
 
     def __post_init__(self) -> None:
-        Jpeg(self.quality)  # raises what it does not know
+        Jpeg(self.quality)  # raises UsageError
 
     def keep_probability(self) -> NDArray[np.float64]:
-        """How likely each coefficient stays: luma and chroma, ``(2, 64)``, row by row."""
+        """Return the probability that a coefficient is kept: luma and chroma, ``(2, 64)``, row by row."""
         steps = np.minimum(quantisation_tables(self.quality), 128)
         probability = np.clip((1 - np.log(steps) / 7) ** 2, 0.1, 0.9)
         probability[:, 0] = 1
@@ -207,7 +206,7 @@ class FourierQuantise(NoiseLayer):
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         low, high = x.detach().aminmax()
-        # A batch of one value has no range to bring to 0–255: any will do.
+        # A batch of a single value has no range; any scale will do.
         scale = (high - low).clamp(min=1e-6) / 255
         levels = (x - low) / scale
         rounded = levels

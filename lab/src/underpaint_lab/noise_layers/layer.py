@@ -1,4 +1,4 @@
-"""What an attack layer is: parameters in the constructor, a batch in, a batch of the same shape out."""
+"""The base class of noise layers, and the operations that several of them share."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
 
 class NoiseLayer(ABC):
-    """One thing that may happen to a batch of pictures on its way, through which gradients find back.
+    """A differentiable distortion of a batch of pictures (HiDDeN's noise layer).
 
-    A layer is pure: its parameters are fixed by the constructor and all chance comes from the generator. It takes any
-    number of pictures of any size.
+    A layer has no state: its parameters are fixed by the constructor, and all randomness comes from the generator. It
+    takes any number of pictures of any size.
     """
 
     def __call__(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return what arrives of *x*, ``float (B, 3, H, W)`` in [0, 1], in the same shape.
+        """Return *x* after the distortion.
 
-        The layer computes in 32 bits at least, also under autocast: a codec's rounding is finer than bfloat16. Results
-        leave [0, 1] only where a layer's docstring says so.
+        Layers compute in 32 bits at least, also under autocast: the rounding of a codec is finer than bfloat16.
+
+        Args:
+            x: pictures, ``float (B, 3, H, W)`` in [0, 1].
+            rng: draws all that is random.
+
+        Returns:
+            The same shape; values leave [0, 1] only where the docstring of the layer says so.
 
         Raises:
-            UsageError: *x* is no batch of RGB pictures.
+            UsageError: *x* is not a batch of RGB pictures.
         """
         if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
             raise UsageError(f"expected RGB pictures, float (B, 3, H, W), not {x.dtype} {tuple(x.shape)}")
@@ -44,9 +50,23 @@ def straight_through(forward: Tensor, backward: Tensor) -> Tensor:
     return forward.detach() + (backward - backward.detach())
 
 
-def separable(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Apply one matrix down and one across: ``(…, H, W)`` to ``(…, H', W')`` by ``(H', H)`` and ``(W', W)``.
+def round_8_bit(images: Tensor) -> Tensor:
+    """Return *images* clamped to [0, 1] and rounded to 8 bits, with the gradient of clamping alone."""
+    clamped = images.clamp(0, 1)
+    return straight_through(torch.round(255 * clamped) / 255, clamped)
 
-    Pictures in training are small: products with full matrices are as fast as filtering, and deterministic on a GPU.
+
+def separable(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Apply a separable linear filter given as two matrices.
+
+    Training pictures are small: products with full matrices are as fast as filtering, and deterministic on a GPU.
+
+    Args:
+        planes: ``(…, H, W)``.
+        rows: applied to columns of values, ``(H', H)``.
+        columns: applied to rows of values, ``(W', W)``.
+
+    Returns:
+        ``(…, H', W')``.
     """
     return rows.to(planes) @ planes @ columns.to(planes).mT

@@ -1,4 +1,4 @@
-"""What happens to values but not to places, with a gradient: noise, blur and light. Twins of the runtime's channels."""
+"""Noise layers of the pixel channels: noise, blur, brightness and contrast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Noise(NoiseLayer):
-    """Gaussian noise, independent per value; sigma is a share of full scale.
+    """Gaussian noise, independent for each value; sigma is a share of full scale.
 
     Raises:
         UsageError: sigma is not in 0–1.
@@ -28,11 +28,11 @@ class Noise(NoiseLayer):
     sigma: float
 
     def __post_init__(self) -> None:
-        pixel.Noise(self.sigma)  # raises what is out of range
+        pixel.Noise(self.sigma)  # raises UsageError
 
     def _apply(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         batch, colours, height, width = x.shape
-        # Drawn in the runtime's order of values, so that one picture gets the runtime's noise.
+        # Drawn in the order of the channel, so that the same generator gives the same noise.
         noise = torch.from_numpy(rng.standard_normal((batch, height, width, colours), np.float32))
         return (x + self.sigma * noise.permute(0, 3, 1, 2).to(x)).clamp(0, 1)
 
@@ -48,15 +48,15 @@ class Blur(NoiseLayer):
     sigma: float
 
     def __post_init__(self) -> None:
-        pixel.Blur(self.sigma)  # raises what is out of range
+        pixel.Blur(self.sigma)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
-        return separable(x, *(_blurring(side, self.sigma) for side in x.shape[-2:]))
+        return separable(x, *(_blur_matrix(side, self.sigma) for side in x.shape[-2:]))
 
 
 @dataclass(frozen=True)
 class Brightness(NoiseLayer):
-    """Every value times a factor, clipped.
+    """Multiply every value by a factor, and clip.
 
     Raises:
         UsageError: the factor is not in 0–10.
@@ -65,7 +65,7 @@ class Brightness(NoiseLayer):
     factor: float
 
     def __post_init__(self) -> None:
-        pixel.Brightness(self.factor)  # raises what is out of range
+        pixel.Brightness(self.factor)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         return (x * self.factor).clamp(0, 1)
@@ -73,7 +73,7 @@ class Brightness(NoiseLayer):
 
 @dataclass(frozen=True)
 class Contrast(NoiseLayer):
-    """The distance of every value to its picture's mean grey times a factor, clipped.
+    """Multiply the distance of every value to the mean luma of its picture by a factor, and clip.
 
     Raises:
         UsageError: the factor is not in 0–10.
@@ -82,7 +82,7 @@ class Contrast(NoiseLayer):
     factor: float
 
     def __post_init__(self) -> None:
-        pixel.Contrast(self.factor)  # raises what is out of range
+        pixel.Contrast(self.factor)  # raises UsageError
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         mean = (x.mean(dim=(2, 3)) @ x.new_tensor(LUMA))[:, None, None, None]
@@ -90,8 +90,8 @@ class Contrast(NoiseLayer):
 
 
 @lru_cache(maxsize=16)
-def _blurring(side: int, sigma: float) -> Tensor:
-    """The matrix that blurs *side* values, ``(side, side)``."""
+def _blur_matrix(side: int, sigma: float) -> Tensor:
+    """Return the matrix that blurs *side* values, ``(side, side)``."""
     radius = int(np.ceil(4 * sigma))
     # At sigma 0 the kernel is the single tap exp(0).
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-9)) ** 2)

@@ -64,7 +64,7 @@ def train(
     recipe = with_settings(entry.recipe, settings)
     photographs = entry.read(data) if entry.read else Photographs.open(data, split="train")
     model = entry.model(recipe)
-    if entry.inherit and not (run / CHECKPOINT).exists():
+    if entry.inherit and not recipe.start and not (run / CHECKPOINT).exists():
         entry.inherit(model)
     checkpoint = fit(model, photographs, run, devices=devices)
     return checkpoint, recipe.steps

@@ -1,7 +1,8 @@
-"""The training loop. It knows no paper: a model yields its losses, the loop takes the steps.
+"""The training loop, the same for every paper: a model yields its losses, the loop takes the optimiser steps.
 
-All that a step draws follows from the recipe's seed, the step and the process, so that on the CPU a run that was
-interrupted ends with the very weights that it would have had; on a GPU, as far as its kernels repeat themselves.
+All random numbers of a step follow from the recipe's seed, the step and the rank of the process. On the CPU a run that
+was interrupted and resumed therefore ends with exactly the weights of an uninterrupted one; on a GPU only as far as its
+kernels are deterministic.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from multiprocessing import active_children
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
@@ -30,7 +33,6 @@ from underpaint_lab.training.trainable import guard_narrow_convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
-    from pathlib import Path
 
     from rich.progress import Progress
     from torch import Tensor
@@ -42,14 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["fit", "restore"]
 
 #: Seconds between two checkpoints.
-CHECKPOINT_EVERY = 120.0
-#: Batches that are cut while the network computes.
-_AHEAD = 4
+CHECKPOINT_SECONDS = 120.0
+#: Batches that threads prepare while the network computes.
+BATCHES_AHEAD = 4
 
 Item = TypeVar("Item")
-
-# Several processes announce themselves at length; here, because each of them imports this module first.
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def fit(
@@ -61,37 +60,43 @@ def fit(
     devices: int = 1,
     progress: bool = True,
 ) -> Path:
-    """Train *model* by its recipe, go on with a run that was interrupted, or leave a finished one as it is.
+    """Train *model* by its recipe, or resume an interrupted run; a finished run is left unchanged.
 
-    A checkpoint is written every two minutes, at the end and on Ctrl-C. Afterwards *model* is on the CPU, has the
-    trained weights and is set to evaluate.
+    A new run begins with the weights of ``recipe.start``, if the recipe names a run there, otherwise with those that
+    *model* has. A checkpoint is written every two minutes, at the end and on Ctrl-C. On return *model* is on the CPU,
+    in evaluation mode, and has the trained weights (their running mean if the recipe keeps one).
 
     Args:
         model: a ``torch.nn.Module``; with several *devices* it must be picklable.
-        photographs: what it is trained on.
-        run: the run's folder, made if it is missing; :mod:`underpaint_lab.training.run_folder` says what is in it.
-        accelerator: what Lightning Fabric calls ``cpu``, ``cuda``, …; ``auto`` is the best that there is.
-        devices: GPUs, or processes on the CPU. Each takes an equal share of a batch, and gradients are averaged.
-        progress: show it on standard error, if that is a terminal.
+        photographs: the training data.
+        run: folder of the run, created if missing; :mod:`underpaint_lab.training.run_folder` lists its files.
+        accelerator: ``cpu``, ``cuda`` … as in Lightning Fabric; ``auto`` takes the best one available.
+        devices: number of GPUs, or of processes on the CPU. Each takes an equal share of every batch, and gradients
+            are averaged.
+        progress: show a progress bar on standard error if that is a terminal.
 
     Returns:
-        The checkpoint's file.
+        The checkpoint file.
 
     Raises:
-        UsageError: *run* is of another recipe, model or data, the batch cannot be shared, or a device is missing.
-        ModelError: the checkpoint is damaged or does not fit.
-        UnderpaintError: a loss is no longer a number; the last checkpoint is as it was.
+        UsageError: *run* was begun with another recipe, model or data, *devices* does not divide the batch, or there
+            are not enough devices.
+        ModelError: a checkpoint is missing, damaged or of another network.
+        UnderpaintError: a weight became infinite or not a number; the last checkpoint is kept.
         KeyboardInterrupt: Ctrl-C, after the checkpoint was written.
     """
     recipe, module = model.recipe, guard_narrow_convolutions(cast("nn.Module", model))
     if devices < 1 or recipe.batch % devices:
         raise UsageError(f"a batch of {recipe.batch} cannot be shared by {devices}", hint="make it a multiple")
-    strategy = "ddp_spawn" if devices > 1 else "auto"
+    strategy = _SpawnedProcesses(start_method="spawn") if devices > 1 else "auto"
     try:
         fabric = Fabric(accelerator=accelerator, strategy=strategy, devices=devices, precision=recipe.precision)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise UsageError(f"no {devices} devices of the kind '{accelerator}'", hint=str(error)) from error
-    folder.begin(run, module, recipe, photographs, devices, folder.device_name(fabric.device, devices))
+    new = bool(recipe.start) and not (run / folder.CHECKPOINT).exists()
+    earlier = folder.start_from(module, Path(recipe.start)) if new else None
+    device = folder.device_name(fabric.device, devices)
+    folder.begin(run, module, recipe, photographs, processes=devices, device=device, earlier=earlier)
     state = folder.read_state(run)
     if state is None or state["step"] < recipe.steps:
         train: Callable[..., Any] = _train
@@ -99,7 +104,7 @@ def fit(
             try:
                 failure: BaseException | None = fabric.launch(train, model, photographs, run, progress)
             except Exception:
-                if asked.is_set():  # it struck a process that was not ready for it
+                if asked.is_set():  # the signal reached a process before it could handle it
                     raise KeyboardInterrupt from None
                 raise
         if failure is not None:
@@ -108,12 +113,20 @@ def fit(
     return run / folder.CHECKPOINT
 
 
+class _SpawnedProcesses(DDPStrategy):
+    """Several processes, without Lightning's announcements of each."""
+
+    def setup_environment(self) -> None:
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        super().setup_environment()
+
+
 def _train(
     fabric: Fabric, model: Trainable, photographs: Photographs, run: Path, progress: bool
 ) -> BaseException | None:
-    """Train in one of the processes, and return what ended it before its time.
+    """Train in one of the processes; return the exception that ended training early.
 
-    Every process comes to the same end in the same step: one that left alone would let the others wait for ever.
+    All processes return after the same step: if one left alone, the others would wait for it for ever.
     """
     recipe = model.recipe
     training = _Training(fabric, model, run)
@@ -123,7 +136,7 @@ def _train(
         task = bar.add_task("training", total=recipe.steps, completed=training.step, losses="")
         for batch in images:
             training.advance(batch.to(fabric.device))
-            late, stop = _any(fabric, time.monotonic() - saved > CHECKPOINT_EVERY, asked.is_set())
+            late, stop = _any(fabric, time.monotonic() - saved > CHECKPOINT_SECONDS, asked.is_set())
             last, logged = training.step == recipe.steps, training.log.due(training.step)
             if (late or stop or last or logged) and (broken := training.broken()):
                 hint = "name another folder for the run, and lower learning_rate, or set clip"
@@ -143,8 +156,8 @@ def _train(
 class _Training:
     """A model, its optimisers and the running mean of its weights, at some step.
 
-    Gradients and statistics are averaged here rather than by PyTorch's DistributedDataParallel, which wants one forward
-    pass for each backward pass: a model whose parts take turns has others.
+    Gradients and statistics are averaged here and not by PyTorch's DistributedDataParallel, which expects one forward
+    pass per backward pass; models whose parts are trained in turn have several.
     """
 
     def __init__(self, fabric: Fabric, model: Trainable, run: Path) -> None:
@@ -172,9 +185,9 @@ class _Training:
         self.log = folder.Log(run, self._recipe.steps, state, silent=not fabric.is_global_zero)
 
     def advance(self, images: Tensor) -> None:
-        """Take one step of every part."""
+        """Take one optimiser step of every part."""
         seed = [self._recipe.seed, self.step, self._fabric.global_rank]
-        # Its last number makes PyTorch's stream another than the model's own.
+        # The last number makes PyTorch's random numbers independent of the model's own generator.
         torch.manual_seed(int(np.random.SeedSequence([*seed, 2]).generate_state(1)[0]))
         losses = self._model.losses(images, self.step, np.random.default_rng(seed))
         for name, parts in self._computed(losses):
@@ -185,14 +198,14 @@ class _Training:
         buffers = [buffer for buffer in self._module.buffers() if buffer.is_floating_point()]
         _average(self._fabric, buffers)
         if self._mean is not None:
-            # Short at first, so that the mean soon forgets the weights that training began with.
+            # A short mean at first, so that it soon forgets the initial weights.
             decay = min(self._recipe.ema, (self.step + 1) / (self.step + 10))
             for name, value in self._floats().items():
                 self._mean[name].lerp_(value, 1 - decay)
         self.step += 1
 
     def _computed(self, losses: Iterator[Item]) -> Iterator[Item]:
-        """Yield *losses*, each computed in the recipe's precision; what is done with them is not."""
+        """Yield *losses*, computed in the recipe's precision; the optimiser step between them is in full precision."""
         while True:
             with self._fabric.autocast():
                 found = next(losses, None)
@@ -205,7 +218,7 @@ class _Training:
         optimiser.zero_grad()
         self._fabric.backward(loss)
         if self._fabric.world_size > 1:
-            for parameter in parameters:  # one that only other processes used shall not be missing here
+            for parameter in parameters:  # all processes must average the same list
                 parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             _average(self._fabric, [parameter.grad for parameter in parameters if parameter.grad is not None])
         if self._recipe.clip:
@@ -215,9 +228,9 @@ class _Training:
         optimiser.step()
 
     def broken(self) -> str | None:
-        """Return the name of a weight that is infinite or no number."""
+        """Return the name of a weight that is infinite or not a number."""
         finite = {name: value.isfinite().all() for name, value in self._floats().items()}
-        values = torch.stack(list(finite.values())).tolist()  # all at once: each look at a GPU's memory waits for it
+        values = torch.stack(list(finite.values())).tolist()  # one transfer: each one waits for the GPU
         return next((name for name, whole in zip(finite, values, strict=True) if not whole), None)
 
     def flush(self) -> dict[str, float]:
@@ -225,7 +238,7 @@ class _Training:
         return self.log.flush(self.step, self._seconds(), self._recipe.rate(self.step - 1))
 
     def save(self) -> None:
-        """Write a checkpoint, in the first process; the others have the same weights."""
+        """Write a checkpoint from the first process; the others have the same weights."""
         if self._fabric.is_global_zero:
             state: folder.State = {
                 "step": self.step,
@@ -239,7 +252,7 @@ class _Training:
             folder.write_state(self._run, state)
 
     def _floats(self) -> dict[str, Tensor]:
-        """The weights, and the statistics that are real numbers, by name."""
+        """Return weights and floating-point statistics by name."""
         return {name: value for name, value in self._module.state_dict().items() if value.is_floating_point()}
 
     def _seconds(self) -> float:
@@ -250,7 +263,7 @@ def _average(fabric: Fabric, tensors: Sequence[Tensor]) -> None:
     """Replace each of *tensors* by its mean over all processes."""
     if fabric.world_size == 1 or not tensors:
         return
-    flat = torch.cat([tensor.flatten() for tensor in tensors])  # one message is faster than many
+    flat = torch.cat([tensor.flatten() for tensor in tensors])  # one message is faster than one per tensor
     fabric.all_reduce(flat, reduce_op="mean")  # in place
     for tensor, mean in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
@@ -266,15 +279,15 @@ def _any(fabric: Fabric, *flags: bool) -> list[bool]:
 
 
 def _batches(photographs: Photographs, recipe: Recipe, start: int, fabric: Fabric) -> Generator[Tensor]:
-    """Yield this process's share of the batches from step *start* on, cut ahead of time by threads."""
+    """Yield this process's share of the batches from step *start* on; threads prepare them ahead of time."""
     rank, size = fabric.global_rank, recipe.batch // fabric.world_size
 
     def cut(step: int) -> Tensor:
         return photographs.batch(step, size=size, crop=recipe.crop, seed=recipe.seed, rank=rank)
 
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        waiting = deque(pool.submit(cut, step) for step in range(start, min(start + _AHEAD, recipe.steps)))
-        for step in range(start + _AHEAD, recipe.steps + _AHEAD):
+    with ThreadPoolExecutor(BATCHES_AHEAD) as pool:
+        waiting = deque(pool.submit(cut, step) for step in range(start, min(start + BATCHES_AHEAD, recipe.steps)))
+        for step in range(start + BATCHES_AHEAD, recipe.steps + BATCHES_AHEAD):
             ready = waiting.popleft()
             if step < recipe.steps:
                 waiting.append(pool.submit(cut, step))
@@ -283,7 +296,7 @@ def _batches(photographs: Photographs, recipe: Recipe, start: int, fabric: Fabri
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into an event, here and in processes started meanwhile, so that a step is never cut in two."""
+    """Turn Ctrl-C into an event, here and in child processes, so that no step is interrupted halfway."""
     asked = threading.Event()
 
     def note(*_: object) -> None:
@@ -292,7 +305,7 @@ def _interrupts() -> Iterator[threading.Event]:
             if child.pid is not None:
                 os.kill(child.pid, signal.SIGINT)
 
-    if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield asked
         return
     before = signal.signal(signal.SIGINT, note)

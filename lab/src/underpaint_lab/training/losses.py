@@ -1,4 +1,4 @@
-"""Losses that are no paper's own."""
+"""Losses that several papers share: MS-SSIM and the triplet loss."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from torch.nn import functional
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.layer import separable
 
+#: Side of the Gaussian window in pixels.
 _WINDOW = 11
+#: Exponents of the five scales (Z. Wang et al., "Multiscale Structural Similarity", 2003).
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-#: (K L)² with K = 0.01 and 0.03 and L = 1.
+#: Stabilising constants (K L)², with K = 0.01 and 0.03, and L = 1.
 _C1, _C2 = 1e-4, 9e-4
 
 
 def ms_ssim_normalised(a: Tensor, b: Tensor) -> Tensor:
-    """:func:`underpaint.metrics.ms_ssim_as_coded` with a gradient, of each pair: ``(B,)``.
+    """Return MS-SSIM of each pair, differentiable; values as of :func:`underpaint.metrics.ms_ssim_normalised`.
 
-    Of as many of the five scales as the window of 11×11 fits into.
+    Only the scales at which the window of 11×11 fits are used, at most five.
 
     Args:
         a: pictures, ``(B, 3, H, W)`` in [0, 1].
-        b: as many of the same shape.
+        b: pictures of the same shape.
+
+    Returns:
+        ``(B,)``.
 
     Raises:
         UsageError: a side is below 11 pixels.
@@ -47,7 +52,7 @@ def ms_ssim_normalised(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """The means of SSIM and of its contrast-structure part over all colours and windows, ``(B,)`` each."""
+    """Return SSIM and its contrast-structure part, averaged over colours and windows, ``(B,)`` each."""
     planes = torch.stack([a, b, a * a + b * b, a * b], dim=1)  # (B, 4, 3, H, W)
     planes = separable(planes, *(_windows(side) for side in a.shape[2:]))
     mean_a, mean_b, squares, cross = planes.unbind(dim=1)
@@ -59,27 +64,30 @@ def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=16)
 def _windows(side: int) -> Tensor:
-    """The matrix that takes the mean in every whole window of *side* values, ``(side - 10, side)``."""
+    """Return the matrix of Gaussian means over all whole windows of *side* values, ``(side - 10, side)``."""
     places = torch.arange(side) - torch.arange(side - _WINDOW + 1)[:, None] - _WINDOW // 2
     kernel = torch.exp(-0.5 * (places / 1.5) ** 2) * (places.abs() <= _WINDOW // 2)
     return kernel / kernel.sum(dim=1, keepdim=True)
 
 
 def triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """By how much others are not *margin* farther than the same class: the mean over all triplets in the batch.
+    """Return the triplet loss: the mean of max(0, d(anchor, positive) - d(anchor, negative) + margin).
 
-    That is what triplets drawn at random expect. 0 where there are none.
+    The mean is over all triplets in the batch, which is the expectation for triplets drawn at random.
 
     Args:
         embeddings: ``(B, D)``.
-        labels: ``(B,)``.
-        margin: in units of their distance, which is Euclid's, not squared.
+        labels: class of each, ``(B,)``.
+        margin: in units of the Euclidean distance (not squared).
+
+    Returns:
+        A scalar, 0 if there is no triplet.
     """
-    # Gradients of a root at 0 would be no numbers.
+    # The small constant keeps the gradient of the root finite at 0.
     distances = ((embeddings[:, None] - embeddings).square().sum(dim=2) + 1e-12).sqrt()
     same = labels[:, None] == labels
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    # Anchor, another of its class, one of another class.
+    # Axes: anchor, positive, negative.
     triplets = (same & ~itself)[:, :, None] & ~same[:, None]
     excess = functional.relu(distances[:, :, None] - distances[:, None] + margin)
     return (excess * triplets).sum() / triplets.sum().clamp(min=1)

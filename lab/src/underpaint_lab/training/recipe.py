@@ -1,4 +1,4 @@
-"""What a training run is told: a frozen dataclass of numbers and words, any of which ``--set key=value`` may change."""
+"""Recipes: the settings of a training run, a frozen dataclass whose fields ``--set key=value`` may change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What every training run needs. A paper adds fields of its own, such as the weights of its losses.
+    """Settings of every training run. Papers add fields of their own, such as the weights of their losses.
 
     Raises:
         UsageError: a value is out of its range.
@@ -23,22 +23,24 @@ class Recipe:
 
     #: Optimiser steps.
     steps: int
-    #: Photographs per step, of all processes together.
+    #: Pictures per step, of all processes together.
     batch: int
-    #: Side of what is cut from a photograph, in pixels.
+    #: Side in pixels of the square cut from each picture.
     crop: int
-    #: Adam's, at its highest.
+    #: Peak learning rate of Adam.
     learning_rate: float = 1e-3
     seed: int = 0
-    #: Steps over which the learning rate rises from 0.
+    #: Steps over which the learning rate rises linearly from 0.
     warmup: int = 0
-    #: What the learning rate does after that: stays, or falls to 0 along half a cosine.
+    #: Learning rate after the warm-up: constant, or falling to 0 along half a cosine.
     decay: Literal["constant", "cosine"] = "constant"
-    #: Largest norm of one part's gradient; 0 does not clip.
+    #: Largest norm of the gradient of one part; 0 does not clip.
     clip: float = 0.0
-    #: Decay per step of the running mean of the weights, which is what is kept in the end; 0 keeps the last weights.
+    #: Decay per step of the exponential moving average of the weights, which is the result; 0: the last weights are.
     ema: float = 0.0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    #: Folder or checkpoint of an earlier run of the same network whose weights a new run begins with; "" for none.
+    start: str = ""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "crop"):
@@ -49,7 +51,7 @@ class Recipe:
         _check(self, "ema", "at least 0 and below 1", 0 <= self.ema < 1)
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of *step*, which counts from 0."""
+        """Return the learning rate of *step*, counted from 0."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / (self.warmup + 1)
         if self.decay == "constant":
@@ -62,10 +64,14 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 def with_settings(recipe: AnyRecipe, settings: Iterable[str]) -> AnyRecipe:
-    """Return *recipe* with some fields changed, each written ``key=value``; a tuple's items are parted by commas.
+    """Return *recipe* with some fields changed.
+
+    Args:
+        recipe: the defaults.
+        settings: each ``key=value``; the items of a tuple are separated by commas.
 
     Raises:
-        UsageError: no such field, a value of another type, or one out of range; the hint says what there is.
+        UsageError: no such field, a value of another type, or one out of its range; the hint lists what is allowed.
     """
     types = get_type_hints(type(recipe))
     names = [field.name for field in fields(recipe)]
@@ -86,7 +92,7 @@ def with_settings(recipe: AnyRecipe, settings: Iterable[str]) -> AnyRecipe:
 
 
 def as_settings(values: Mapping[str, object]) -> list[str]:
-    """What :func:`with_settings` takes, of a recipe's *values* by name, as a run's record has them."""
+    """Return the settings for :func:`with_settings` of the *values* of a recipe by name, as a run's record has them."""
     return [f"{name}={_written(value)}" for name, value in values.items()]
 
 
@@ -102,7 +108,7 @@ def _check(recipe: Recipe, name: str, range_: str, legal: bool) -> None:
 
 
 def _parse(text: str, kind: Any) -> Any:
-    """Return *text* as a value of the annotation *kind*. Raises ValueError if it is none."""
+    """Return *text* as a value of the type *kind*, an annotation. Raises ValueError if it is none."""
     if get_origin(kind) is Literal:
         words = {str(word): word for word in get_args(kind)}
         if text not in words:
@@ -122,5 +128,5 @@ def _describe(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) is tuple:
-        return f"{_describe(get_args(kind)[0])}, any number of times, parted by commas"
+        return f"{_describe(get_args(kind)[0])}, any number of times, separated by commas"
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a word")

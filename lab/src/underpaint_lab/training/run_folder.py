@@ -1,10 +1,10 @@
-"""The folder of a training run: what it was told, what it said on its way, and where it stands.
+"""The folder of a training run: its settings, its log and its checkpoint.
 
 ::
 
-    run/recipe.json    what is trained on what: a run is only ever continued with the same
-        log.jsonl      each line the mean of every loss over the steps since the line before
-        checkpoint.pt  where it stands: plain tensors and numbers, read without the power to execute anything
+    run/recipe.json    model, recipe and training data; a run can only be resumed with the same
+        log.jsonl      one line per window of steps: the mean of each loss since the line before
+        checkpoint.pt  weights and optimiser state: tensors and numbers only, loaded without executing anything
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import platform
 import zipfile
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
@@ -32,34 +32,63 @@ if TYPE_CHECKING:
     from underpaint_lab.training.recipe import Recipe
 
 RECIPE, LOG, CHECKPOINT = "recipe.json", "log.jsonl", "checkpoint.pt"
-#: Lines of the log of a whole run, at least, if it has as many steps.
-_LINES = 100
-#: Steps that a line tells of, at most.
-_LONGEST_WINDOW = 50
+#: Lines in the log of a whole run, unless it has fewer steps.
+MIN_LOG_LINES = 100
+#: Steps summarised by one line of the log, at most.
+MAX_STEPS_PER_LINE = 50
 
 
 class State(TypedDict):
-    """What a checkpoint holds."""
+    """Content of a checkpoint."""
 
     #: Steps done.
     step: int
-    #: Spent on them.
+    #: Seconds spent on them.
     seconds: float
     weights: dict[str, Tensor]
-    #: The running mean of the weights; None if the recipe wants none.
+    #: Running mean of the weights; None if the recipe keeps none.
     mean: dict[str, Tensor] | None
-    #: Adam's state, by part.
+    #: State of Adam, by part.
     optimisers: dict[str, dict[str, Any]]
-    #: Sums of the losses that no line of the log tells of yet, and of how many steps.
+    #: Sums of the losses since the last line of the log, and the number of steps in each.
     sums: dict[str, Tensor]
     counts: dict[str, int]
 
 
-def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs, processes: int, device: str) -> None:
-    """Make the folder *run* and write down what is about to be trained; where training has begun, see that it is that.
+class Earlier(TypedDict):
+    """Training that went into the weights a run began with."""
+
+    #: Steps of all earlier runs together.
+    steps: int
+    #: Hours spent on them.
+    hours: float
+
+
+def begin(
+    run: Path,
+    model: nn.Module,
+    recipe: Recipe,
+    photographs: Photographs,
+    *,
+    processes: int,
+    device: str,
+    earlier: Earlier | None = None,
+) -> None:
+    """Create the folder *run* and its record; if training has begun there, check that it is the same.
+
+    A setting that the record of an older version lacks counts as its default.
+
+    Args:
+        run: the folder.
+        model: whose class is recorded.
+        recipe: the settings.
+        photographs: the training data, recorded by name, number and SHA-256.
+        processes: number of processes that share a batch.
+        device: name of the device, for the model card.
+        earlier: training before this run, as :func:`start_from` returns it.
 
     Raises:
-        UsageError: *run* is of another model, recipe, data or number of processes.
+        UsageError: *run* was begun with another model, recipe, data or number of processes.
         ModelError: its record is damaged.
     """
     data = {"name": photographs.name, "pictures": len(photographs), "sha256": photographs.sha256}
@@ -67,21 +96,22 @@ def begin(run: Path, model: nn.Module, recipe: Recipe, photographs: Photographs,
     record = {"model": type(model).__name__, "recipe": settings, "data": data, "processes": processes}
     if not (run / CHECKPOINT).exists():
         run.mkdir(parents=True, exist_ok=True)
-        record |= {"commit": commit(), "device": device}
+        record |= {"commit": commit(), "device": device} | ({"earlier": earlier} if earlier else {})
         write_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n", run / RECIPE)
         return
-    before = _flat(read_record(run))
-    former = getattr(model, "former_name", None)  # of a class that was renamed: runs begun before go on
+    defaults = {f"recipe.{field.name}": field.default for field in fields(recipe) if field.default is not MISSING}
+    before = defaults | _flat(read_record(run))
+    former = getattr(model, "former_name", None)  # of a class that was renamed: its earlier runs resume
     for name, value in _flat(record).items():
         if name == "model" and former and before.get(name) == former:
             continue
         if name != "data.name" and before.get(name) != value:
             reason = f"{run} was begun with {name.removeprefix('recipe.')} {before.get(name)}, not {value}"
-            raise UsageError(reason, hint="go on as it was begun, or name another folder for the run")
+            raise UsageError(reason, hint="resume it with the same settings, or name another folder for the run")
 
 
 def read_record(run: Path) -> dict[str, Any]:
-    """Return what :func:`begin` wrote.
+    """Return the record that :func:`begin` wrote.
 
     Raises:
         ModelError: it is missing or damaged.
@@ -90,46 +120,37 @@ def read_record(run: Path) -> dict[str, Any]:
         record = json.loads((run / RECIPE).read_text(encoding="utf-8"))
         if not {"model", "recipe", "data", "processes", "commit", "device"} <= record.keys():
             raise ValueError
+        if "before" in record["recipe"]:  # the name of this field in runs of older versions
+            record["recipe"]["start"] = record["recipe"].pop("before")
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{run / RECIPE} is missing or damaged", hint="name another folder for the run") from error
     return dict(record)
 
 
 def write_state(run: Path, state: State) -> None:
-    """Replace the checkpoint, wholly or not at all."""
+    """Replace the checkpoint atomically."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_bytes(buffer.getvalue(), run / CHECKPOINT)
 
 
 def read_state(run: Path) -> State | None:
-    """Return the checkpoint's content, on the CPU; None if there is no checkpoint.
+    """Return the content of the checkpoint, on the CPU; None if there is no checkpoint.
 
     Raises:
         ModelError: it is damaged.
     """
-    if not (run / CHECKPOINT).exists():
-        return None
-    try:
-        with zipfile.ZipFile(run / CHECKPOINT) as archive:  # which PyTorch reads without looking at its checksums
-            if archive.testzip():
-                raise ValueError
-        state: State = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-        if state.keys() != State.__annotations__.keys():
-            raise ValueError
-    except Exception as error:  # on damaged files PyTorch raises nearly anything
-        hint = "delete it to begin again, or name another folder for the run"
-        raise ModelError(f"the checkpoint {run / CHECKPOINT} is damaged", hint=hint) from error
-    return state
+    file = run / CHECKPOINT
+    return _load(file, "delete it to begin again, or name another folder for the run") if file.exists() else None
 
 
 def restore(model: nn.Module, run: Path) -> None:
-    """Give *model* the weights of the run: their running mean, if the recipe asked for one. It comes to evaluate.
+    """Load the trained weights of *run* into *model* (their running mean if there is one) and set evaluation mode.
 
     Raises:
         ModelError: there is no checkpoint, or it is damaged or of another network.
     """
-    state = _begun(run)
+    state = _read_existing(run)
     load_weights(model, state["mean"] or state["weights"], run)
     model.eval()
 
@@ -146,13 +167,44 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], run: Path) -> Non
         raise ModelError(f"the checkpoint in {run} is of another network", hint=str(error).splitlines()[-1]) from error
 
 
+def start_from(model: nn.Module, source: Path) -> Earlier:
+    """Load the weights that an earlier run learned into *model*, which a new run trains further.
+
+    Optimiser state and schedule are not taken over. Long trainings can thus be cut into several runs.
+
+    Args:
+        model: a network of the same kind and size.
+        source: folder of the earlier run, or its checkpoint file.
+
+    Returns:
+        The training behind these weights, that of runs before *source* included.
+
+    Raises:
+        ModelError: there is no checkpoint, or it is damaged or of another network.
+    """
+    file = source / CHECKPOINT if source.is_dir() else source
+    if not file.is_file():
+        raise ModelError(
+            f"cannot start from {source}: there is no checkpoint", hint=f"name the folder of a run, or its {CHECKPOINT}"
+        )
+    state = _load(file, "name the checkpoint of another run")
+    try:
+        model.load_state_dict(state["mean"] or state["weights"])
+    except RuntimeError as error:
+        hint = "take a run of the same recipe whose network has the same settings"
+        raise ModelError(f"cannot start from {source}: it is of another network", hint=hint) from error
+    before = read_record(file.parent).get("earlier") if (file.parent / RECIPE).exists() else None
+    steps, hours = (before["steps"], before["hours"]) if before else (0, 0.0)
+    return {"steps": steps + state["step"], "hours": hours + state["seconds"] / 3600}
+
+
 def learned(run: Path, part: str) -> dict[str, Tensor]:
-    """Return what *part* of the model has learned in *run*, under the names that it has in that part.
+    """Return the trained weights of *part* of the model in *run*, by their names within that part.
 
     Raises:
         ModelError: there is no checkpoint, or it is damaged or has no such part.
     """
-    state = _begun(run)
+    state = _read_existing(run)
     weights, prefix = state["mean"] or state["weights"], f"{part}."
     found = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
     if not found:
@@ -161,40 +213,47 @@ def learned(run: Path, part: str) -> dict[str, Tensor]:
 
 
 def provenance(run: Path) -> dict[str, Any]:
-    """Return what a card has to say of the training: ``training_data``, ``recipe``, ``commit``, ``seed``, … ``device``.
+    """Return the fields of a model card that describe the training.
+
+    These are ``training_data``, ``recipe``, ``commit``, ``seed``, ``hours`` (of earlier runs too) and ``device``.
 
     Raises:
-        ModelError: the run's record or checkpoint is missing or damaged.
+        ModelError: the record or the checkpoint of the run is missing or damaged.
     """
-    record, state = read_record(run), _begun(run)
-    data, settings = record["data"], record["recipe"]
-    written = [f"{key}={','.join(map(str, v)) if isinstance(v, list) else v}" for key, v in settings.items()]
+    record, state = read_record(run), _read_existing(run)
+    data, settings, earlier = record["data"], record["recipe"], record.get("earlier")
+    written = [
+        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in settings.items()
+        if key != "start" or value
+    ]
+    history = f", after {earlier['steps']} steps of earlier runs" if earlier else ""
     stopped = "" if state["step"] == settings["steps"] else f", stopped after {state['step']} steps"
     return {
         "training_data": f"{data['name']}, {data['pictures']} pictures, SHA-256 of their pixels {data['sha256']}",
-        "recipe": f"{record['model']} {' '.join(written)}{stopped}",
+        "recipe": f"{record['model']} {' '.join(written)}{history}{stopped}",
         "commit": record["commit"],
         "seed": settings["seed"],
-        "hours": round(state["seconds"] / 3600, 3),
+        "hours": round(state["seconds"] / 3600 + (earlier["hours"] if earlier else 0), 3),
         "device": record["device"],
     }
 
 
 class Log:
-    """The means of the losses, a line for every window of steps.
+    """The log of a run: mean losses, one line per window of steps.
 
-    Values stay on their device until a line is due, so that a GPU need not be waited for.
+    Losses stay on their device until a line is due, so that no step waits for the GPU.
 
     Args:
         run: the run's folder.
         steps: of the whole run; a window is a hundredth of it, at least 1 and at most 50 steps.
-        state: the checkpoint to go on from; what the log says beyond it is taken back.
+        state: the checkpoint that is resumed; lines of later steps are deleted.
         silent: write nothing.
     """
 
     def __init__(self, run: Path, steps: int, state: State | None, *, silent: bool) -> None:
         self._file, self._silent, self._steps = run / LOG, silent, steps
-        self._window = min(max(1, steps // _LINES), _LONGEST_WINDOW)
+        self._window = min(max(1, steps // MIN_LOG_LINES), MAX_STEPS_PER_LINE)
         self.sums: dict[str, Tensor] = state["sums"] if state else {}
         self.counts: dict[str, int] = state["counts"] if state else {}
         if not silent:
@@ -204,7 +263,7 @@ class Log:
             write_bytes("".join(kept).encode(), self._file)
 
     def add(self, part: str, losses: dict[str, Tensor]) -> None:
-        """Note the losses of one part in one step."""
+        """Add the losses of one part in one step."""
         for name, loss in losses.items():
             key = f"{part}.{name}"
             value = loss.detach().float()
@@ -212,7 +271,7 @@ class Log:
             self.counts[key] = self.counts.get(key, 0) + 1
 
     def due(self, step: int) -> bool:
-        """Whether a line is due after *step* steps."""
+        """Return True if a line is due after *step* steps."""
         return step % self._window == 0 or step == self._steps
 
     def flush(self, step: int, seconds: float, rate: float) -> dict[str, float]:
@@ -228,17 +287,31 @@ class Log:
 
 
 def device_name(device: torch.device, processes: int) -> str:
-    """Return what *processes* of a kind of *device* are, for a card."""
+    """Return a name for *processes* devices of the kind of *device*, for the model card."""
     cpu = f"{platform.machine()}, {os.cpu_count()} cores"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
     return name if processes == 1 else f"{processes} × {name}"
 
 
-def _begun(run: Path) -> State:
-    """Return the checkpoint's content. Raises ModelError: there is none, or it is damaged."""
+def _load(file: Path, hint: str) -> State:
+    """Return the content of a checkpoint. Raises ModelError with *hint* if it is damaged."""
+    try:
+        with zipfile.ZipFile(file) as archive:  # PyTorch reads it without verifying its checksums
+            if archive.testzip():
+                raise ValueError
+        state: State = torch.load(file, map_location="cpu", weights_only=True)
+        if state.keys() != State.__annotations__.keys():
+            raise ValueError
+    except Exception as error:  # on damaged files PyTorch raises nearly anything
+        raise ModelError(f"the checkpoint {file} is damaged", hint=hint) from error
+    return state
+
+
+def _read_existing(run: Path) -> State:
+    """Return the content of the checkpoint. Raises ModelError if there is none, or it is damaged."""
     state = read_state(run)
     if state is None:
-        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint train writes it")
+        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint-lab train writes it")
     return state
 
 

@@ -1,4 +1,4 @@
-"""What a paper owes the training loop: models that yield their losses, and an entry for each recipe."""
+"""The interface between papers and the training loop: models that yield losses, and an entry for each recipe."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ MIN_CHANNELS_LAST = 8
 
 
 class Trainable(Protocol):
-    """A ``torch.nn.Module`` that knows its losses.
+    """A ``torch.nn.Module`` that computes its losses.
 
-    Its parts are its direct submodules; each that has parameters gets an Adam of its own.
+    Its parts are its direct submodules; each part with parameters has its own Adam optimiser.
     """
 
     @property
     def recipe(self) -> Recipe:
-        """What it is trained by."""
+        """Settings of the training."""
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield, one after the other, the name of a part and what it is trained by in this step.
+        """Yield the parts that are trained in this step, one after the other, with their losses.
 
-        Between two yields the part takes its optimiser step, so that the next loss is computed with its new weights.
+        After each yield the part takes its optimiser step, so that the next losses are computed with its new weights.
 
         Args:
             images: ``float32 (B, 3, H, W)`` in [0, 1].
-            step: counts from 0.
-            rng: for all that is random, as is PyTorch's global generator: both start anew at every step, so that a
-                run that is resumed draws what it would have drawn.
+            step: counted from 0.
+            rng: random generator for this step. It and PyTorch's global generator are seeded anew at every step, so
+                that a resumed run draws the same numbers.
 
         Yields:
-            The part's name, and its losses by name, weighted: their sum is what is minimised.
+            Name of the part, and its weighted losses by name; their sum is minimised.
         """
 
 
 @dataclass(frozen=True)
 class RecipeEntry:
-    """One thing that ``underpaint train`` can train."""
+    """A recipe that ``underpaint-lab train`` offers."""
 
     #: Makes the model of a recipe of the same class as :attr:`recipe`.
     build: Callable[[Any], Trainable]
-    #: What it is trained by unless settings change it.
+    #: Default settings.
     recipe: Recipe
-    #: One line, for listings.
+    #: One line for the list of recipes.
     summary: str
-    #: Reads what it is trained on from where ``--data`` says; None for photographs, of which a tenth is held out.
+    #: Reads the training data at the path of ``--data``; None for photographs, of which a tenth is held out.
     read: Callable[[Path], Any] | None = None
-    #: Gives a new model what earlier runs learned; a run that goes on has it.
+    #: Loads into a new model what other runs learned, such as a teacher; not called for a run with ``start``.
     inherit: Callable[[Any], None] | None = None
 
     def model(self, recipe: Recipe) -> Trainable:
-        """Return a new model, whose first weights follow from the recipe's seed."""
+        """Return a new model; its initial weights follow from the recipe's seed."""
         torch.manual_seed(recipe.seed)
         return self.build(recipe)
 

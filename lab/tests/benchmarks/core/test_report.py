@@ -98,7 +98,7 @@ def test_without_matplotlib_there_is_no_plot(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     report.publish(CHANNELS, tmp_path, Console(width=100))
     assert [file.name for file in (tmp_path / "channels").iterdir()] == ["low.json"]
-    assert "pip install matplotlib" in capsys.readouterr().out
+    assert "pip install" in capsys.readouterr().out
 
 
 def test_a_method_that_is_compared_is_only_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

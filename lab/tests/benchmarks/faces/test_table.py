@@ -85,6 +85,6 @@ def test_steganalysers_stand_by_case() -> None:
 def test_stored_rows_are_shown_without_a_measurement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paper(COVERS).write(tmp_path)
     run(COVERS, results=tmp_path)
-    assert "Accuracy is, of" in capsys.readouterr().out
+    assert "Accuracy on faces" in capsys.readouterr().out
     with pytest.raises(UsageError, match="cannot be measured"):
         run(COVERS, "hips", results=tmp_path)

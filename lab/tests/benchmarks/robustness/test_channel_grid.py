@@ -85,7 +85,7 @@ def test_stdm_survives_jpeg_but_no_shift(two_crops: Path) -> None:
     assert crop is not None
     assert jpeg < 0.02
     assert 0.3 < crop < 0.7
-    assert abs(qualities(result)[0].psnr_mean - 40) < 0.5
+    assert abs(qualities(result)[0].psnr_mean - 40) < 1
 
 
 def test_methods_without_bits_and_small_pictures_are_refused(tmp_path: Path) -> None:

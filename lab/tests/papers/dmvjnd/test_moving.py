@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
 
 

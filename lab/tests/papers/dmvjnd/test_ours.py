@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.dmvjnd.nets import Panel
 from underpaint_lab.papers.dmvjnd.ours import JndOurs, JndOursRecipe

@@ -17,7 +17,7 @@ from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
 from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe, balanced
 from underpaint_lab.papers.miais.teacher import RecognitionRecipe, Teacher, TeacherRecipe
 from underpaint_lab.training.loop import fit
-from underpaint_lab.training.run_folder import read_state
+from underpaint_lab.training.run_folder import read_state, start_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,8 +130,8 @@ def test_runs_begin_with_the_teacher_or_an_earlier_run(tmp_path: Path) -> None:
         fit(model, data, tmp_path / type(model).__name__, progress=False)  # type: ignore[arg-type]
         for name, value in teacher.network.state_dict().items():
             assert torch.equal(model.teacher.state_dict()[name], value)
-    more = MiaisPublished(replace(PUBLISHED, start=str(tmp_path / "MiaisPublished")))
-    more.inherit()
+    more = MiaisPublished(PUBLISHED)
+    start_from(more, tmp_path / "MiaisPublished")
     before = read_state(tmp_path / "MiaisPublished")
     assert before is not None
     assert all(torch.equal(value, before["weights"][name]) for name, value in more.state_dict().items())

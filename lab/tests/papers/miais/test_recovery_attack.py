@@ -58,7 +58,7 @@ def test_the_classifier_gets_obfuscated_pictures_only() -> None:
         255 * model.shown(secrets, rng)[0].permute(1, 2, 0), torch.from_numpy(OBFUSCATIONS["DIO"](PHOTO, rng)).float()
     )
     assert torch.allclose(ObfuscatedTeacher(ObfuscatedTeacherRecipe(**SMALL)).shown(secrets, rng), secrets)
-    with pytest.raises(UsageError, match="no way 'XYZ'"):
+    with pytest.raises(UsageError, match="no obfuscation is called 'XYZ'"):
         ObfuscatedTeacherRecipe(**SMALL, way="XYZ")
 
 

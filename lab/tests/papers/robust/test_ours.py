@@ -19,6 +19,7 @@ from underpaint import media, models
 from underpaint.channels import parse
 from underpaint.embedding.canvas import Canvas
 from underpaint.media import samples
+from underpaint.methods.robust import NETWORKS
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
@@ -123,8 +124,8 @@ def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.M
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
-        assert Canvas(128).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
-        assert Canvas(128).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
+        assert Canvas(128, networks=NETWORKS).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
+        assert Canvas(128, networks=NETWORKS).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(5))

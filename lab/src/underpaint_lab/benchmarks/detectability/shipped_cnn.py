@@ -24,7 +24,8 @@ from underpaint.steganalysis.detectors import DETECTORS
 from underpaint.steganalysis.stegexpose import stegexpose
 from underpaint.steganalysis.ws import ws
 from underpaint.types import Payload
-from underpaint_lab.data.cover_stego import HELD_OUT, developed, embed_at, halved
+from underpaint_lab.data.camera import developed, halved
+from underpaint_lab.data.cover_stego import HELD_OUT, embed_at
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import crops, spread
 from underpaint_lab.metrics.detection import auc, p_e

@@ -38,7 +38,7 @@ from underpaint_lab.benchmarks.faces.trained import (
 )
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import trained
 from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS
 from underpaint_lab.papers.miais.ours import MiaisOurs

@@ -21,7 +21,7 @@ from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.metrics.verification import Verification, rank_one
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.nets import LENGTH, Keys
 from underpaint_lab.papers.miais.ours import MiaisOurs

@@ -29,7 +29,7 @@ from underpaint_lab.benchmarks.robustness.grids import PICTURE_CHANNELS
 from underpaint_lab.data import cover_secret
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.onnx import export
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix import baselines, models
 from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe

@@ -16,7 +16,6 @@ CutMix is S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -31,7 +30,6 @@ from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.nets import cifar_classifiers
 from underpaint_lab.nets.classifiers import CLASSIFIERS, HELD_OUT
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -69,8 +67,6 @@ class ClassifierRecipe(Recipe):
     first: int = 0
     #: Share of the steps after which pictures have their full size.
     grown: float = 0.5
-    #: Run whose network is the initial state; empty for random weights.
-    before: str = ""
     #: Share of the batches with CutMix.
     pasted: float = 0.7
     #: Label smoothing.
@@ -114,16 +110,6 @@ class TrainableClassifier(nn.Module):
             [from_zoo_cifar(name) for name in recipe.teachers]
         ]  # a list, so that they are no submodules and not trained
         channels_last(self)
-
-    def inherit(self) -> None:
-        """Load the network of the recipe's earlier run, if it names one.
-
-        Raises:
-            ModelError: that run has no such network.
-        """
-        if self.recipe.before:
-            run = Path(self.recipe.before)
-            folder.load_weights(self.network, folder.learned(run, "network"), run)
 
     def losses(self, images: Tensor, step: int, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield part ``network`` with ``cross_entropy``.
@@ -227,12 +213,12 @@ def _cifar(network: str, **changes: Any) -> RecipeEntry:
     role = "for evaluation only" if network in cifar_classifiers.HELD_OUT else "for training DMV-JND"
     summary = f"the classifier '{network}' of CIFAR-10, {role}; --data has labels.npz"
     recipe = replace(_CIFAR, network=f"cifar-{network}", **changes)
-    return RecipeEntry(TrainableClassifier, recipe, summary, read=Cifar.of, inherit=TrainableClassifier.inherit)
+    return RecipeEntry(TrainableClassifier, recipe, summary, read=Cifar.of)
 
 
 def _continued(network: str, steps: int) -> RecipeEntry:
     rate = 0.75 * _DIFFERENT.get(network, {}).get("learning_rate", _CIFAR.learning_rate)
-    entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, before=f"runs/cifar-{network}")
+    entry = _cifar(network, steps=steps, learning_rate=rate, warmup=80, first=0, start=f"runs/cifar-{network}")
     return replace(entry, summary=f"{entry.summary}; continues cifar-{network}")
 
 

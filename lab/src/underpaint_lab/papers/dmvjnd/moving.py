@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from underpaint.models.jnd import PEAK
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 
 if TYPE_CHECKING:
     import numpy as np

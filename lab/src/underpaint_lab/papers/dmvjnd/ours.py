@@ -18,7 +18,6 @@ The published system is :mod:`underpaint_lab.papers.dmvjnd.published`. Ours diff
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -29,11 +28,10 @@ from underpaint.errors import UsageError
 from underpaint.models.jnd_networks import PANELS
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
 from underpaint_lab.papers.dmvjnd.nets import JndGenerator, Panel
 from underpaint_lab.papers.dmvjnd.panel import PanelRecipe, PanelStudent, label_loss
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
@@ -69,8 +67,6 @@ class JndOursRecipe(PanelRecipe):
     explored: float = 0.1
     #: Weight of the promises in drawing the way of the others.
     trusted: float = 2.0
-    #: Run whose generator is the initial state; empty to begin anew.
-    before: str = ""
     #: Number of classifiers, drawn in each step, whose answers count.
     asked: int = 1
     #: Weight of the Kullback–Leibler divergence of answers.
@@ -113,16 +109,6 @@ class JndOurs(PanelStudent):
         self.generator = JndGenerator(self.panel.answers, len(self.panel.members))
         channels_last(self.generator)
         channels_last(self.panel)
-
-    def inherit(self) -> None:
-        """Load the generator of the recipe's earlier run, if it names one.
-
-        Raises:
-            ModelError: that run has no such generator.
-        """
-        if self.recipe.before:
-            run = Path(self.recipe.before)
-            folder.load_weights(self.generator, folder.learned(run, "generator"), run)
 
     def changed(self, images: Tensor, psnr: float) -> Tensor:
         """Change *images* until a given PSNR, each in the way with the highest promise.
@@ -225,13 +211,11 @@ RECIPES = {
         _OURS,
         "our DMV-JND for pictures of 32×32; --data has CIFAR-10",
         read=Cifar.of,
-        inherit=JndOurs.inherit,
     ),
     "dmvjnd": RecipeEntry(
         JndOurs,
         _PHOTO,
         "our DMV-JND for photographs; --data has labels.csv",
         read=Labelled.of,
-        inherit=JndOurs.inherit,
     ),
 }

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from underpaint.errors import UsageError
 from underpaint_lab.data import faces
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.miais.teacher import LabelledBatch, RecognitionRecipe, identity_losses, recogniser
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.trainable import RecipeEntry, channels_last

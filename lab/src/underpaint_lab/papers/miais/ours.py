@@ -25,7 +25,7 @@ from underpaint.errors import UsageError
 from underpaint.methods.miais import BLOCK, SIGNS, dither
 from underpaint_lab.data import faces
 from underpaint_lab.noise_layers import DiffJpeg
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.miais.nets import LENGTH, Keys, MiaisEmbedder, MiaisExtractor
 from underpaint_lab.papers.miais.teacher import OBJECTS, LabelledBatch, RecognitionRecipe, Student, embed_with_mirror
 from underpaint_lab.training.trainable import RecipeEntry

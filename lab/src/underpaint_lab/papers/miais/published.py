@@ -43,12 +43,12 @@ from underpaint_lab.papers.miais.teacher import (
     identity_losses,
     recogniser,
 )
-from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.losses import ms_ssim_normalised
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import numpy as np
 
@@ -95,8 +95,6 @@ class MiaisPublishedRecipe(RecognitionRecipe):
     multitask: bool = False
     #: Run of ``miais-teacher`` whose network is the plain classifier.
     teacher: str = "runs/miais-teacher"
-    #: Run of these networks to continue from, with other covers; empty to begin anew.
-    start: str = ""
     #: Share of the steps that are joint, before stages alternate.
     joint: float = 0.6
     #: Steps of a stage.
@@ -145,14 +143,11 @@ class MiaisPublished(Student):
         self.register_buffer("visible", torch.zeros(3))
 
     def inherit(self) -> None:
-        """Load the recipe's teacher and initialise the classifiers' trunks with it, or load a whole earlier run.
+        """Load the recipe's teacher and initialise the classifiers' trunks with it.
 
         Raises:
             ModelError: there is none.
         """
-        if self.recipe.start:
-            folder.restore(self, Path(self.recipe.start))
-            return
         self.learn_from(self.recipe.teacher)
         for classifier in self.classifiers():
             classifier.trunk.load_state_dict(self.teacher.trunk.state_dict())

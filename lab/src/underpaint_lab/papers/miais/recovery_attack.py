@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from underpaint.errors import UsageError
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.miais.nets import EmbeddingDecoder, Keys, StegGenerator
 from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.miais.published import MiaisPublished

@@ -37,7 +37,7 @@ from underpaint.errors import UsageError
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS, Critic
 from underpaint_lab.noise_layers import PseudoDifferentiable
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 

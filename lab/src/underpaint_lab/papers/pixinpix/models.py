@@ -33,7 +33,7 @@ from underpaint.embedding.residues import BLOCK
 from underpaint.errors import UsageError
 from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.unet import UNet, zero_initialised
-from underpaint_lab.noise_layers.rounding import round_8_bit
+from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.pixinpix.nets import BlockCoder
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last

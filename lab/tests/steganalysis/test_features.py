@@ -1,4 +1,4 @@
-"""SPAM and SRM against public implementations, and what must hold for any plane."""
+"""SPAM and SRM: agreement with a public implementation, symmetries, strips, refusals."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def reference(feature: str, number: int) -> dict[str, NDArray[np.float32]]:
 
 
 @pytest.mark.parametrize("number", range(2))
-def test_spam_is_sealwatchs(number: int) -> None:
+def test_spam_agrees_with_sealwatch(number: int) -> None:
     np.testing.assert_allclose(spam(PIECES[number]), VECTORS[f"spam_{number}"], rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("number", range(2))
 @pytest.mark.parametrize("feature", ["srm", "srmq1"])
-def test_srm_is_sealwatchs(feature: str, number: int) -> None:
+def test_srm_agrees_with_sealwatch(feature: str, number: int) -> None:
     ours, blocks = FEATURES[feature](PIECES[number]), {"srm": BLOCKS, "srmq1": BLOCKS_Q1}[feature]
     wanted = reference(feature, number)
     assert wanted.keys() == blocks.keys()
@@ -47,7 +47,7 @@ def test_srm_is_sealwatchs(feature: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_sizes(feature: str) -> None:
+def test_features_are_frequencies_of_known_number(feature: str) -> None:
     vector = FEATURES[feature](PIECES[1])
     assert vector.shape == (SIZES[feature],)
     assert (vector >= 0).all()
@@ -64,7 +64,7 @@ def test_q1_is_a_part_of_srm() -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_picture_has_no_preferred_side(feature: str) -> None:
+def test_transposed_and_mirrored_planes_have_the_same_features(feature: str) -> None:
     plain = FEATURES[feature](PIECES[1])
     fair = np.ones(plain.size, bool)
     for name, block in {"spam": {}, "srm": BLOCKS, "srmq1": BLOCKS_Q1}[feature].items():
@@ -80,7 +80,7 @@ def test_srm_of_a_negative_is_the_same() -> None:
     np.testing.assert_allclose(srmq1(255 - PIECES[0]), srmq1(PIECES[0]), atol=1e-6)
 
 
-def test_a_flat_plane_has_nothing_but_zeros() -> None:
+def test_a_flat_plane_has_only_sequences_of_zeros() -> None:
     flat = np.full((9, 8), 200, np.uint8)
     vector = spam(flat)
     assert vector[[171, 343 + 171]].tolist() == [1, 1]
@@ -88,7 +88,7 @@ def test_a_flat_plane_has_nothing_but_zeros() -> None:
     assert np.count_nonzero(srm(flat)) == 106 + 3 + 14  # once a submodel, twice where it joins two ways
 
 
-def test_spam_counts_what_one_sees() -> None:
+def test_spam_by_hand() -> None:
     # Differences along the only two rows: 1, 2, -3 or more; each way once. Columns are flat.
     plane = np.array([[9, 8, 6, 60]] * 4, np.uint8)
     straight = spam(plane)[:343].reshape(7, 7, 7)
@@ -98,10 +98,10 @@ def test_spam_counts_what_one_sees() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
-def test_strips_leave_no_trace(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_do_not_change_the_features(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = spam(PIECES[1]), srmq1(PIECES[1])
-    monkeypatch.setattr(cooccurrence, "_STRIP", 1)
-    monkeypatch.setattr(cooccurrence, "_ROWS", rows)
+    monkeypatch.setattr(cooccurrence, "STRIP_VALUES", 1)
+    monkeypatch.setattr(cooccurrence, "MIN_STRIP_ROWS", rows)
     np.testing.assert_array_equal(spam(PIECES[1]), wanted[0])
     np.testing.assert_array_equal(srmq1(PIECES[1]), wanted[1])
 
@@ -124,7 +124,7 @@ def test_colour_is_the_mean_of_three_planes() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_many_pictures(jobs: int) -> None:
+def test_features_of_many_pictures(jobs: int) -> None:
     images = [PIECES[0], np.stack([PIECES[1]] * 3, axis=2), PIECES[1]]
     found = extract(images, "srmq1", jobs)
     assert found.shape == (3, 12753)
@@ -142,12 +142,12 @@ def test_many_pictures(jobs: int) -> None:
         ([[1]], "not list"),
     ],
 )
-def test_what_is_no_plane(plane: NDArray[np.uint8], complaint: str) -> None:
+def test_invalid_planes_are_refused(plane: NDArray[np.uint8], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         srm(plane)
 
 
-def test_what_is_no_set_of_pictures() -> None:
+def test_invalid_sets_of_pictures_are_refused() -> None:
     with pytest.raises(UsageError, match="no images"):
         extract([], "spam")
     with pytest.raises(UsageError, match="'dctr'"):

@@ -26,7 +26,7 @@ from underpaint.methods import METHODS
 from underpaint_lab.data.camera import developed, halved, random_crop
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import spread
-from underpaint_lab.steganalysis.simulate import COSTS, changed
+from underpaint_lab.steganalysis.simulate import COSTS, simulate_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def embed_at(cover: Image, kind: str, rate: float, seed: int) -> Image:
         CapacityError: the rate exceeds the capacity of the method.
     """
     if kind in COSTS:
-        return changed(cover, COSTS[kind](cover), rate, seed)
+        return simulate_embedding(cover, COSTS[kind](cover), rate, seed)
     if kind not in METHODS or not METHODS[kind].needs_lossless:
         raise UsageError(f"no stego image at a given rate is made by '{kind}'")
     rng = np.random.default_rng(seed)

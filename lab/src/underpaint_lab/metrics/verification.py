@@ -1,7 +1,7 @@
-"""How well people are told apart by the distances between what a network makes of their pictures.
+"""Biometric verification: accuracy, AUC, equal error rate and rank-one rate from distances between templates.
 
-Pairs are verified: is it the same person or not? Distances are real numbers, ``(n,)``, small for the same person; any
-other than a row of finite ones, of both kinds, raises UsageError. Chance is an accuracy and an AUC of .5.
+A pair shows one person or two. Distances are finite, ``(n,)``, and small for one person; without pairs of both kinds
+UsageError is raised. Chance is an accuracy and an AUC of 0.5.
 """
 
 from __future__ import annotations
@@ -18,58 +18,72 @@ if TYPE_CHECKING:
 
 #: Folds of Labeled Faces in the Wild's protocol.
 FOLDS = 10
-#: The share of pairs of two people that may be taken for one, where only the surest are wanted.
+#: False-acceptance rate at which the true-acceptance rate is reported.
 FAR = 1e-3
 
 
 class Verification(NamedTuple):
-    """What comes of pairs."""
+    """Verification rates of a set of pairs."""
 
-    #: The share of pairs told rightly, 0–1, and its standard deviation over folds.
+    #: Share of correctly verified pairs, 0–1, and its standard deviation over folds.
     accuracy: float
     spread: float
-    #: Area under the operating characteristic, 0–1.
+    #: Area under the ROC curve, 0–1.
     auc: float
     #: Equal error rate, 0–1.
     eer: float
-    #: The share of pairs of one person that is accepted where at most 0.1 % of the others are, 0–1.
+    #: True-acceptance rate at a false-acceptance rate of at most 0.1 %, 0–1.
     tar: float
 
     @classmethod
     def of(cls, distances: ArrayLike, same: ArrayLike, folds: int = FOLDS) -> Verification:
-        """Measure pairs, fold by fold of one size in their order; *same* says which are of one person, ``(n,)``."""
+        """Compute the rates.
+
+        Args:
+            distances: of pairs, ``(n,)``.
+            same: True for pairs of one person, ``bool (n,)``.
+            folds: number of folds of equal size, in the order of the pairs.
+        """
         one, two = _kinds(distances, same)
-        told = fold_accuracies(distances, same, folds)
+        accuracies = fold_accuracies(distances, same, folds)
         return cls(
-            float(told.mean()), float(told.std()), auc(-two, -one), eer(distances, same), tpr_at(-two, -one, FAR)
+            float(accuracies.mean()),
+            float(accuracies.std()),
+            auc(-two, -one),
+            eer(distances, same),
+            tpr_at(-two, -one, FAR),
         )
 
 
 def fold_accuracies(distances: ArrayLike, same: ArrayLike, folds: int = FOLDS) -> NDArray[np.float64]:
-    """The share of pairs told rightly in each of *folds*, ``(folds,)``, by the threshold that is best in all others.
+    """Return the share of correctly verified pairs in each fold, by the threshold that is best in all other folds.
 
-    G. Huang et al.: Labeled Faces in the Wild, 2007, section 4. Of several best thresholds the smallest counts; at the
-    threshold itself pairs are of one person.
+    Of several best thresholds the smallest counts; a distance equal to the threshold is one person.
+
+    Returns:
+        ``float64 (folds,)``.
 
     Raises:
         UsageError: pairs are not a multiple of *folds*, or folds fewer than 2.
+
+    Source: G. Huang et al., "Labeled Faces in the Wild", 2007, section 4.
     """
     _kinds(distances, same)
     away, alike = np.asarray(distances, np.float64), np.asarray(same, bool)
     if folds < 2 or away.size % folds:
         raise UsageError(f"{away.size} pairs are not {folds} folds of one size")
-    told = []
+    accuracies = []
     for fold in np.split(np.arange(away.size), folds):
         others = np.delete(np.arange(away.size), fold)
         threshold = _best(away[others], alike[others])
-        told.append(((away[fold] <= threshold) == alike[fold]).mean())
-    return np.array(told)
+        accuracies.append(((away[fold] <= threshold) == alike[fold]).mean())
+    return np.array(accuracies)
 
 
 def eer(distances: ArrayLike, same: ArrayLike) -> float:
-    """The equal error rate, 0–1: at some threshold as large a share of one kind is told wrongly as of the other.
+    """Return the equal error rate, 0–1: the rate at which false acceptances equal false rejections.
 
-    Between two thresholds both shares are taken to change evenly.
+    Between two thresholds both rates are interpolated linearly.
     """
     one, two = _kinds(distances, same)
     _, accepted, found = roc(-two, -one)
@@ -82,13 +96,16 @@ def eer(distances: ArrayLike, same: ArrayLike) -> float:
 
 
 def rank_one(probes: ArrayLike, probe_labels: ArrayLike, gallery: ArrayLike, gallery_labels: ArrayLike) -> float:
-    """The share of *probes*, 0–1, whose nearest one in the *gallery*, by Euclid's distance, is the same person.
+    """Return the rank-one identification rate: the share of *probes* whose nearest gallery template is the same person.
 
     Args:
-        probes: what a network makes of pictures, ``(n, d)``.
-        probe_labels: whom they show, ``(n,)``.
-        gallery: what it makes of those that are known, ``(m, d)``.
-        gallery_labels: whom those show, ``(m,)``.
+        probes: templates, ``(n, d)``; the distance is Euclidean.
+        probe_labels: identities, ``(n,)``.
+        gallery: templates of known people, ``(m, d)``.
+        gallery_labels: identities, ``(m,)``.
+
+    Returns:
+        0–1.
 
     Raises:
         UsageError: shapes do not fit.
@@ -103,7 +120,7 @@ def rank_one(probes: ArrayLike, probe_labels: ArrayLike, gallery: ArrayLike, gal
 
 
 def _best(distances: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """The distance up to which pairs are best taken for one person's; minus infinity for none."""
+    """Return the threshold with the highest accuracy; minus infinity if no pair should be accepted."""
     order = np.argsort(distances, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(distances[order])), distances.size - 1)
     gained = np.cumsum(np.where(same[order], 1, -1))[ends]
@@ -112,7 +129,7 @@ def _best(distances: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
 
 
 def _kinds(distances: ArrayLike, same: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances of pairs of one person, and of two."""
+    """Split distances by pairs of one person and of two."""
     away, alike = np.asarray(distances, np.float64), np.asarray(same, bool)
     if away.ndim != 1 or away.shape != alike.shape or not np.isfinite(away).all() or alike.all() or not alike.any():
         raise UsageError(f"expected a row of finite distances, of both kinds, not shapes {away.shape}, {alike.shape}")

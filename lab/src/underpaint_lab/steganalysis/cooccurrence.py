@@ -1,7 +1,7 @@
-"""How often which small numbers lie side by side in a plane: what SPAM and SRM count.
+"""Co-occurrence matrices of quantised differences and residuals, for SPAM and SRM.
 
-Numbers 0 … base - 1 in a row make one number in that base, and all such numbers are counted in one pass. Planes are
-read in strips, so that what is counted stays in a processor's cache and memory does not grow with the picture.
+A sequence of numbers 0 … base − 1 is read as one number in that base, and all sequences are counted in one pass. Planes
+are read in strips that fit into a processor's cache, so that memory does not grow with the picture.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import UsageError
+from underpaint.types import strips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-#: How many values a strip holds, about, and how few rows.
-_STRIP, _ROWS = 1 << 15, 16
+#: Values of a strip, about, and its fewest rows.
+STRIP_VALUES, MIN_STRIP_ROWS = 1 << 15, 16
 
 
 def as_plane(array: object, least: int) -> NDArray[np.uint8]:
@@ -36,21 +37,23 @@ def as_plane(array: object, least: int) -> NDArray[np.uint8]:
     return array
 
 
-def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """First row and the row after the last of each strip that a plane is divided into."""
-    rows = max(_ROWS, _STRIP // width)
-    for top in range(0, height, rows):
-        yield top, min(top + rows, height)
+def row_strips(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of each strip of a plane ``(height, width)``."""
+    return strips(height, max(MIN_STRIP_ROWS, STRIP_VALUES // width))
 
 
 def triples(first: NDArray[np.uint8], second: NDArray[np.uint8], third: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each of 7³ triples of numbers 0–6 occurs, ``(343,)``: 49 × *first* + 7 × *second* + *third*."""
+    """Count the triples of numbers 0–6 at each place of three arrays.
+
+    Returns:
+        ``int64 (343,)``, indexed by 49 × *first* + 7 × *second* + *third*.
+    """
     codes = np.uint16(7) * (np.uint8(7) * first + second) + third
     return np.bincount(codes.ravel(), minlength=7**3)
 
 
 def quadruples(planes: NDArray[np.uint8], axis: int) -> NDArray[np.int64]:
-    """How often each of 5⁴ sequences of four numbers 0–4 occurs along *axis*, ``(625,)``; the first counts 125."""
+    """Count the sequences of four numbers 0–4 along *axis*: ``int64 (625,)``, the first number times 125."""
     turned = planes.swapaxes(axis, 0)
     pairs = np.uint8(5) * turned[:-1] + turned[1:]
     codes = np.uint16(25) * pairs[:-2] + pairs[2:]

@@ -1,4 +1,4 @@
-"""Containers as an ideal code would make them: what costs are worth, whatever a real coder loses."""
+"""Simulated embedding: containers at the rate–distortion bound of a cost function, without a code."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: What a change costs by each published measure, and by none: LSB matching. As :func:`changed` takes it.
+#: Cost functions of adaptive steganography, and constant costs (LSB matching), by name.
 COSTS: dict[str, Callable[[Image], NDArray[np.float32]]] = {
     "matching": lambda image: np.ones(image.shape, np.float32),
-    "hill": hill.costs,
-    "hugo": hugo.costs,
-    "s-uniward": wavelets.uniward,
-    "wow": wavelets.wow,
+    "hill": hill.compute_cost,
+    "hugo": hugo.compute_cost,
+    "s-uniward": wavelets.compute_uniward_cost,
+    "wow": wavelets.compute_wow_cost,
 }
 
 
-def changed(image: Image, costs: NDArray[np.float32], rate: float, seed: int) -> Image:
-    """Return *image* with changes of ±1 as the cheapest way to carry *rate* bits per value has them.
+def simulate_embedding(image: Image, costs: NDArray[np.float32], rate: float, seed: int) -> Image:
+    """Simulate optimal embedding of *rate* bits per value by changes of ±1.
 
-    Independent draws by the Gibbs distribution: a change of cost ρ has the chance exp(-λρ) relative to none, and λ is
-    such that the draws have an entropy of *rate* bits per value. None leaves 0 … 255.
+    Changes are drawn independently from the Gibbs distribution: a change of cost ρ has the probability exp(−λρ)
+    relative to no change, with λ such that the entropy is *rate* bits per value. Values stay within 0–255.
 
     Args:
         image: ``uint8 (H, W, 3)``.
         costs: of any change, ``(H, W, 3)``, or of +1 and of -1, ``(2, H, W, 3)``.
         rate: in bits per value.
-        seed: of the draws.
+        seed: of the random draws.
+
+    Returns:
+        Container, ``uint8 (H, W, 3)``.
 
     Raises:
-        UsageError: changes of ±1 cannot carry so much.
+        UsageError: *rate* is above the capacity of changes of ±1.
     """
     legal = np.stack([image < 255, image > 0])
     if not 0 <= rate <= np.log2(1 + legal.sum(0)).mean():

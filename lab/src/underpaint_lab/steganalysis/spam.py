@@ -1,4 +1,4 @@
-"""What a plane looks like to a classifier: SPAM here, SRM in :mod:`underpaint_lab.steganalysis.srm`, and both for many pictures.
+"""SPAM features (subtractive pixel adjacency matrix) of second order, and features of colour and of many pictures.
 
 T. Pevný, P. Bas and J. Fridrich, "Steganalysis by subtractive pixel adjacency matrix" (IEEE TIFS 5(2), 2010)::
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import UsageError
-from underpaint_lab.steganalysis.cooccurrence import as_plane, strips, triples
+from underpaint_lab.steganalysis.cooccurrence import as_plane, row_strips, triples
 from underpaint_lab.steganalysis.srm import srm, srmq1
 
 if TYPE_CHECKING:
@@ -26,47 +26,55 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_REACH = 3  # T of the paper, and how far a triple of differences spans
-#: Along a row, down a column, and the diagonals: down and up.
+_REACH = 3  # T of the paper: the largest difference, and the length of a triple of differences
+#: Steps (down, right) along a row, a column, and both diagonals.
 _STEPS = ((0, 1), (1, 0), (1, 1), (-1, 1))
 
 
 def spam(plane: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """SPAM of second order, ``float64 (686,)``, of a plane ``uint8 (H, W)``.
+    """Compute second-order SPAM features.
 
-    First the mean over the four directions along rows and columns, then over the four along diagonals. Each 343 are
-    shares that add up to 1: of d₁, d₂, d₃ = -3 … 3, successive differences, d₃ the fastest.
+    Args:
+        plane: ``uint8 (H, W)``, at least 4×4.
+
+    Returns:
+        ``float64 (686,)``: the mean over the four directions along rows and columns, then over the four diagonals. Each
+        343 are frequencies, with sum 1, of successive differences d₁, d₂, d₃ = −3 … 3; d₃ varies fastest.
 
     Raises:
-        UsageError: the plane is none, or a side is below 4 pixels.
+        UsageError: no plane, or a side is below 4 pixels.
     """
     plane = as_plane(plane, _REACH + 1)
     height, width = plane.shape
     counts = np.zeros((len(_STEPS), 7**3), np.int64)
-    for top, bottom in strips(height, width):
-        strip = plane[top : bottom + _REACH].astype(np.int16)
+    for rows in row_strips(height, width):
+        strip = plane[rows.start : rows.stop + _REACH].astype(np.int16)
         for step, count in zip(_STEPS, counts, strict=True):
-            # Of the rows that the next strip has too, triples that leave this strip need some; those in a row do not.
-            count += _successive(strip if step[0] else strip[: bottom - top], step)
+            # Triples that lead down need rows of the next strip; those along a row would be counted twice there.
+            count += _successive(strip if step[0] else strip[: rows.stop - rows.start], step)
     shares = (counts / counts.sum(1, keepdims=True)).reshape(len(_STEPS), 7, 7, 7)
-    # Who walks the other way meets the differences in reverse, with the opposite sign.
+    # The opposite direction has the differences in reverse order and with the opposite sign.
     shares = (shares + shares.transpose(0, 3, 2, 1)[:, ::-1, ::-1, ::-1]) / 2
     means: NDArray[np.float64] = shares.reshape(2, 2, 7**3).mean(1)
     return means.ravel()
 
 
-#: By name, each of a plane ``uint8 (H, W)``.
+#: Features of a plane ``uint8 (H, W)``, by name.
 FEATURES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.floating]]] = {"spam": spam, "srm": srm, "srmq1": srmq1}
 
 
 def of_colour(picture: NDArray[np.uint8], feature: str) -> NDArray[np.floating]:
-    """A feature of a plane ``uint8 (H, W)``, or of a picture ``uint8 (H, W, 3)``: the mean over its three planes.
+    """Compute features of a grey or colour picture: of colour, the mean over the three planes.
 
-    Methods here change all three channels; the luminance would round most of that away, and three vectors one after
-    the other would triple what a classifier has to learn from as many pictures.
+    The methods here change all three channels. Luminance would lose most of that, and a concatenation would triple the
+    number of features for as many pictures to train on.
+
+    Args:
+        picture: ``uint8 (H, W)`` or ``(H, W, 3)``.
+        feature: a key of :data:`FEATURES`.
 
     Raises:
-        UsageError: there is no such feature, or the picture is none, or too small for it.
+        UsageError: an unknown feature, no picture, or one that is too small.
     """
     if feature not in FEATURES:
         raise UsageError(f"no feature is called {feature!r}", hint="there are " + ", ".join(FEATURES))
@@ -80,10 +88,18 @@ def of_colour(picture: NDArray[np.uint8], feature: str) -> NDArray[np.floating]:
 
 
 def extract(images: Sequence[NDArray[np.uint8]], feature: str, jobs: int | None = None) -> NDArray[np.floating]:
-    """The feature of each image, as :func:`of_colour`, ``(n, d)``, by *jobs* processes (None: one per core).
+    """Compute features of many pictures.
+
+    Args:
+        images: pictures as for :func:`of_colour`.
+        feature: a key of :data:`FEATURES`.
+        jobs: processes; None for one per core.
+
+    Returns:
+        ``(n, d)``.
 
     Raises:
-        UsageError: there are no images; and as :func:`of_colour`.
+        UsageError: no images; and as :func:`of_colour`.
     """
     if not len(images):
         raise UsageError("there are no images to take features of")
@@ -91,13 +107,13 @@ def extract(images: Sequence[NDArray[np.uint8]], feature: str, jobs: int | None 
     jobs = min(jobs or os.cpu_count() or 1, len(images))
     if jobs <= 1:
         return np.stack([work(image) for image in images])
-    # Spawned, not forked: a fork copies the locks of other threads in whatever state they are.
+    # Spawned, not forked: a fork would copy locks that other threads hold.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         return np.stack(list(pool.map(work, images, chunksize=4)))
 
 
 def _successive(plane: NDArray[np.int16], step: tuple[int, int]) -> NDArray[np.int64]:
-    """How often each three successive differences occur along *step*, ``(343,)``."""
+    """Count each three successive differences along *step*, ``(343,)``."""
     if step[0] < 0:
         plane, step = plane[::-1], (-step[0], step[1])
     ahead, behind = (tuple(slice(by * skip or None, None) for skip in step) for by in (1, 2))

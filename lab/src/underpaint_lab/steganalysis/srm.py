@@ -1,18 +1,18 @@
-"""SRM, the spatial rich model: 106 ways to look at noise, 34,671 features.
+"""SRM, the spatial rich model: 34,671 features of 106 submodels of noise residuals.
 
 J. Fridrich and J. Kodovský, "Rich models for steganalysis of digital images" (IEEE TIFS 7(3), 2012)::
 
     plane ─► residuals of 5 families ─► in steps of c·q, at most ±2 ─► least and largest of several directions
           ─► co-occurrences of four along rows and columns ─► merged by symmetry ─► 325 or 2·169 each
 
-Residuals, families and submodels are in :mod:`underpaint_lab.steganalysis.srm_residuals`. Half a step is rounded away from zero.
-The largest of some residuals is the least of their opposites with the opposite sign, so only least ones are counted,
-of the residuals and of their opposites: in one table, for the model merges a sequence of largest ones with its opposite
-among the least.
+Residuals, families and submodels are in :mod:`underpaint_lab.steganalysis.srm_residuals`. Half a step is rounded away
+from zero. The maximum of residuals is the negated minimum of their negatives. So only minima are counted, of the
+residuals and of their negatives, and in one table: the model merges a sequence of maxima with its negative among the
+minima.
 
-Order: families as in ``FAMILIES``, in each its steps q, in each its submodels; ``BLOCKS`` says where each lies. Public
-implementations have the same 106 submodels in other orders; what they join as ``s35_spam11`` lies here as two halves,
-``s3x3_spam11`` and ``s5x5_spam11``.
+Order: families as in ``FAMILIES``, in each its steps q, in each its submodels; ``BLOCKS`` has the place of each. Public
+implementations have the same 106 submodels in other orders; their ``s35_spam11`` is two halves here, ``s3x3_spam11``
+and ``s5x5_spam11``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint_lab.steganalysis.cooccurrence import as_plane, quadruples, strips
+from underpaint_lab.steganalysis.cooccurrence import as_plane, quadruples, row_strips
 from underpaint_lab.steganalysis.srm_residuals import FAMILIES
 
 if TYPE_CHECKING:
@@ -32,21 +32,27 @@ if TYPE_CHECKING:
 
     from underpaint_lab.steganalysis.srm_residuals import Family, Submodel
 
-_LEAST = 8  # the widest residuals leave 4 of as many pixels
-_SPAN = 3  # from the first to the last of four
+_MIN_SIDE = 8  # pixels; the widest residuals leave 4 of them
+_SPAN = 3  # from the first to the last residual of a sequence of four
 
 
 def srm(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """SRM, ``float32 (34671,)``, of a plane ``uint8 (H, W)``; shares of sequences, in the order of ``BLOCKS``.
+    """Compute the SRM features of a plane.
+
+    Args:
+        plane: ``uint8 (H, W)``, at least 8×8.
+
+    Returns:
+        ``float32 (34671,)``, frequencies of sequences, in the order of ``BLOCKS``.
 
     Raises:
-        UsageError: the plane is none, or a side is below 8 pixels.
+        UsageError: no plane, or a side is below 8 pixels.
     """
     return _vector(plane, FAMILIES)
 
 
 def srmq1(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The part of SRM with q = 1, ``float32 (12753,)``, in the order of ``BLOCKS_Q1``.
+    """Compute SRMQ1, the features of SRM with q = 1, ``float32 (12753,)``, in the order of ``BLOCKS_Q1``.
 
     Raises:
         UsageError: as :func:`srm`.
@@ -55,7 +61,7 @@ def srmq1(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _blocks(families: Iterable[Family]) -> dict[str, slice]:
-    """Where each submodel lies, by a name as in public implementations, such as ``s3x3_minmax22h_q15``."""
+    """Return the place of each submodel by its name in public implementations, such as ``s3x3_minmax22h_q15``."""
     blocks, start = {}, 0
     for family in families:
         for q in family.qs:
@@ -67,10 +73,10 @@ def _blocks(families: Iterable[Family]) -> dict[str, slice]:
 
 
 def _classes(linear: bool) -> NDArray[np.intp]:
-    """Of each of the 625 sequences, the number of the feature it belongs to.
+    """Return the number of the feature that each of the 625 sequences belongs to.
 
-    Read backwards it is the same; of a linear residual so is its opposite. Features have the order of the first
-    sequence of each, but the sequence of four zeros has the first where signs do not matter.
+    A sequence and its reverse are one feature; for linear residuals so are a sequence and its negative. Features are
+    ordered by their first sequence; for linear residuals the sequence of four zeros comes first.
     """
     codes = np.arange(5**4).reshape(5, 5, 5, 5)
     alike = [codes, codes.transpose(3, 2, 1, 0)]
@@ -89,7 +95,7 @@ _CLASSES = {linear: _classes(linear) for linear in (False, True)}
 
 
 def _vector(plane: NDArray[np.uint8], families: Iterable[Family]) -> NDArray[np.float32]:
-    plane = as_plane(plane, _LEAST)
+    plane = as_plane(plane, _MIN_SIDE)
     features = []
     for family in families:
         counts = _counts(plane, family)
@@ -99,27 +105,27 @@ def _vector(plane: NDArray[np.uint8], families: Iterable[Family]) -> NDArray[np.
 
 
 def _counts(plane: NDArray[np.uint8], family: Family) -> dict[str, NDArray[np.int64]]:
-    """How often each sequence of each part occurs, for each q along rows and columns: ``(q, 2, 625)``."""
+    """Count the sequences of each part, for each q, along rows and columns: ``(q, 2, 625)``."""
     counts = {part: np.zeros((len(family.qs), 2, 5**4), np.int64) for part in family.parts}
     height, width = (side - 2 * family.margin for side in plane.shape)
-    for top, bottom in strips(height, width):
+    for rows in row_strips(height, width):
         # Sequences down a column reach into the rows of the next strip.
-        last = min(bottom + _SPAN, height)
-        residuals = family.residuals(plane[top : last + 2 * family.margin])
+        last = min(rows.stop + _SPAN, height)
+        residuals = family.residuals(plane[rows.start : last + 2 * family.margin])
         for number, q in enumerate(family.qs):
             steps = _quantised(residuals, family.step * q)
-            both = np.stack([steps, np.uint8(4) - steps], axis=1)  # (directions, 2, rows, width): opposites too
+            both = np.stack([steps, np.uint8(4) - steps], axis=1)  # (directions, 2, rows, width): negatives too
             for part, count in counts.items():
                 members = [both[family.names.index(name)] for name in part]
-                # A single residual is linear: its opposite adds nothing to what symmetry merges.
+                # A single residual is linear: symmetry merges its negative anyway.
                 least = reduce(np.minimum, members) if len(part) > 1 else members[0][:1]
-                count[number, 0] += quadruples(least[:, : bottom - top], axis=2)
+                count[number, 0] += quadruples(least[:, : rows.stop - rows.start], axis=2)
                 count[number, 1] += quadruples(least, axis=1)
     return counts
 
 
 def _quantised(residuals: NDArray[np.int16], step: float) -> NDArray[np.uint8]:
-    """*residuals* in steps of *step*, at most ±2, and 2 more: 0–4."""
+    """Quantise *residuals* by *step*, clip to ±2 and add 2: 0–4."""
     one, two = (np.int16(np.ceil(share * step)) for share in (0.5, 1.5))
     steps: NDArray[np.uint8] = (residuals >= one).view(np.uint8) + (residuals >= two).view(np.uint8)
     steps += (residuals > -one).view(np.uint8)

@@ -1,13 +1,15 @@
 """The residuals of SRM and how submodels combine them (Fridrich and Kodovský 2012, section II and figure 2).
 
-A direction is a digit, as it lies on a keypad around 5::
+A direction is written as a digit, by its place on a numeric keypad around the pixel 5: "6" is the residual towards the
+right neighbour, "8" towards the upper one, "9" towards the upper right one::
 
     7 8 9
     4 5 6
     1 2 3
 
-A *part* is a string of directions: the least residual of these, or the only one. A *group* says of which parts
-sequences are counted along rows, and of which along columns.
+A *part* is a string of directions, the residual of which is the minimum over these directions: "68" is the minimum of
+the residuals to the right and up, "6" the residual to the right alone. A *group* is a pair of tuples of parts: those
+whose co-occurrences are counted along rows, and those along columns.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEYPAD = {digit: (1 - place // 3, place % 3 - 1) for place, digit in enumerate("123456789")}  # rows down, columns
+_KEYPAD = {
+    digit: (1 - place // 3, place % 3 - 1) for place, digit in enumerate("123456789")
+}  # direction: (rows down, columns right)
 
 Parts = tuple[str, ...]
 Group = tuple[Parts, Parts]
@@ -28,20 +32,20 @@ Group = tuple[Parts, Parts]
 
 @dataclass(frozen=True)
 class Submodel:
-    """One way to look at a family's residuals: a co-occurrence for each group."""
+    """A submodel: one co-occurrence matrix for each group."""
 
     name: str
     groups: tuple[Group, ...]
 
     @property
     def linear(self) -> bool:
-        """Whether residuals are taken as they are, not the least and the largest of several."""
+        """True if a residual is taken alone (spam), False for minimum and maximum over directions (minmax)."""
         return len(self.groups[0][0][0]) == 1
 
 
 @dataclass(frozen=True)
 class Family:
-    """Residuals of one kind: kernels ``(2·margin + 1,)²`` by direction, the step c, its multiples q, submodels."""
+    """Residuals of one kind: kernels ``(2·margin + 1,)²`` by direction, quantisation step c, multiples q, submodels."""
 
     name: str
     step: int
@@ -50,27 +54,27 @@ class Family:
     submodels: tuple[Submodel, ...]
 
     def with_steps(self, *qs: float) -> Family:
-        """The same with other multiples."""
+        """Return a copy with other multiples q."""
         return replace(self, qs=qs)
 
     @property
     def names(self) -> str:
-        """The directions, in the order of :meth:`residuals`."""
+        """All directions, in the order of :meth:`residuals`."""
         return "".join(self.kernels)
 
     @property
     def margin(self) -> int:
-        """How many pixels on each side have no residual."""
+        """Pixels on each side without a residual."""
         return len(self.kernels[self.names[0]]) // 2
 
     @property
     def parts(self) -> Parts:
-        """Every part that any submodel counts."""
+        """All parts of all submodels, each once."""
         groups = [group for model in self.submodels for group in model.groups]
         return tuple(dict.fromkeys(part for group in groups for parts in group for part in parts))
 
     def residuals(self, rows: NDArray[np.uint8]) -> NDArray[np.int16]:
-        """Residuals of *rows* ``(H, W)`` by direction, ``(directions, H - 2·margin, W - 2·margin)``."""
+        """Compute the residuals of *rows* ``uint8 (H, W)``: ``int16 (directions, H - 2·margin, W - 2·margin)``."""
         values = rows.astype(np.int16)
         height, width = (side - 2 * self.margin for side in rows.shape)
         found = np.zeros((len(self.kernels), height, width), np.int16)
@@ -81,7 +85,7 @@ class Family:
 
 
 def _line(direction: str, weights: dict[int, int]) -> NDArray[np.int16]:
-    """The kernel with these *weights* so many steps in a *direction*."""
+    """Return the kernel along a *direction*: weights by their distance from the pixel."""
     margin = max(weights)
     kernel = np.zeros((2 * margin + 1, 2 * margin + 1), np.int16)
     down, right = _KEYPAD[direction]
@@ -91,7 +95,7 @@ def _line(direction: str, weights: dict[int, int]) -> NDArray[np.int16]:
 
 
 def _edges(square: list[list[int]]) -> dict[str, NDArray[np.int16]]:
-    """A square kernel, and its half with the middle towards each side."""
+    """Return a square kernel as "5", and its halves towards each side as "8", "4", "2" and "6"."""
     kernel = np.array(square, np.int16)
     upper = kernel.copy()
     upper[len(square) // 2 + 1 :] = 0
@@ -99,7 +103,7 @@ def _edges(square: list[list[int]]) -> dict[str, NDArray[np.int16]]:
 
 
 def _two_ways(name: str, along: Parts, across: Parts) -> tuple[Submodel, Submodel]:
-    """Two submodels: as given, and with rows and columns exchanged."""
+    """Return two submodels: as given (h), and with rows and columns exchanged (v)."""
     return Submodel(f"{name}h", ((along, across),)), Submodel(f"{name}v", ((across, along),))
 
 
@@ -108,11 +112,11 @@ def _one_way(name: str, *parts: str) -> Submodel:
 
 
 def _linear(name: str, along: Parts, across: Parts) -> Submodel:
-    """Both ways as two groups of one submodel."""
+    """Return one submodel with both orientations as two groups."""
     return Submodel(name, ((along, across), (across, along)))
 
 
-# First and third order look in eight directions.
+# First and third order: eight directions.
 _STAR = (
     *_two_ways("minmax22", ("64",), ("82",)),
     _one_way("minmax24", "68", "62", "48", "42"),
@@ -123,7 +127,7 @@ _STAR = (
     _one_way("minmax54", "68973", "42137", "62391", "48719"),
     _linear("spam14hv", ("6",), ("8",)),
 )
-# Second order is the same both ways: 6 and 8 are a row and a column, 9 and 3 the diagonals.
+# Second order is symmetric, four directions: 6 along rows, 8 along columns, 9 and 3 along diagonals.
 _LINES = (
     _one_way("minmax21", "68"),
     _one_way("minmax41", "6839"),
@@ -139,7 +143,7 @@ _EDGES = (
     _one_way("spam11", "5"),
 )
 
-#: Steps of the first order are 1 and 2, of the others c, 1.5 c and 2 c.
+#: Quantisation steps are c and 2 c for the first order, c, 1.5 c and 2 c for the others.
 FAMILIES = (
     Family("s1", 1, (1, 2), {to: _line(to, {0: -1, 1: 1}) for to in "64829731"}, _STAR),
     Family("s2", 2, (1, 1.5, 2), {to: _line(to, {-1: 1, 0: -2, 1: 1}) for to in "6893"}, _LINES),

@@ -68,13 +68,13 @@ def test_hill_is_its_formula(cover: Image) -> None:
         plane = small[..., channel].astype(np.float64)
         suitable = filtered(np.abs(filtered(plane, high_pass)), np.full((3, 3), 1 / 9))
         wanted = filtered(1 / np.maximum(suitable, 1e-10), np.full((15, 15), 1 / 225))
-        np.testing.assert_allclose(hill.costs(small)[..., channel], wanted, rtol=1e-4)
+        np.testing.assert_allclose(hill.compute_cost(small)[..., channel], wanted, rtol=1e-4)
 
 
 def test_hill_avoids_flat_regions() -> None:
     half = np.full((60, 60, 3), 90, np.uint8)
     half[:, 30:] = np.random.default_rng(0).integers(0, 256, (60, 30, 3))
-    costs = hill.costs(half)
+    costs = hill.compute_cost(half)
     assert costs[:, :20].min() > 1e6 * costs[:, 40:].max()
 
 

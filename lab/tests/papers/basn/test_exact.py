@@ -197,7 +197,7 @@ def test_smoothness_cost_is_hills_cost_bounded_by_1() -> None:
     rough = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     for pixels in (rough, np.full((48, 48, 3), 200, np.uint8)):
         found = smoothness_cost(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
-        wanted = np.minimum(hill.costs(pixels), 1)
+        wanted = np.minimum(hill.compute_cost(pixels), 1)
         assert found[8:-8, 8:-8] == pytest.approx(wanted[8:-8, 8:-8], rel=0.05)
 
 

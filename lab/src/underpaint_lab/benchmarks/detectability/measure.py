@@ -32,7 +32,7 @@ from underpaint_lab.benchmarks.lossless.published_basn import FUSIONS, STRATEGIE
 from underpaint_lab.data.pictures import middle, pictures_in, spread
 from underpaint_lab.provenance import Source
 from underpaint_lab.steganalysis.fld_ensemble import Ensemble
-from underpaint_lab.steganalysis.simulate import COSTS, changed
+from underpaint_lab.steganalysis.simulate import COSTS, simulate_embedding
 from underpaint_lab.steganalysis.spam import of_colour
 from underpaint_lab.steganalysis.stegexpose_tool import stegexpose_tool
 
@@ -218,7 +218,7 @@ def _maker(cover: Image, rng: np.random.Generator) -> Callable[[Trial], tuple[Im
         count = _bytes(trial.payload or 0.0)
         if trial.method in _SIMULATED:
             rate = (trial.payload or 0.0) / VALUES
-            return changed(cover, COSTS[trial.method](cover), rate, draws), count
+            return simulate_embedding(cover, COSTS[trial.method](cover), rate, draws), count
         if trial.method in _IN_RUNTIME:
             payload = Payload(message[:count])
             return EXACT[trial.method].hide(cover, payload, None, psnr=None, survive=None), count

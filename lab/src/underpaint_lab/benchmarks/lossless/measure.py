@@ -86,7 +86,7 @@ def _by_planes(mode: Mode, cover: Image, data: bytes, key: Key) -> Embedded:
 
 def _by_hill(cover: Image, data: bytes, key: Key) -> Embedded:
     """Embed by a syndrome-trellis code with the costs of HILL."""
-    bits, costs = np.unpackbits(np.frombuffer(data, np.uint8)), hill.costs(cover).reshape(-1)
+    bits, costs = np.unpackbits(np.frombuffer(data, np.uint8)), hill.compute_cost(cover).reshape(-1)
     values, counts = stc.embed(cover.reshape(-1), bits, costs, 2 if bits.size <= _TWO_LAYERS * cover.size else 3, key)
     return Embedded(values.reshape(cover.shape), int((stc.extract(values, counts, key) != bits).sum()))
 

@@ -1,7 +1,7 @@
-"""HUGO, what a change costs by the features that it moves: an established measure to hold ours against.
+"""HUGO: embedding costs from the change of SPAM features.
 
 T. Pevný, T. Filler and P. Bas, "Using High-Dimensional Image Models to Perform Highly Undetectable Steganography"
-(IH 2010), as its authors bounded it for ideal codes, with σ = γ = 1::
+(IH 2010), in the bounding version of its authors for simulated embedding, with σ = γ = 1::
 
     plane ─► differences of neighbours, four directions ─► triples that a change reaches, four each ─► before and after
              1 / (1 + length of the triple) ─► sum of all: cost of +1, and that of -1
@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: How far along each direction a change of one pixel reaches.
+#: Pixels along each direction that a change of one pixel affects.
 _REACH = 3
-#: What +1 does to the six differences around a pixel.
+#: Change of the six differences around a pixel by +1.
 _RESPONSE = (0, 0, -1, 1, 0, 0)
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
-def costs(image: Image) -> NDArray[np.float32]:
-    """What +1 and what -1 costs by HUGO, ``(2, H, W, 3)``, above 0; where all is flat 23."""
+def compute_cost(image: Image) -> NDArray[np.float32]:
+    """Compute the costs of +1 and of −1 for each value.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+
+    Returns:
+        ``float32 (2, H, W, 3)``, above 0; about 23 in flat regions.
+    """
     height, width = image.shape[:2]
     padded = np.pad(image.astype(np.float32), [(_REACH, _REACH), (_REACH, _REACH), (0, 0)], mode="symmetric")
     found = np.zeros((2, *image.shape), np.float32)

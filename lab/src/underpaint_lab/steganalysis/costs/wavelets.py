@@ -1,11 +1,11 @@
-"""S-UNIWARD and WOW, what a change costs by the wavelets it disturbs: established measures to hold ours against.
+"""S-UNIWARD and WOW: embedding costs from the change of wavelet coefficients.
 
 V. Holub, J. Fridrich and T. Denemark, "Universal distortion function for steganography in an arbitrary domain"
 (EURASIP Journal on Information Security, 2014); V. Holub and J. Fridrich, "Designing steganographic distortion using
 directional filters" (WIFS 2012)::
 
-    plane ─► Daubechies 8, three directions ─┬► 1 / (1 + |…|) ─► |filter| turned round ─► sum of three: S-UNIWARD
-                                             └► |…| ─► |filter| turned round ─► 1 / … ─► sum of three: WOW
+    plane ─► Daubechies 8, three directions ─┬► 1 / (1 + |…|) ─► |filter| mirrored ─► sum of three: S-UNIWARD
+                                             └► |…| ─► |filter| mirrored ─► 1 / … ─► sum of three: WOW
 
 Each colour is a plane of its own; at the borders pixels are mirrored, those at the rim too.
 """
@@ -32,24 +32,34 @@ _HIGH = np.array(
     ]
 )
 _LOW = _HIGH[::-1] * np.tile([1, -1], _HIGH.size // 2)
-#: What keeps a flat place from costing infinitely much.
-_LEAST = 1e-10
+#: Lower bound of the suitability: costs stay finite in flat regions.
+_MIN_SUITABILITY = 1e-10
 
 
-def uniward(image: Image) -> NDArray[np.float32]:
-    """What a change of ±1 costs by S-UNIWARD, ``(H, W, 3)``, above 0; where all is flat 14."""
+def compute_uniward_cost(image: Image) -> NDArray[np.float32]:
+    """Compute the S-UNIWARD cost of a change of ±1 for each value of *image*.
+
+    Returns:
+        ``float32 (H, W, 3)``, above 0; about 14 in flat regions.
+    """
     disturbed = (_spread(1 / (np.abs(residual) + 1), *filters) for residual, filters in _residuals(image))
     return sum(disturbed, np.zeros(image.shape)).astype(np.float32)
 
 
-def wow(image: Image) -> NDArray[np.float32]:
-    """What a change of ±1 costs by WOW, ``(H, W, 3)``, above 0; where all is flat up to 3·10^10."""
+def compute_wow_cost(image: Image) -> NDArray[np.float32]:
+    """Compute the WOW cost of a change of ±1 for each value of *image*.
+
+    Returns:
+        ``float32 (H, W, 3)``, above 0; up to 3·10^10 in flat regions.
+    """
     suitable = (_spread(np.abs(residual), *filters) for residual, filters in _residuals(image))
-    return sum((1 / np.maximum(share, _LEAST) for share in suitable), np.zeros(image.shape)).astype(np.float32)
+    return sum((1 / np.maximum(share, _MIN_SUITABILITY) for share in suitable), np.zeros(image.shape)).astype(
+        np.float32
+    )
 
 
 def _residuals(image: Image) -> Iterator[tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]]]]:
-    """What each pair of filters, down columns and along rows, leaves of *image*, and the pair."""
+    """Yield the residual by each pair of filters, along columns and rows, and the pair."""
     reach = _HIGH.size - 1
     padded = np.pad(image.astype(np.float64), [(reach, reach), (reach, reach), (0, 0)], mode="symmetric")
     for down, along in ((_LOW, _HIGH), (_HIGH, _LOW), (_HIGH, _HIGH)):
@@ -57,14 +67,14 @@ def _residuals(image: Image) -> Iterator[tuple[NDArray[np.float64], tuple[NDArra
 
 
 def _spread(planes: NDArray[np.float64], down: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At each pixel the sum of *planes* wherever its change would tell, by how much it would."""
+    """Sum *planes* over the coefficients that a change of each pixel affects, weighted by the effect."""
     return _filtered(planes, np.abs(down), np.abs(along))
 
 
 def _filtered(
     planes: NDArray[np.float64], down: NDArray[np.float64], along: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Whole windows of *planes* ``(H, W, 3)`` weighted by *down* and *along*: ``(H - 15, W - 15, 3)``."""
+    """Filter *planes* ``(H, W, 3)`` by *down* and *along* without padding: ``(H - 15, W - 15, 3)``."""
     columns: NDArray[np.float64] = sliding_window_view(planes, down.size, axis=0) @ down
     rows: NDArray[np.float64] = sliding_window_view(columns, along.size, axis=1) @ along
     return rows

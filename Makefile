@@ -4,6 +4,8 @@ IMAGES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+# All cores; a test file's cases stay together, so that what they share is made once.
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 SETTINGS := pyproject.toml lab/pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -16,10 +18,10 @@ demo: $(VENV)/.runtime ## hide a message in a photograph, save it as JPEG, revea
 	@$(BIN)/underpaint demo
 
 test: $(VENV)/.test ## run the tests of the runtime; PyTorch is not needed
-	@$(BIN)/python -m pytest -m "not slow" tests
+	@$(TESTS) -m "not slow" tests
 
 test-lab: $(VENV)/.lab ## run the tests of the lab
-	@$(BIN)/python -m pytest -m "not slow" lab/tests
+	@$(TESTS) -m "not slow" lab/tests
 
 check: $(VENV)/.lab ## lint, format, types, direction of imports
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Couples of a cover and a secret: which, and the same ones each time."""
+"""Pairs of a cover and a secret: their choice, and its repetition."""
 
 import gzip
 from pathlib import Path

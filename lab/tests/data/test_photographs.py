@@ -115,7 +115,7 @@ def test_a_batch_is_a_function_of_its_arguments() -> None:
 
 
 def test_crops_are_windows_of_a_photograph_mirrored() -> None:
-    """Where there is no room for another scale, each crop is found in the photograph, value by value."""
+    """Each crop, if there is no room for another scale, is found in the photograph, value by value."""
     photograph = noise(8, 20)
     crops = Photographs("noise", [photograph]).batch(0, size=64, crop=8, seed=0).numpy()
     pixels = (crops * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)

@@ -157,7 +157,7 @@ def test_two_processes_resume_exactly(tmp_path: Path) -> None:
 
 
 def losses_of(model: Toy, step: int, rank: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """What the process *rank* of two computes."""
+    """Return the losses that the process *rank* of two computes."""
     images = photographs().batch(step, size=2, crop=16, seed=0, rank=rank)
     torch.manual_seed(int(np.random.SeedSequence([0, step, rank, 2]).generate_state(1)[0]))
     yield from model.losses(images, step, np.random.default_rng([0, step, rank]))

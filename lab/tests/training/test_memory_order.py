@@ -27,7 +27,7 @@ def test_every_kind_of_network_trains_with_avx2_and_without_avx512(tmp_path: Pat
 
 
 def inputs_in_nchw_order(network: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    """Whether *network* computes with NCHW input and weight though its input is channels-last."""
+    """Return True if *network* computes with NCHW input and weight though its input is channels-last."""
     seen: list[Tensor] = []
     network.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
     network(torch.rand(2, network.in_channels, 8, 8).contiguous(memory_format=torch.channels_last))

@@ -17,11 +17,12 @@ import typer
 from underpaint import __version__
 from underpaint.cli.demo import demo
 from underpaint.cli.help import HELP
-from underpaint.cli.hide import hide, reveal
+from underpaint.cli.hide import hide
 from underpaint.cli.machine import enrol, jnd, recognise
 from underpaint.cli.measure import attack, capacity, compare, inspect
 from underpaint.cli.messages import lower_first, print_error, print_json
 from underpaint.cli.models import bench, train, zoo
+from underpaint.cli.reveal import reveal
 from underpaint.cli.terminal import repair_streams
 from underpaint.errors import UnderpaintError
 

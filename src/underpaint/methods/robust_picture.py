@@ -146,8 +146,8 @@ class RobustPicture:
         if not layout.size(0):
             return 0
         embedding = _Embedding(middle, layout, random_bits(layout.key, "sample", layout.slots.size), 0)
-        arrivals = _arrivals(embedding.at(psnr), parse(self.default_survive))
-        information = min(embedding.information(image) for image in arrivals)
+        received_images = _received(embedding.at(psnr), parse(self.default_survive))
+        information = min(embedding.information(image) for image in received_images)
         fitting = (layout.size(rate) for rate in range(RATES.size) if _decodable(information, layout, rate))
         return max(0, next(fitting, 0) - _overhead())
 
@@ -189,7 +189,7 @@ class RobustPicture:
         for quality in qualities[low:]:
             embedding = embeddings[_table(quality)] or embeddings[0]
             container = _paste(cover, embedding.at(quality))
-            if all(_reveals(image, key, payload) for image in _arrivals(container, channel)):
+            if all(_reveals(image, key, payload) for image in _received(container, channel)):
                 return container
         raise SurvivalError(
             f"the payload does not survive {channel} at {quality:g} dB in this picture",
@@ -241,7 +241,7 @@ def _decodable(information: float, layout: CoefficientLayout, rate: int) -> bool
     return bool(information * efficiency * (1 - _CODE.short_word_loss / layout.length**0.5) >= RATES[rate])
 
 
-def _arrivals(container: Image, channel: Channel) -> Iterable[Image]:
+def _received(container: Image, channel: Channel) -> Iterable[Image]:
     """Return the container, and what is received after *channel* and after each codec."""
     after_codecs = (received(parse(codec), container) for codec in CODECS)
     return chain([container], received(channel, container), *after_codecs)

@@ -38,7 +38,7 @@ _UPPER_BITS = np.uint8(256 - (1 << CONFINED_PLANES))
 
 @dataclass(frozen=True)
 class _Tiling:
-    """How a picture is cut for the network; lengths in pixels."""
+    """Tiles that a picture is cut into for the network; lengths in pixels."""
 
     multiple: int = 8  # the network halves a side at most three times
     overlap: int = 48  # at least the radius of the network's receptive field

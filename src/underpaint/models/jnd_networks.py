@@ -33,7 +33,7 @@ MODEL = "dmvjnd"
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture is cut for the generator; lengths in pixels."""
+    """Tiles that a picture is cut into for the generator; lengths in pixels."""
 
     multiple: int = 4  # the network halves a side twice
     overlap: int = 32  # at least the radius of the network's receptive field

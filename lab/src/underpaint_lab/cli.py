@@ -29,7 +29,10 @@ EVALUATIONS = {
     "picture-tables": ("papers.robust.picture_tables", "coefficient tables of robust-picture, learned from codecs"),
 }
 #: Programs of ``prepare`` and of ``draw``, likewise.
-PREPARATIONS = {"pairs": ("data.cover_stego", "pairs of cover and container for the training of detectors")}
+PREPARATIONS = {
+    "pairs": ("data.cover_stego", "pairs of cover and container for the training of detectors"),
+    "weights": ("training.condensed", "a run as recipe, log and half-precision weights, for start=FOLDER"),
+}
 DRAWINGS = {
     "sheet": ("benchmarks.core.contact_sheet", "pictures of CIFAR-10 before and after hiding, side by side"),
     "tsne": ("benchmarks.faces.tsne", "t-SNE of faces, plain and in containers of runs"),

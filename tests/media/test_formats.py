@@ -1,4 +1,4 @@
-"""Formats: exact round trips, close ones where a format is lossy, and nothing dropped in silence."""
+"""Formats: exact round trips of lossless ones, close ones of lossy ones, warnings for what is dropped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pictures(draw: st.DrawFn) -> Picture:
 @pytest.mark.parametrize("name", EXACT)
 @settings(max_examples=25, deadline=None)
 @given(picture=pictures())
-def test_exact_formats_give_everything_back(name: str, picture: Picture) -> None:
+def test_lossless_formats_keep_everything(name: str, picture: Picture) -> None:
     if not FORMATS[name].alpha:
         picture = Picture(picture.pixels, None, picture.icc, picture.exif)
     back = media.decode(media.encode(picture, name))
@@ -56,7 +56,7 @@ def test_exact_formats_give_everything_back(name: str, picture: Picture) -> None
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name].lossy])
-def test_lossy_formats_come_close_and_keep_the_rest(name: str) -> None:
+def test_lossy_formats_come_close_and_keep_metadata(name: str) -> None:
     smooth = np.add.outer(np.arange(64), np.arange(80))[..., None].repeat(3, axis=2).astype(np.uint8)
     alpha = np.full((64, 80), 200, np.uint8) if FORMATS[name].alpha else None
     picture = Picture(smooth, alpha, SRGB, exif())
@@ -74,7 +74,7 @@ def test_lossy_formats_come_close_and_keep_the_rest(name: str) -> None:
     assert np.abs(media.decode(media.encode(picture, name)).pixels.astype(int) - smooth).mean() < 2
 
 
-def test_jpeg_keeps_colour_resolution_from_90_on() -> None:
+def test_jpeg_keeps_chroma_resolution_from_quality_90() -> None:
     def sampling(quality: int | None) -> int:
         with PIL.Image.open(io.BytesIO(media.encode(Picture(PIXELS), "jpeg", quality=quality))) as file:
             return int(file.layer[0][1])  # type: ignore[attr-defined]
@@ -82,14 +82,14 @@ def test_jpeg_keeps_colour_resolution_from_90_on() -> None:
     assert [sampling(quality) for quality in (89, 90, None)] == [2, 1, 1]
 
 
-def test_colours_beneath_transparent_pixels_stay() -> None:
+def test_colours_of_transparent_pixels_are_kept() -> None:
     picture = Picture(PIXELS, np.zeros_like(ALPHA))
     for name in (name for name in EXACT if FORMATS[name].alpha):
         np.testing.assert_array_equal(media.decode(media.encode(picture, name)).pixels, PIXELS)
 
 
 @pytest.mark.parametrize("name", ["jpeg", "bmp"])
-def test_transparency_is_never_dropped_silently(name: str) -> None:
+def test_transparency_is_not_dropped_without_an_error(name: str) -> None:
     with pytest.raises(ImageError, match="transparency") as caught:
         media.encode(Picture(PIXELS, ALPHA), name)
     assert caught.value.hint is not None
@@ -100,7 +100,7 @@ def test_transparency_is_never_dropped_silently(name: str) -> None:
     ("name", "quality", "reason"),
     [("png", 90, "takes no quality"), ("jpeg", 0, "1–100"), ("webp", 101, "1–100"), ("gif", None, "unknown")],
 )
-def test_what_cannot_be_meant_is_a_usage_error(name: str, quality: int | None, reason: str) -> None:
+def test_invalid_formats_and_qualities_are_refused(name: str, quality: int | None, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         media.encode(Picture(PIXELS), name, quality=quality)
 
@@ -112,7 +112,7 @@ def test_a_picture_too_large_for_its_format_is_refused() -> None:
         media.encode(Picture(PIXELS, exif=exif() + bytes(70000)), "jpeg")
 
 
-def test_format_of() -> None:
+def test_the_format_follows_the_extension() -> None:
     assert media.format_of("a/B.JPG").name == "jpeg"
     assert media.format_of(Path("x.jp2")).name == "jpeg2000"
     for name in ("x", "x.gif", "png"):
@@ -121,7 +121,7 @@ def test_format_of() -> None:
         assert ".png" in str(caught.value.hint)
 
 
-def test_with_pixels() -> None:
+def test_with_pixels_keeps_metadata_and_checks_the_size() -> None:
     picture = Picture(PIXELS, ALPHA, SRGB)
     changed = picture.with_pixels(PIXELS[::-1])
     assert changed.alpha is ALPHA

@@ -1,4 +1,4 @@
-"""Reading: every kind of file comes out right or with a warning; what is malformed is refused, never half-read."""
+"""Reading: orientation, colour models, deep files with warnings; malformed files are refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_damaged_exif_is_dropped_with_a_warning(block: bytes) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "LA", "PA", "RGBA"])
-def test_modes_that_lose_nothing(mode: str) -> None:
+def test_modes_that_fit_into_8_bit_rgb_are_exact(mode: str) -> None:
     source = PIL.Image.fromarray(PIXELS if mode == "P" else np.dstack((PIXELS, ALPHA))).convert(mode)
     picture = media.decode(saved(source, "TIFF" if mode == "PA" else "PNG"))
     expected = np.asarray(source.convert("RGBA"))
@@ -86,7 +86,7 @@ def test_modes_that_lose_nothing(mode: str) -> None:
     assert picture.warnings == ()
 
 
-def test_palette_transparency() -> None:
+def test_transparency_of_palettes_is_kept() -> None:
     source = PIL.Image.fromarray(PIXELS).quantize(16)
     index = np.asarray(source)
     one = media.decode(saved(source, "PNG", transparency=3))
@@ -96,7 +96,7 @@ def test_palette_transparency() -> None:
     np.testing.assert_array_equal(many.pixels, np.asarray(source.convert("RGB")))
 
 
-def test_transparent_colour_of_png() -> None:
+def test_the_transparent_colour_of_png_becomes_alpha() -> None:
     def alpha(*arguments: Any) -> list[int]:
         decoded = media.decode(png(*arguments)).alpha
         assert decoded is not None
@@ -142,7 +142,7 @@ def test_floats_and_wide_integers_are_scaled_with_a_warning() -> None:
     assert media.decode(tiff(np.zeros((4, 6), np.float32), 1, float_=True)).pixels.max() == 0
 
 
-def test_colour_models() -> None:
+def test_colour_models_are_converted_with_a_warning() -> None:
     ink = PIL.Image.fromarray(PIXELS).convert("CMYK")
     plain = media.decode(saved(ink, "TIFF"))
     np.testing.assert_array_equal(plain.pixels, np.asarray(ink.convert("RGB")))
@@ -159,7 +159,7 @@ def test_colour_models() -> None:
     assert lab.warnings == ("LAB colours were converted to RGB",)
 
 
-def test_profiles_that_are_not_rgb() -> None:
+def test_profiles_that_are_not_rgb_are_applied_or_dropped() -> None:
     grey = PIL.Image.fromarray(ALPHA)
     picture = media.decode(saved(grey, "PNG", icc_profile=grey_profile(1.0)))
     assert picture.icc is None
@@ -223,7 +223,7 @@ def test_malformed_files_are_refused_in_one_sentence(
 
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(FORMATS)), seed=st.integers(0, 2**32))
-def test_damage_is_an_image_error_or_a_picture(name: str, seed: int) -> None:
+def test_damaged_bytes_give_an_image_error_or_a_picture(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     data = bytearray(media.encode(Picture(PIXELS, None, SRGB, exif(6)), name))
     for place in rng.integers(0, min(len(data), 400), rng.integers(1, 6)):
@@ -236,14 +236,14 @@ def test_damage_is_an_image_error_or_a_picture(name: str, seed: int) -> None:
         assert picture.pixels.ndim == 3
 
 
-def test_the_pixel_limit_is_the_callers() -> None:
+def test_the_pixel_limit_is_an_argument() -> None:
     data = media.encode(Picture(PIXELS), "png")
     assert media.decode(data, max_pixels=12 * 17).pixels.shape == PIXELS.shape
     with pytest.raises(ImageError, match="17×12 pixels, more than the 203"):
         media.decode(data, max_pixels=12 * 17 - 1)
 
 
-def test_pillows_own_limit_hardly_interferes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillows_own_pixel_limit_is_an_image_error(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {name: media.encode(Picture(PIXELS), name) for name in FORMATS}
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 50)
     for name in ("webp", "tiff"):
@@ -253,7 +253,7 @@ def test_pillows_own_limit_hardly_interferes(monkeypatch: pytest.MonkeyPatch) ->
         assert media.decode(data).pixels.shape == PIXELS.shape
 
 
-def test_unreadable_sources(tmp_path: Path) -> None:
+def test_unreadable_sources_are_refused(tmp_path: Path) -> None:
     for source in (tmp_path, tmp_path / "missing.png", tmp_path / "a" / "b.png", "nul\0.png"):
         with pytest.raises(ImageError, match="cannot read"):
             media.read(source)

@@ -1,4 +1,4 @@
-"""Writing: whole or not at all, and to streams and devices too."""
+"""Writing files atomically, and to streams and devices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from underpaint.errors import ImageError, UsageError
 from underpaint.media import Picture
 
 
-def test_files(tmp_path: Path) -> None:
+def test_a_written_file_reads_back(tmp_path: Path) -> None:
     target = tmp_path / "x.webp"
     media.write(Picture(PIXELS, ALPHA), target)
     assert media.read(str(target)).format == "webp"
@@ -31,7 +31,7 @@ def test_files(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.dat", "x.webp"]
 
 
-def test_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_passes_through_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
     media.write(Picture(PIXELS), "-")
@@ -69,7 +69,7 @@ def test_replacing_keeps_permissions_and_links(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_a_full_disk_leaves_nothing_and_harms_nothing(tmp_path: Path, old: bytes | None) -> None:
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, old: bytes | None) -> None:
     target = tmp_path / "x.png"
     if old is not None:
         target.write_bytes(old)
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_nothing_and_harms_nothing(tmp_path: Path, old: bytes
     assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if old is None else [old])
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(descriptor: int) -> None:
         raise KeyboardInterrupt
 
@@ -93,7 +93,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unwritable_targets(tmp_path: Path) -> None:
+def test_unwritable_targets_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for target in (tmp_path / "missing" / "x.png", tmp_path, tmp_path / "file" / "x.png", "/proc/x.png", "nul\0.png"):
         with pytest.raises(ImageError, match="cannot write"):
@@ -107,7 +107,7 @@ def test_unwritable_targets(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_devices_are_written_to_and_never_replaced() -> None:
+def test_devices_are_written_to_but_not_replaced() -> None:
     with pytest.raises(ImageError, match="no space left"):
         media.write_bytes(b"x", "/dev/full")
     media.write_bytes(b"x", "/dev/null")
@@ -115,6 +115,6 @@ def test_devices_are_written_to_and_never_replaced() -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_importing_loads_no_plugin() -> None:
+def test_importing_media_loads_no_pillow_plugin() -> None:
     code = "import sys, underpaint.media; print([m for m in sys.modules if m.endswith('ImagePlugin')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

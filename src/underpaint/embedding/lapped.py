@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.types import luma as luma_of
+from underpaint.types import strips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from underpaint.types import Image
 
 Array = NDArray[np.float32]
@@ -68,18 +67,11 @@ def grid(image: Image) -> tuple[int, int]:
     return image.shape[0] // BLOCK, image.shape[1] // BLOCK
 
 
-def _strips(image: Image) -> Iterator[slice]:
-    """Yield the pixel rows of whole blocks, some at a time."""
-    bottom = grid(image)[0] * BLOCK
-    for top in range(0, bottom, _ROWS_PER_STRIP):
-        yield slice(top, min(top + _ROWS_PER_STRIP, bottom))
-
-
 def _luma(image: Image) -> Array:
     """Return the luma of all whole blocks: ``(down * BLOCK, across * BLOCK)``."""
     down, across = grid(image)
     luma = np.empty((down * BLOCK, across * BLOCK), np.float32)
-    for rows in _strips(image):
+    for rows in strips(down * BLOCK, _ROWS_PER_STRIP):
         luma[rows] = luma_of(image[rows, : across * BLOCK])
     return luma
 
@@ -162,8 +154,7 @@ def add(image: Image, luma: Array) -> Image:
     """
     height, width = luma.shape
     painted = image.copy()
-    for top in range(0, height, _ROWS_PER_STRIP):
-        rows = slice(top, min(top + _ROWS_PER_STRIP, height))
+    for rows in strips(height, _ROWS_PER_STRIP):
         strip = painted[rows, :width]
         pixels = strip + luma[rows, :, None]
         strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)

@@ -30,6 +30,7 @@ from underpaint.coding import refusals
 from underpaint.coding import template as templates
 from underpaint.errors import SurvivalError, UsageError
 from underpaint.methods.base import shared_key
+from underpaint.models.session import overlapping
 from underpaint.types import SMALLEST_SIDE, Capacity, Payload, as_cover, as_image
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def extract_numbers(picture: Image, model: Model) -> NDArray[np.float32]:
     """Return the 104 numbers in *picture*, ``float32 (104,)``: the mean of the reader's output over whole blocks."""
     down, across = (side // BLOCK for side in picture.shape[:2])
     total = np.zeros(templates.NUMBERS + SIGNS)
-    for rows, inner in _strips(down):
+    for rows, inner in overlapping(down, STRIP_ROWS, _CONTEXT_ROWS):
         maps = model.graphs["reader"].run({"pictures": _planes(picture, rows, across)})["numbers"][0]
         total += maps[:, inner].sum(axis=(1, 2), dtype=np.float64)
     numbers: NDArray[np.float32] = (total / (down * across)).astype(np.float32)
@@ -223,7 +224,7 @@ def embed_numbers(cover: Image, request: NDArray[np.float32], before: NDArray[np
     """
     down, across = (side // BLOCK for side in cover.shape[:2])
     container, thresholds = cover.copy(), dither(down * BLOCK, across * BLOCK)
-    for rows, inner in _strips(down):
+    for rows, inner in overlapping(down, STRIP_ROWS, _CONTEXT_ROWS):
         inputs = {"covers": _planes(cover, rows, across), "numbers": request[None], "said": before[None]}
         output = 255 * model.graphs["writer"].run(inputs)["containers"][0].transpose(1, 2, 0)
         cut = slice(inner.start * BLOCK, inner.stop * BLOCK)
@@ -260,15 +261,6 @@ def _likeliest(container: Image, key: Key, model: Model) -> tuple[NDArray[np.flo
     similarities = _signs(key) @ signs / max(float(np.linalg.norm(signs)) * SIGNS**0.5, 1e-9)
     rotation = int(similarities.argmax())
     return templates.rotate_back(rotated, key, f"way {rotation}"), float(similarities[rotation])
-
-
-def _strips(down: int) -> list[tuple[slice, slice]]:
-    """Return the strips of *down* rows of blocks: the rows that a network sees, and which of them are used."""
-    strips = []
-    for top in range(0, down, STRIP_ROWS):
-        rows = slice(max(0, top - _CONTEXT_ROWS), min(down, top + STRIP_ROWS + _CONTEXT_ROWS))
-        strips.append((rows, slice(top - rows.start, min(down, top + STRIP_ROWS) - rows.start)))
-    return strips
 
 
 def _planes(picture: Image, rows: slice, across: int) -> NDArray[np.float32]:

@@ -34,7 +34,8 @@ from underpaint.embedding.residues import BLOCK, VALUES
 from underpaint.errors import DamagedError, UsageError
 from underpaint.media import MAX_PIXELS, Picture, decode, encode
 from underpaint.methods.lossless import HeaderPlaces, has_header
-from underpaint.types import Capacity, Payload, as_cover, as_image
+from underpaint.models.session import overlapping
+from underpaint.types import Capacity, Payload, as_cover, as_image, strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,8 +206,8 @@ def levels_of(model: Model) -> NDArray[np.int64]:
 def quantise(secret: Image, model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the numbers, ``(N, 192)``, and kinds, ``(N,)``, of a picture whose sides are multiples of 8."""
     numbers, kinds = [], []
-    for top in range(0, len(secret), _STRIP_ROWS * BLOCK):
-        strip = secret[top : top + _STRIP_ROWS * BLOCK].transpose(2, 0, 1)[None].astype(np.float32)
+    for rows in strips(len(secret), _STRIP_ROWS * BLOCK):
+        strip = secret[rows].transpose(2, 0, 1)[None].astype(np.float32)
         outputs = model.graphs["writer"].run({"secret": strip})
         numbers.append(np.rint(outputs["numbers"][0]).astype(np.int64).reshape(VALUES, -1).T)
         kinds.append(np.rint(outputs["kinds"][0]).astype(np.int64).reshape(-1))
@@ -219,13 +220,12 @@ def dequantise(numbers: NDArray[np.int64], kinds: NDArray[np.int64], sides: tupl
     planes = numbers.T.reshape(1, VALUES, down, across).astype(np.float32)
     maps = kinds.reshape(1, down, across).astype(np.float32)
     picture = np.empty((*sides, 3), np.uint8)
-    for top in range(0, down, _STRIP_ROWS):
-        first = max(0, top - _CONTEXT_ROWS)
-        rows = slice(first, top + _STRIP_ROWS + _CONTEXT_ROWS)
+    for rows, inner in overlapping(down, _STRIP_ROWS, _CONTEXT_ROWS):
         inputs = {"numbers": np.ascontiguousarray(planes[:, :, rows]), "kinds": np.ascontiguousarray(maps[:, rows])}
         output = model.graphs["reader"].run(inputs)["secret"][0].transpose(1, 2, 0)
-        inner = output[(top - first) * BLOCK :][: _STRIP_ROWS * BLOCK]
-        picture[top * BLOCK : (top + _STRIP_ROWS) * BLOCK] = np.rint(inner).clip(0, 255)
+        strip = output[inner.start * BLOCK : inner.stop * BLOCK]
+        top = (rows.start + inner.start) * BLOCK
+        picture[top : top + len(strip)] = np.rint(strip).clip(0, 255)
     return picture
 
 

@@ -33,7 +33,7 @@ class Resize(BaseChannel):
 
 @dataclass(frozen=True)
 class Rescale(BaseChannel):
-    """Resized by a factor per side; the size changes."""
+    """Resized by a factor; the size changes."""
 
     name = "rescale"
     geometric = True

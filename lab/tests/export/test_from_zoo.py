@@ -10,7 +10,7 @@ from underpaint import models
 from underpaint.errors import ModelError
 from underpaint.models import classifiers
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, cam
+from underpaint_lab.nets.cifar_classifiers import NETWORKS, WithCam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 
 
@@ -33,7 +33,7 @@ def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
     network = from_zoo_cifar(name)
     with torch.inference_mode():
         assert network(torch.from_numpy(images)).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
-        assert cam(network, torch.from_numpy(images)).numpy() == pytest.approx(wanted["cam"], abs=1e-3)
+        assert WithCam(network)(torch.from_numpy(images))[1].numpy() == pytest.approx(wanted["cam"], abs=1e-3)
     assert not network.training
 
 

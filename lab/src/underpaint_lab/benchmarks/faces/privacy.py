@@ -74,6 +74,8 @@ KNOWLEDGE: dict[Knowledge, str] = {
 #: Title of the row of plain secrets, which all others are compared with.
 _PLAIN = "secret"
 _ATTACK = AttackRecipe(steps=120, batch=32, crop=64, learning_rate=1e-3, warmup=10, decay="cosine", clip=1.0, ema=0.95)
+#: Seed of pairs, covers and keys.
+_SEED = 0
 #: Known pairs of the same key, and groups of containers of one key each.
 _PAIRS, _GROUPS = (1, 2, 4), 10
 #: Runs of the classifier of the attack, and of the one that measures it and takes no part in it.
@@ -83,19 +85,19 @@ _ATTACKER, _MEASURE = "miais-teacher", "miais-obscured-plain"
 class HeldOutFaces:
     """Faces of people outside the training."""
 
-    def __init__(self, data: Path, side: int, seed: int, each: int) -> None:
-        self.seed, self.each = seed, each
+    def __init__(self, data: Path, side: int, each: int) -> None:
+        self.each = each
         self.faces = faces.Faces.of(data / "faces", "test")
         self.secrets = tensor(reduced(self.faces, side))
 
     def covers(self, data: Path, pool: str) -> Tensor:
         """Return a cover for each secret, of those outside the training."""
-        return draw_covers(data, pool, len(self.secrets), self.secrets.shape[2], self.seed)
+        return draw_covers(data, pool, len(self.secrets), self.secrets.shape[2], _SEED)
 
     def row(self, name: str, seen: Tensor, codes: Tensor, gallery: Tensor, **more: Any) -> RecognitionRow:
         """Return the row of *seen* pictures, whose *codes* are compared with those of *gallery*, both ``(N, size)``."""
         labels = self.faces.labels
-        rates: dict[str, Any] = verification(codes, labels, self.each, self.seed, gallery) | more
+        rates: dict[str, Any] = verification(codes, labels, self.each, _SEED, gallery) | more
         return RecognitionRow(
             name,
             "faces",
@@ -108,11 +110,11 @@ class HeldOutFaces:
     def result(self, table: str, method: str, what: str, rows: Sequence[RecognitionRow]) -> ResultFile[RecognitionRow]:
         """Return *rows* of a *table* as a result file."""
         command = f"underpaint-lab evaluate privacy {what}"
-        source = Source.here(command, self.seed, self.faces.name, len(self.faces), self.faces.sha256)
+        source = Source.here(command, _SEED, self.faces.name, len(self.faces), self.faces.sha256)
         return ResultFile(table, method, source, tuple(rows))
 
 
-def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> ResultFile[RecognitionRow]:
+def obfuscated(runs: Path, data: Path, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the classifiers of obfuscated faces whose runs exist, and one of plain faces.
 
     Raises:
@@ -125,33 +127,33 @@ def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Result
         if way and not run.exists():
             continue
         model = cast("ObfuscatedTeacher", trained("miais-obscured", run))
-        people = HeldOutFaces(data, model.recipe.crop, seed, each)
-        seen = model.obscured(people.secrets, np.random.default_rng(seed))
+        people = HeldOutFaces(data, model.recipe.crop, each)
+        seen = model.obscured(people.secrets, np.random.default_rng(_SEED))
         codes = in_batches(model.network, seen)
         plain = rows[0].accuracy if rows else None
         rows.append(people.row(way or _PLAIN, seen, codes, codes, scale=scale("miais-obscured", run), plain=plain))
     return people.result(PRIVACY, "obscured", "obfuscated", rows)
 
 
-def containers(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) -> ResultFile[RecognitionRow]:
+def containers(name: str, run: Path, data: Path, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the similarity of containers of a *run* of the recipe *name*, one of :data:`VICTIMS`, to their secrets.
 
     Raises:
         UsageError, ModelError: as of :func:`~underpaint_lab.benchmarks.faces.trained.evaluate`.
     """
-    (row,) = evaluate(name, run, data, each=each, seed=seed).rows
+    (row,) = evaluate(name, run, data, each=each, seed=_SEED).rows
     victim = trained(name, run)
-    people = HeldOutFaces(data, victim.recipe.crop, seed, each)
+    people = HeldOutFaces(data, victim.recipe.crop, each)
     with torch.inference_mode():
         seen, _ = make_containers(
-            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed)
+            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(_SEED)
         )
     found = quality(pictures(people.secrets), pictures(seen))
     return people.result(PRIVACY, name, f"containers {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
 
 def recovery(
-    name: str, run: Path, runs: Path, data: Path, recipe: AttackRecipe = _ATTACK, seed: int = 0, each: int = 150
+    name: str, run: Path, runs: Path, data: Path, recipe: AttackRecipe = _ATTACK, each: int = 150
 ) -> ResultFile[RecognitionRow]:
     """Attack containers of a *run* of the recipe *name* with every kind of knowledge.
 
@@ -161,7 +163,6 @@ def recovery(
         runs: folder of the runs of both classifiers; runs of the attacks are written to it.
         data: what *run* was trained on.
         recipe: training of the attacks.
-        seed: seed of pairs, covers and keys.
         each: pairs of same and of different people in each of ten folds.
 
     Raises:
@@ -175,9 +176,9 @@ def recovery(
         trained("miais-teacher", runs / _ATTACKER).network,
         trained("miais-obscured", runs / _MEASURE).network,
     )
-    people, known = HeldOutFaces(data, recipe.crop, seed, each), faces.faces(data, pool)
+    people, known = HeldOutFaces(data, recipe.crop, each), faces.faces(data, pool)
     covers, gallery = people.covers(data, pool), in_batches(measuring, people.secrets)
-    plain = verification(gallery, people.faces.labels, each, seed)["accuracy"]
+    plain = verification(gallery, people.faces.labels, each, _SEED)["accuracy"]
     rows = []
     for knows in KNOWLEDGE:
         if knows == "key" and not isinstance(victim, MiaisOurs):
@@ -186,29 +187,27 @@ def recovery(
         learning = runs / f"{run.name}-recovery-{knows}"
         material = leaked_pairs(attacker, known) if knows == "pairs" else known
         fit(attacker, cast("Photographs", material), learning, progress=False)
-        seen = attacker.restored(covers, people.secrets, np.random.default_rng(seed))
+        seen = attacker.restored(covers, people.secrets, np.random.default_rng(_SEED))
         common = {"scale": _scale(recipe, learning), "pool": pool, "plain": plain}
         title = f"{VICTIMS[name]}, {KNOWLEDGE[knows]}"
         rows.append(people.row(title, seen, in_batches(measuring, seen), gallery, **common))
         if knows == "key":
             for pairs in _PAIRS:
-                codes = _recover_codes(victim, pairs, known, covers, people.secrets, seed)
+                codes = _recover_codes(victim, pairs, known, covers, people.secrets)
                 drawn = round_8_bit(in_batches(attacker.network, codes))
                 title = f"{VICTIMS[name]}, knowing networks, {pairs} pair{'s' * (pairs > 1)} of the same key"
                 rows.append(people.row(title, drawn, in_batches(measuring, drawn), gallery, **common))
     return people.result(RECOVERY, name, f"recovery {name}", rows)
 
 
-def controls(
-    runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, each: int = 150
-) -> ResultFile[RecognitionRow]:
+def controls(runs: Path, data: Path, side: int = _ATTACK.crop, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the controls of attacks: the secrets themselves, and the mean of all training faces.
 
     Raises:
         UsageError, ModelError: as of :func:`recovered`.
     """
     run = runs / _MEASURE
-    measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, seed, each)
+    measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, each)
     mean = tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
     gallery = in_batches(measuring, people.secrets)
     by = scale("miais-obscured", run)
@@ -217,14 +216,12 @@ def controls(
     return people.result(RECOVERY, "controls", "controls", [plain, mean_face])
 
 
-def _recover_codes(
-    victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
-) -> Tensor:
+def _recover_codes(victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor) -> Tensor:
     """Return recovered codes of *secrets*, in groups of one key each, of which *pairs* other pairs are known."""
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
-        batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=seed)[:: faces.TOGETHER]
-        rng = np.random.default_rng([seed, number])
+        batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=_SEED)[:: faces.TOGETHER]
+        rng = np.random.default_rng([_SEED, number])
         found.append(recover_codes(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
     return torch.cat(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from underpaint import models
 from underpaint.errors import ModelError
@@ -37,8 +38,18 @@ def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
     assert not network.training
 
 
+def with_one_layer_more(classes: int) -> nn.Module:
+    """ResNet-18, and a layer that the graph does not have."""
+    network = CLASSIFIERS["resnet"](classes)
+    network.fc = nn.Sequential(network.get_submodule("fc"), nn.Linear(classes, classes))
+    return network
+
+
 def test_a_graph_of_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CLASSIFIERS, "resnet", CLASSIFIERS["vgg"])
+    with pytest.raises(ModelError, match="of another network"):
+        from_zoo("resnet")
+    monkeypatch.setitem(CLASSIFIERS, "resnet", with_one_layer_more)
     with pytest.raises(ModelError, match="of another network"):
         from_zoo("resnet")
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):

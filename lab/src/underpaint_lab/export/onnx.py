@@ -110,9 +110,14 @@ def new_card(
     )
 
 
+def sample_crop(height: int, width: int) -> Tensor:
+    """Return the upper left corner of a sample photograph, ``uint8 (1, 3, height, width)``."""
+    return torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :height, :width]).permute(0, 3, 1, 2)
+
+
 def sample_batch() -> Tensor:
     """Return a crop of a sample photograph and its mirror image, ``float32 (2, 3, 64, 96)`` in [0, 1]."""
-    crop = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
+    crop = sample_crop(64, 96) / 255
     return torch.cat([crop, crop.flip(3)])
 
 

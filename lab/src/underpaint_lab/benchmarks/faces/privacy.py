@@ -23,6 +23,7 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures, to_tensor
 from underpaint_lab.benchmarks.faces.rows import PRIVACY, RECOVERY, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality
 from underpaint_lab.benchmarks.faces.trained import (
@@ -30,10 +31,8 @@ from underpaint_lab.benchmarks.faces.trained import (
     evaluate,
     identification,
     in_batches,
-    pictures,
     pool_of,
     scale,
-    tensor,
     verification,
 )
 from underpaint_lab.data import faces
@@ -88,7 +87,7 @@ class HeldOutFaces:
     def __init__(self, data: Path, side: int, each: int) -> None:
         self.each = each
         self.faces = faces.Faces.of(data / "faces", "test")
-        self.secrets = tensor(reduced(self.faces, side))
+        self.secrets = to_tensor(reduced(self.faces, side))
 
     def covers(self, data: Path, pool: str) -> Tensor:
         """Return a cover for each secret, of those outside the training."""
@@ -102,7 +101,7 @@ class HeldOutFaces:
             name,
             "faces",
             count=len(labels),
-            secret=quality(pictures(self.secrets), pictures(seen)),
+            secret=quality(to_pictures(self.secrets), to_pictures(seen)),
             rank_one=identification(codes, gallery, labels),
             **rates,
         )
@@ -148,7 +147,7 @@ def containers(name: str, run: Path, data: Path, each: int = 150) -> ResultFile[
         seen, _ = make_containers(
             victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(_SEED)
         )
-    found = quality(pictures(people.secrets), pictures(seen))
+    found = quality(to_pictures(people.secrets), to_pictures(seen))
     return people.result(PRIVACY, name, f"containers {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
 
@@ -208,7 +207,7 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, each: int = 150) 
     """
     run = runs / _MEASURE
     measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, each)
-    mean = tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
+    mean = to_tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
     gallery = in_batches(measuring, people.secrets)
     by = scale("miais-obscured", run)
     plain = people.row(_PLAIN, people.secrets, gallery, gallery, scale=by)
@@ -217,7 +216,11 @@ def controls(runs: Path, data: Path, side: int = _ATTACK.crop, each: int = 150) 
 
 
 def _recover_codes(victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor) -> Tensor:
-    """Return recovered codes of *secrets*, in groups of one key each, of which *pairs* other pairs are known."""
+    """Return codes of *secrets* that an attacker recovers from containers.
+
+    The secrets are split into groups of one key each; of each key the attacker knows *pairs* of other covers and
+    secrets with their containers.
+    """
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
         batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=_SEED)[:: faces.TOGETHER]
@@ -229,11 +232,11 @@ def _recover_codes(victim: MiaisOurs, pairs: int, known: faces.KnownPairs, cover
 def leaked_pairs(attacker: RecoveryAttack, known: faces.KnownPairs) -> LeakedPairs:
     """Return every secret of *known* with its container, each by a key of its own: pairs that an attacker may have."""
     recipe, count = attacker.recipe, len(known.secrets)
-    secrets = tensor(reduced(known.secrets, recipe.crop))
+    secrets = to_tensor(reduced(known.secrets, recipe.crop))
     covers = known.covers.batch(0, size=count, crop=recipe.crop, seed=recipe.seed)[:, :3]
     with torch.inference_mode():
         containers, _ = make_containers(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
-    both = zip(pictures(containers), pictures(secrets), strict=True)
+    both = zip(to_pictures(containers), to_pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
     return LeakedPairs(known.name, pairs)
 

@@ -16,8 +16,9 @@ import numpy as np
 from underpaint.errors import MissingExtraError
 from underpaint_lab.benchmarks.core.plots import figure
 from underpaint_lab.benchmarks.core.result_file import RESULTS
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.benchmarks.faces.rows import ABLATION
-from underpaint_lab.benchmarks.faces.trained import draw_covers, named, pool_of, recognise, tensor
+from underpaint_lab.benchmarks.faces.trained import draw_covers, named, pool_of, recognise
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.papers import trained
@@ -48,7 +49,7 @@ def draw(runs: Sequence[Path], data: Path, target: Path) -> None:
     panels = {}
     for model, name in zip(models, [_TEACHER, *[_NAME] * len(runs)], strict=True):
         size: int = model.recipe.crop
-        secrets = tensor(reduced(found, size))[shown]
+        secrets = to_tensor(reduced(found, size))[shown]
         covers = None if name == _TEACHER else draw_covers(data, pool_of(name), len(secrets), size, _SEED)
         panels[named(name, model)[1]] = embed_in_plane(recognise(model, covers, secrets, _SEED).codes)
     with figure(target, 2.1 * len(panels), 2.3) as drawing:

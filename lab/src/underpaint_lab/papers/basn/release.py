@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-import torch
-
-from underpaint import media
-from underpaint.media import samples
 from underpaint_lab.export.half_precision import HalfPrecision
-from underpaint_lab.export.onnx import SIDES, Graph, Release, ReleaseWithData, new_card, sample_squares
+from underpaint_lab.export.onnx import SIDES, Graph, Release, ReleaseWithData, new_card, sample_crop, sample_squares
 from underpaint_lab.nets.integer import freeze
 from underpaint_lab.papers.basn import exact
 from underpaint_lab.papers.basn.exact import ExactBasn, ExactRecipe
@@ -40,7 +36,7 @@ def basn(run: Path, measured: dict[str, float]) -> Built:
     recipe = cast("ExactRecipe", exact.RECIPES["basn-exact"].recipe)
     model = ExactBasn(replace(recipe, teachers=()))
     restore(model, run)
-    photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
+    photograph = sample_crop(256, 384)
     view = (photograph - photograph % 2**exact.LOW_BITS).float()
     graphs = {
         "attention": Graph(freeze(model.attention), {"view": view}, {"view": {2: "height", 3: "width"}}, ("attention",))

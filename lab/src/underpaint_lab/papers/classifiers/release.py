@@ -163,5 +163,5 @@ def with_accuracy(name: str, run: Path, data: Path) -> Built:
     return classifier(name, run, Cifar.of(data, "test") if name.startswith("cifar-") else Labelled.of(data, "val"))
 
 
-#: Models of this room, by their name in the zoo.
+#: Classifiers, by their name in the zoo.
 MODELS = {name: ReleaseWithData(partial(with_accuracy, name)) for name in NETWORKS}

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import torch
-
-from underpaint import media
-from underpaint.media import samples
-from underpaint_lab.export.onnx import Graph, Release, new_card
+from underpaint_lab.export.onnx import Graph, Release, new_card, sample_crop
 from underpaint_lab.papers.robust import ours
 from underpaint_lab.papers.robust.lapped import analyse, luma
 from underpaint_lab.training import run_folder as folder
@@ -37,7 +33,7 @@ def robust(run: Path, measured: dict[str, float]) -> Built:
     """
     model = ours.RobustOurs(cast("ours.RobustOursRecipe", ours.RECIPES["robust"].recipe))
     restore(model, run)
-    photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2) / 255
+    photograph = sample_crop(256, 384) / 255
     grey = luma(photograph)
     inputs = {"luma": grey[:, None], "coefficients": analyse(grey, ours.COUNT)}
     graphs = {name: Graph(getattr(model, name), inputs, _AXES) for name in ("writer", "reader")}

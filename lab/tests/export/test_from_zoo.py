@@ -12,7 +12,7 @@ from underpaint.errors import ModelError
 from underpaint.models import classifiers
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, WithCam
-from underpaint_lab.nets.classifiers import CLASSIFIERS
+from underpaint_lab.nets.classifiers import CLASSIFIERS, resnet
 
 
 @pytest.mark.parametrize("name", classifiers.names())
@@ -40,7 +40,7 @@ def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
 
 def with_one_layer_more(classes: int) -> nn.Module:
     """ResNet-18, and a layer that the graph does not have."""
-    network = CLASSIFIERS["resnet"](classes)
+    network = resnet(classes)
     network.fc = nn.Sequential(network.get_submodule("fc"), nn.Linear(classes, classes))
     return network
 

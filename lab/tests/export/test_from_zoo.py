@@ -40,7 +40,7 @@ def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
 
 def with_one_layer_more(classes: int) -> nn.Module:
     """ResNet-18, and a layer that the graph does not have."""
-    network = resnet(classes)
+    network: nn.Module = resnet(classes)
     network.fc = nn.Sequential(network.get_submodule("fc"), nn.Linear(classes, classes))
     return network
 

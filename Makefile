@@ -4,8 +4,8 @@ IMAGES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
-# All cores; a test file's cases stay together, so that what they share is made once.
-TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
+# One process per core, with one thread each; a test file's cases stay together, so that what they share is made once.
+TESTS := UNDERPAINT_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 SETTINGS := pyproject.toml lab/pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help

@@ -25,7 +25,9 @@ def cover(example_files: Path) -> Image:
 
 
 def test_a_payload_of_the_capacity_fits(cover: Image) -> None:
-    found = api.capacity_file("cover.png")
+    cover = cover[:112, :128]
+    media.write(media.Picture(cover), "part.png")
+    found = api.capacity_file("part.png")
     assert found == api.capacity(cover)
     assert set(found) == set(METHODS)
     assert found.pop("pixinpix").payload_bytes == cover.size

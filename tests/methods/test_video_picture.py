@@ -102,14 +102,14 @@ class TestFrames:
 class TestFiles:
     @pytest.fixture
     def secret(self, tmp_path: Path) -> Path:
-        y, x = np.mgrid[:24, :24]
-        picture = np.stack([9 * x, 9 * y, 4 * (x + y)], axis=2).astype(np.uint8)
+        y, x = np.mgrid[:12, :12]
+        picture = np.stack([18 * x, 18 * y, 8 * (x + y)], axis=2).astype(np.uint8)
         (tmp_path / "secret.png").write_bytes(media.encode(media.Picture(picture), "png"))
         return tmp_path / "secret.png"
 
     @pytest.fixture
     def cover(self, tmp_path: Path) -> Path:
-        return write_clip(tmp_path / "cover.mp4", sound="aac", count=LONG * 2)
+        return write_clip(tmp_path / "cover.mp4", sound="aac", count=LONG)
 
     def test_the_picture_is_revealed_and_sound_is_kept(self, cover: Path, secret: Path, tmp_path: Path) -> None:
         target = tmp_path / "container.mp4"

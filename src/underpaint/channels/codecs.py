@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Jpeg(Codec):
-    """JPEG compression at a quality of 1–100 (libjpeg), chroma 4:2:0 by default."""
+    """JPEG compression (libjpeg), quality 1–100, chroma 4:2:0 by default."""
 
     name = "jpeg"
     quality: int = whole(1, 100)

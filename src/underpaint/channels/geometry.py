@@ -19,7 +19,7 @@ _FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 @dataclass(frozen=True)
 class Resize(BaseChannel):
-    """Resized by a factor per side, then back to the original size."""
+    """Resized by a factor per side, then back."""
 
     name = "resize"
     geometric = True
@@ -33,7 +33,7 @@ class Resize(BaseChannel):
 
 @dataclass(frozen=True)
 class Rescale(BaseChannel):
-    """Resized by a factor per side; the result has another size."""
+    """Resized by a factor; the size changes."""
 
     name = "rescale"
     geometric = True

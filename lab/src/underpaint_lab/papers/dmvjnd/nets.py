@@ -1,4 +1,4 @@
-"""Networks of DMV-JND, as published and ours: the change of a picture that classifiers' answers tolerate.
+"""Networks of DMV-JND, as published and ours: the change of a picture that keeps the labels of classifiers.
 
 ::
 

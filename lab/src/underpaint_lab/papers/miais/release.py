@@ -117,7 +117,8 @@ by a key, and 40 identify the key: src/underpaint/methods/miais.py. docs/methods
 _TEACHER = """
 `recogniser.onnx` takes faces, `float32 (N, 3, 64, 64)` in [0, 1], and returns their embeddings, `(N, 64)`: the sum of
 the embeddings of a picture and of its mirror image, scaled to a mean square of 1. Faces fill the picture as the middle
-130×130 pixels of the deep-funneled Labeled Faces in the Wild do.
+130×130 pixels of the deep-funneled Labeled Faces in the Wild do. The measured accuracy is that of the network without
+the mirror image.
 """
 
 

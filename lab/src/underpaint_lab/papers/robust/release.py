@@ -45,7 +45,7 @@ def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mod
         licence="MIT",
         sha256={},
         bytes=0,
-        payload="any: 30 bits in 128x128 in the paper's setting, messages of up to about 750 bytes",
+        payload="any: 30 bits in 128x128 in the paper's setting, messages of up to 504 bytes after compression",
         **folder.provenance(run),
         reported={"ber_jpeg_10": 0.3122, "ber_jpeg_50": 0.1263, "ber_webp_50": 0.1286, "ber_jpeg2000_10": 0.3529},
         measured=measured,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,12 +15,11 @@ from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.sync import WHOLE, Window
 from underpaint.media import samples
-from underpaint.methods.robust import NETWORKS
 from underpaint.types import Image
 
 COFFEE = files.read(samples.path("coffee")).pixels
 CALM = (COFFEE // 2 + 60).astype(np.uint8)
-BOTH = (Canvas(128, networks=NETWORKS), Canvas(256, networks=NETWORKS))
+BOTH = (Canvas(128), Canvas(256))
 
 
 def resized(image: Image, height: int, width: int) -> Image:
@@ -151,58 +148,44 @@ def test_weights_are_positive(canvas: Canvas, kind: str) -> None:
 
 
 def test_textured_blocks_allow_more_change_and_clipped_ones_less() -> None:
-    """The same texture in the middle and at both ends of the range, with the network's weights."""
+    """The same texture in the middle and at both ends of the range."""
     texture = np.random.default_rng(0).integers(0, 3, (128, 128, 1)) * 4
     mild = np.repeat(texture, 3, axis=2)
 
     def mean(levels: NDArray[np.int64]) -> float:
-        return float(np.log(Canvas(128, networks=NETWORKS).weights(np.clip(levels, 0, 255).astype(np.uint8), 2)).mean())
+        return float(np.log(Canvas(128).weights(np.clip(levels, 0, 255).astype(np.uint8), 2)).mean())
 
     assert mean(mild + 120) > mean(mild + 246) + 0.5
     assert mean(mild + 120) > mean(mild - 8) + 0.5
     assert mean(8 * mild + 90) > mean(mild + 120)
 
 
-@pytest.mark.parametrize("canvas", BOTH, ids=lambda canvas: str(canvas.side))
-def test_restored_coefficients_are_close_to_the_analysed_ones(canvas: Canvas) -> None:
-    window = Window(0.1, 0.05, 0.7, 0.9)
-    for each in (canvas, Canvas(canvas.side, window, networks=NETWORKS)):
-        for count in (2, 14):
-            plain, restored = each.analyse(COFFEE, count), each.restore(COFFEE, count)
-            assert restored.shape == plain.shape
-            assert np.array_equal(np.isnan(restored), np.isnan(plain))
-            assert np.nanstd(restored - plain) < 0.5 * np.nanstd(plain)
-
-
 def test_fewer_frequencies_are_the_first_of_many() -> None:
-    canvas = Canvas(128, networks=NETWORKS)
-    for look in (canvas.analyse, canvas.restore, canvas.weights):
+    canvas = Canvas(128)
+    for look in (canvas.analyse, canvas.weights):
         few, many = look(COFFEE, 2).reshape(-1, 2), look(COFFEE, 14).reshape(-1, 14)
         assert many[:, :2] == pytest.approx(few, rel=1e-4, abs=1e-3)
 
 
 def test_the_cover_is_not_changed() -> None:
-    cover, canvas = COFFEE[:200, :180].copy(), Canvas(128, networks=NETWORKS)
+    cover, canvas = COFFEE[:200, :180].copy(), Canvas(128)
     before = cover.copy()
     cover.setflags(write=False)
     assert np.array_equal(canvas.paint(cover, np.zeros(canvas.blocks * 2, np.float32), 2), before)
     assert not np.shares_memory(canvas.paint(cover, random_change(canvas, 2), 2), cover)
     canvas.weights(cover, 2)
-    canvas.restore(cover, 2)
+    canvas.analyse(cover, 2)
     assert np.array_equal(cover, before)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (15, 17)])
 def test_tiny_and_thin_pictures(shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 3), 90, np.uint8)
-    for canvas in (Canvas(128, networks=NETWORKS), Canvas(128, Window(0.2, 0.1, 0.7, 0.65), networks=NETWORKS)):
+    for canvas in (Canvas(128), Canvas(128, Window(0.2, 0.1, 0.7, 0.65))):
         seen = canvas.analyse(picture, 2)
         assert np.nanmax(np.abs(seen)) < 1e-2
-        assert math.isfinite(np.nanmax(canvas.restore(picture, 2)))
     assert Canvas(128).paint(picture, random_change(Canvas(128), 2), 2).shape == picture.shape
 
 
-def test_without_networks_restored_coefficients_are_those_received() -> None:
-    canvas = Canvas(128)
-    assert canvas.restore(COFFEE, 5) == pytest.approx(canvas.analyse(COFFEE, 5), abs=1e-3)
-    assert np.ptp(canvas.weights(COFFEE, 5).reshape(-1, 5), axis=1).max() == 0
+def test_all_coefficients_of_a_block_have_the_same_weight() -> None:
+    assert np.ptp(Canvas(128).weights(COFFEE, 5).reshape(-1, 5), axis=1).max() == 0

@@ -57,8 +57,6 @@ class Field:
     def analyse(self, _image: Image, count: int) -> Array:
         return self.values[:, :count].ravel()
 
-    restore = analyse
-
     def paint(self, image: Image, change: Array, count: int) -> Image:
         self.values[:, :count] += change.reshape(-1, count)
         return image

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,21 +20,17 @@ from underpaint.embedding.sync import WHOLE, Window
 from underpaint.types import luma as luma_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from underpaint.types import Image
 
-#: Coefficients per block that the networks take.
-_COUNT = 14
 #: Luma of the canvas where the picture does not cover it: middle grey.
 _GREY = 128.0
 
 
 @dataclass(frozen=True)
 class _Masking:
-    """Allowed change of a block, before the network refines it."""
+    """Allowed change of a block."""
 
     least_activity: float = 2.0  # grey levels added to the local activity
     exponent: float = 0.4  # the allowed change is proportional to the activity to this power
@@ -47,23 +43,6 @@ class _Masking:
 _MASKING = _Masking()
 
 
-class Networks(NamedTuple):
-    """Networks that the ``robust`` method gives to its canvases.
-
-    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns
-    one map of the latter shape. None stands for a network that returns 0.
-    """
-
-    #: Returns the logarithm of the factor by which the allowed change of each coefficient is multiplied.
-    writer: Callable[[dict[str, Array]], dict[str, Array]] | None = None
-    #: Returns an estimate of the change of each coefficient that codecs undid.
-    reader: Callable[[dict[str, Array]], dict[str, Array]] | None = None
-
-
-#: A canvas without networks.
-NO_NETWORKS = Networks()
-
-
 @dataclass(frozen=True)
 class Canvas:
     """The lapped blocks of a square canvas."""
@@ -74,8 +53,6 @@ class Canvas:
     window: Window = WHOLE
     #: True if a bit uses neighbouring blocks: a cropped picture then loses some bits and keeps the others.
     near: bool = True
-    #: Networks that refine the allowed change and restore received coefficients.
-    networks: Networks = NO_NETWORKS
 
     counts = (2, 5, 9, 14)
 
@@ -102,16 +79,6 @@ class Canvas:
             coefficients[np.repeat(~covered, count)] = np.nan
         return coefficients
 
-    def restore(self, image: Image, count: int) -> Array:
-        """Return the same coefficients, with the reader network's estimate of codec losses added."""
-        luma, covered = self._luma(image)
-        coefficients = lapped.transform(luma.copy(), _COUNT)
-        if self.networks.reader:
-            coefficients += self._run(self.networks.reader, luma, coefficients)
-        if covered is not None:
-            coefficients[np.repeat(~covered, _COUNT)] = np.nan
-        return coefficients.reshape(-1, _COUNT)[:, :count].ravel()
-
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return *image* with a *change* of the coefficients added, stretched over the picture."""
         from PIL import Image as Pillow
@@ -124,19 +91,14 @@ class Canvas:
         return lapped.add(image, luma)
 
     def weights(self, cover: Image, count: int) -> Array:
-        """Return the allowed change: more in textured blocks, less near black and white, times the writer network's."""
+        """Return the allowed change: more in textured blocks, less near black and white."""
         luma, _ = self._luma(cover)
         headroom = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
         headroom = headroom * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1)
         across = self.side // BLOCK
         blocks = (lapped.local_activity(luma) + _MASKING.least_activity) ** _MASKING.exponent
         blocks *= headroom.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
-        weights = np.repeat(blocks[:, None], count, axis=1)
-        if self.networks.writer:
-            coefficients = lapped.transform(luma.copy(), _COUNT)
-            factors = self._run(self.networks.writer, luma, coefficients).reshape(-1, _COUNT)
-            weights = weights * np.exp(np.clip(factors[:, :count], -4, 4))
-        return np.asarray(weights, np.float32).ravel()
+        return np.asarray(np.repeat(blocks, count), np.float32)
 
     def block_means(self, values: Array) -> Array:
         """Return the mean of *values*, ``(H, W)``, in each block, ``(blocks,)``, of a picture that is not cropped."""
@@ -145,13 +107,6 @@ class Canvas:
         across = self.side // BLOCK
         small = Pillow.fromarray(values).resize((across, across), Pillow.Resampling.BOX)
         return np.asarray(small, np.float32).ravel()
-
-    def _run(self, network: Callable[[dict[str, Array]], dict[str, Array]], luma: Array, coefficients: Array) -> Array:
-        """Return the output of a network in the order of *coefficients*, which have all frequencies."""
-        across = self.side // BLOCK
-        maps = coefficients.reshape(1, across, across, _COUNT).transpose(0, 3, 1, 2)
-        (out,) = network({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)}).values()
-        return np.asarray(out[0].transpose(1, 2, 0), np.float32).ravel()
 
     def _luma(self, image: Image) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return the luma on the canvas, ``(side, side)``, and which blocks the picture covers; None means all."""

@@ -94,10 +94,6 @@ class EmbeddingDomain(Protocol):
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN if not received."""
         ...
 
-    def restore(self, image: Image, count: int) -> Array:
-        """Return the same coefficients, with losses by the channel estimated and undone where possible."""
-        ...
-
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return the picture with a *change* of its coefficients added."""
         ...
@@ -294,7 +290,7 @@ def decode(domain: EmbeddingDomain, image: Image, key: Key, detections: Sequence
         if detection.p_value > _SEARCH.max_p_value:
             break
         count, _, message = layout(domain, key, detection.size)
-        projections = message.project(domain.restore(image, count))
+        projections = message.project(domain.analyse(image, count))
         received, soft = np.isfinite(projections), message.soft_bits(projections, detection.step)
         bits = convolutional.decode(soft)
         try:

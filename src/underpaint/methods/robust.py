@@ -2,13 +2,12 @@
 
 ::
 
-    cover ─► sync pattern ─► canvas (128², 256² or 512²) ─► writer network ─► STDM ─► refinement ─► container
-    container ─► canvas ─► pilots ─► reader network ─► soft bits ─► message
+    cover ─► sync pattern ─► canvas (128², 256² or 512²) ─► STDM ─► refinement ─► container
+    container ─► canvas ─► pilots ─► soft bits ─► message
              └─► search for the sync pattern, if no message is decoded: the picture may be cropped
 
 STDM as :mod:`underpaint.embedding.watermark` describes, on the two lowest frequencies of a square canvas wherever the
-message is short enough. These choices were found by training behind real codecs; docs/methods/robust.md has the
-measured gain of the networks.
+message is short enough. These choices were found by training behind real codecs.
 
 Refinement sends the container through several channels and moves bits away from the decision boundary. A quantiser
 answers such a move irregularly, so each round is kept only if the container gains by it.
@@ -18,16 +17,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import metrics, models
+from underpaint import metrics
 from underpaint.channels import parse
 from underpaint.coding.keys import Key
 from underpaint.embedding import sync, watermark
-from underpaint.embedding.canvas import Canvas, Networks
+from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
@@ -90,15 +88,6 @@ class _Refinement:
 _BUDGET, _SEARCH, _REFINEMENT = _Budget(), _Search(), _Refinement()
 
 
-def _run(graph: str, inputs: dict[str, Array]) -> dict[str, Array]:
-    """Run a network of the model ``robust``, which is loaded at the first call."""
-    return models.load("robust").graphs[graph].run(inputs)
-
-
-#: The networks of the model ``robust``.
-NETWORKS = Networks(partial(_run, "writer"), partial(_run, "reader"))
-
-
 class Robust(WatermarkMethod[Canvas]):
     """The robust watermarking method, default of ``hide -m``.
 
@@ -120,11 +109,11 @@ class Robust(WatermarkMethod[Canvas]):
 
     def sender_domains(self, cover: Image) -> list[Canvas]:
         """Return the canvases whose side is at most twice the shorter side of *cover*."""
-        return [_canvas(side) for side in SIDES if side <= _MAX_ENLARGEMENT * min(cover.shape[:2])]
+        return [Canvas(side) for side in SIDES if side <= _MAX_ENLARGEMENT * min(cover.shape[:2])]
 
     def receiver_domains(self, image: Image) -> list[Canvas]:  # noqa: ARG002
         """Return all canvases: the size of the cover is not known."""
-        return [_canvas(side) for side in SIDES]
+        return [Canvas(side) for side in SIDES]
 
     def domain_key(self, key: Key, domain: Canvas) -> Key:
         """Return the key of one canvas."""
@@ -169,7 +158,7 @@ class Robust(WatermarkMethod[Canvas]):
         small = _reduced(image, 2 * SIDES[-1])
         windows = []
         for window in sync.search(small, key, _SEARCH.windows):
-            found = [each for side in SIDES for each in self.candidates(small, _canvas(side, window), key)]
+            found = [each for side in SIDES for each in self.candidates(small, Canvas(side, window), key)]
             if found:
                 windows.append(likeliest(found))
             yield found
@@ -196,14 +185,13 @@ def canvas_key(key: Key, canvas: Canvas) -> Key:
     return Key(key.subkey(f"robust {canvas.side}"))
 
 
-def bit_layout(key: Key, count: int, psnr: float, networks: Networks = NETWORKS) -> BitLayout[Canvas]:
+def bit_layout(key: Key, count: int, psnr: float) -> BitLayout[Canvas]:
     """Return the canvas, its coefficients and the lattice step of *count* bits without pilots.
 
     Args:
         key: of the sender.
         count: number of bits, at least 1.
         psnr: PSNR in dB that the step is for.
-        networks: of the canvas.
 
     Raises:
         CapacityError: the largest canvas has not enough coefficients.
@@ -211,7 +199,7 @@ def bit_layout(key: Key, count: int, psnr: float, networks: Networks = NETWORKS)
     for share in (4, 1):  # coefficients per bit, if there is room for it
         for frequencies in Canvas.counts:
             for side in SIDES:
-                canvas = Canvas(side, near=False, networks=networks)
+                canvas = Canvas(side, near=False)
                 pool = np.arange(canvas.blocks * frequencies)
                 if 0 < share * count <= len(pool):
                     spread = SpreadTransform(key, f"bits {count}", pool, count)
@@ -285,10 +273,6 @@ def _errors(distances: Projections, limits: Projections) -> float:
     """Return a smooth count of bit errors; those in the container itself count more."""
     wrong = 1 / (1 + np.exp(_REFINEMENT.sharpness * (limits - np.abs(distances))))
     return float(wrong.sum() + _REFINEMENT.sent_weight * wrong[0].sum())
-
-
-def _canvas(side: int, window: sync.Window = sync.WHOLE) -> Canvas:
-    return Canvas(side, window, networks=NETWORKS)
 
 
 def _reduced(image: Image, longest: int) -> Image:

@@ -86,8 +86,6 @@ class Grid:
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``."""
         return lapped.analyse(image, count)
 
-    restore = analyse
-
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return *image* with a *change* of its coefficients added."""
         return lapped.paint(image, change, count)

@@ -254,7 +254,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             CapacityError: there are too many.
         """
         domain, frequencies, spread, step = self.bit_layout(container, key, count, psnr)
-        return spread.blind_bits(spread.project(domain.restore(container, frequencies)), step)
+        return spread.blind_bits(spread.project(domain.analyse(container, frequencies)), step)
 
     def _choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
         """Return the domain that needs the lowest frequencies for a frame of *size* bytes; of equals the largest."""

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 
 from underpaint import media, models
 from underpaint.channels import parse
-from underpaint.embedding.canvas import Canvas
 from underpaint.media import samples
-from underpaint.methods.robust import NETWORKS
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
+from underpaint_lab.papers.robust.network_canvas import NetworkCanvas
 from underpaint_lab.papers.robust.ours import (
     COUNT,
     RandomKeys,
@@ -99,8 +98,8 @@ def test_untrained_networks_leave_plain_stdm() -> None:
     assert torch.allclose(variance.exp().sqrt(), torch.tensor(8.0))
 
 
-def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runtime's weights and corrections with a network's graphs equal the network's: order, scale and masking."""
+def test_the_canvas_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canvas' weights and corrections equal those of the networks: order, scale and masking."""
     model = randomised(toy())
 
     def graph(network: nn.Module) -> SimpleNamespace:
@@ -124,8 +123,8 @@ def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.M
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
-        assert Canvas(128, networks=NETWORKS).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
-        assert Canvas(128, networks=NETWORKS).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
+        assert NetworkCanvas(128).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
+        assert NetworkCanvas(128).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.coding.keys import Key
+from underpaint.embedding.lapped import CR_TO_RGB
 
 if TYPE_CHECKING:
     from underpaint.embedding.lapped import Array
@@ -46,9 +47,7 @@ class _Pattern:
 
 PATTERN = _Pattern()
 _KEY = Key.derive(None, b"underpaint synchronisation pattern 1")
-#: Weights of a change of Cr in red, green and blue at constant luma (ITU-R BT.601).
-CR_TO_RGB = (1.402, -0.714136, 0.0)
-#: Root of the mean square of these weights: RGB error of a change of Cr by 1.
+#: Root of the mean squared error in RGB of a change of Cr by 1.
 CR_ERROR = math.sqrt(sum(weight**2 for weight in CR_TO_RGB) / 3)
 
 

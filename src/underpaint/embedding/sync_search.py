@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -135,13 +134,19 @@ def search(image: Image, count: int, starts: int) -> Iterator[Placement]:
     """
     received = Received(image)
     found = candidates(received, count)
-    sure = [each.matrix for each in found if each.score > _LOOK.sure_score]
-    # The correlation of parts of the picture tells more than that of the whole, which the map fits only roughly.
-    unsure = [_fitted(received, each.matrix, _REFINEMENT.reaches[0], projective=False) for each in found[len(sure) :]]
-    for matrix in chain(sure, (each.matrix for each in sorted(unsure, reverse=True, key=_score)[:starts])):
+    for matrix in _in_turn(received, found, starts):
         refined = _refined(received, matrix)
         if refined is not None:
             yield received.placement(refined, _log_aspect(received, refined))
+
+
+def _in_turn(received: Received, found: list[Candidate], starts: int) -> Iterator[Matrix]:
+    """Yield the maps of certain candidates, then those of the best *starts* others."""
+    sure = [each for each in found if each.score > _LOOK.sure_score]
+    yield from (each.matrix for each in sure)
+    # The correlation of parts of the picture tells more than that of the whole, which the map fits only roughly.
+    unsure = [_fitted(received, each.matrix, _REFINEMENT.reaches[0], projective=False) for each in found[len(sure) :]]
+    yield from (each.matrix for each in sorted(unsure, reverse=True, key=_score)[:starts])
 
 
 def candidates(received: Received, count: int) -> list[Candidate]:

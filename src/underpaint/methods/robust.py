@@ -16,16 +16,16 @@ answers such a move irregularly, so each round is kept only if the container gai
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import metrics
 from underpaint.channels import parse
 from underpaint.coding.keys import Key
-from underpaint.embedding import sync, watermark
-from underpaint.embedding.canvas import Canvas
+from underpaint.embedding import lapped, pilot_fit, sync, sync_search, watermark
+from underpaint.embedding.canvas import Canvas, headroom, stretched
+from underpaint.embedding.placement import Placement
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from underpaint.embedding.lapped import Array
     from underpaint.embedding.watermark import Projections
-    from underpaint.types import Channel, Image, Payload
+    from underpaint.types import Bits, Channel, Image, Payload
 
 #: Sides of the canvases in pixels. The sender takes one, the receiver tries all. Part of the format.
 SIDES = (128, 256, 512)
@@ -52,20 +52,22 @@ _MAX_ENLARGEMENT = 2
 
 @dataclass(frozen=True)
 class _Budget:
-    """Division of the squared change between the sync pattern, rounding and the message."""
+    """Division of the squared change between the synchronisation pattern, rounding and the message."""
 
-    sync_share: float = 0.35  # the most that the sync pattern takes
-    rounding_psnr: float = 58.9  # dB, of rounding to 8 bits alone
+    luma_margin: float = 6.5  # dB by which the PSNR of the pattern's luma is above that of the container
+    cr_margin: float = 8.0  # the same for its Cr
+    rounding: float = 1 / 12  # squared change by rounding to whole numbers
     min_message_share: float = 0.1  # the least that is left for the message
 
 
 @dataclass(frozen=True)
 class _Search:
-    """Settings of the receiver's search for a cropped picture."""
+    """Settings of the receiver's search for a picture that was moved."""
 
-    windows: int = 6  # windows that are tried
-    sharpen_below: float = 3.0  # p-value of the pilots below which a window is sharpened
-    reaches: tuple[float, ...] = (1.0, 0.5, 0.25)  # pixels of the canvas that an edge is moved by, in turn
+    maps: int = 40  # linear maps whose phases are read
+    starts: int = 3  # uncertain candidates that are refined
+    fits: int = 3  # fits by the pilots
+    fit_below: float = 30.0  # p-value of the pilots below which they are fitted
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class _Refinement:
     """Settings of the refinement. Distances from a lattice point are in steps; 0.25 is the decision boundary."""
 
     correction_rounds: int = 6  # projections back onto the lattice before it, at most
+    message_rounds: int = 2  # the same for a message, which a code protects
     max_miss: float = 0.05  # these end when every projection is this near to its lattice point
     min_correlation: float = 0.5  # between sent and received projections; below, the channel has moved pixels
     rounds: int = 8  # rounds of the refinement, at most
@@ -123,61 +126,90 @@ class Robust(WatermarkMethod[Canvas]):
         """Return the ratio of picture side to canvas side (geometric mean). Compression noise falls by this factor."""
         return math.sqrt(cover.shape[0] * cover.shape[1]) / domain.side
 
-    def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:
-        """Return the share of the squared change that sync pattern and rounding leave for the message."""
-        pattern = 10 ** ((psnr - metrics.psnr(cover, embedding.cover)) / 10)
-        return max(1 - pattern - 10 ** ((psnr - _BUDGET.rounding_psnr) / 10), _BUDGET.min_message_share)
-
     def prepare(
-        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int
+        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int, copies: int
     ) -> Callable[[float], Embedding]:
-        """Seal *payload*; return a function from PSNR in dB to the embedding in a cover with the sync pattern."""
-        sealed = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size)
+        """Seal *payload*; return a function from PSNR in dB to the embedding with a pattern for that PSNR."""
+        count, parts = watermark.seal(domain, payload, self.domain_key(key, domain), size, copies)
         tolerance = None if self._tolerance is None else domain.block_means(self._tolerance(cover))
 
         def embedding_at(psnr: float) -> Embedding:
-            patterned = sync.embed(cover, key, _BUDGET.sync_share * 255.0**2 / 10 ** (psnr / 10))
-            embedding = Embedding(domain, patterned, sealed.count, sealed.parts)
+            embedding = _PatternedEmbedding(domain, cover, count, parts, psnr)
             if tolerance is not None:
                 embedding.weights *= np.repeat(tolerance, embedding.count)
             return embedding
 
         return embedding_at
 
+    def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
+        """Return the share of the squared change that pattern and rounding leave for the message."""
+        spent = _BUDGET.rounding + (embedding.pattern_error if isinstance(embedding, _PatternedEmbedding) else 0)
+        return max(1 - spent / (255.0**2 / 10 ** (psnr / 10)), _BUDGET.min_message_share)
+
     def bit_layout(self, image: Image, key: Key, count: int, psnr: float) -> BitLayout[Canvas]:  # noqa: ARG002
         """Return :func:`bit_layout`, which does not depend on the picture."""
         return bit_layout(key, count, psnr)
 
     def embed_at_step(self, embedding: Embedding, step: float, channels: Sequence[Channel]) -> Image:
-        """Return a container at this *step*, refined for each of *channels*."""
+        """Return a container at this *step*; bits without a frame are refined for each of *channels*."""
+        if isinstance(embedding, _PatternedEmbedding):
+            return _corrected(embedding, embedding.targets(step), step, _REFINEMENT.message_rounds)[1]
         return refine(embedding, step, channels)
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Canvas]]]:
-        """Yield detections in the whole picture, in windows that the sync pattern finds, then in sharpened windows."""
-        yield from super().search(image, key)
-        small = _reduced(image, 2 * SIDES[-1])
-        windows = []
-        for window in sync.search(small, key, _SEARCH.windows):
-            found = [each for side in SIDES for each in self.candidates(small, Canvas(side, window), key)]
-            if found:
-                windows.append(likeliest(found))
-            yield found
-        # A window that is half a pixel off loses the message, but hardly the pilots: these locate it more exactly.
-        hopeful = (each for each in windows if each.p_value < _SEARCH.sharpen_below)
-        for candidate in sorted(hopeful, key=lambda each: each.p_value):
-            yield [self._sharpened(candidate, key)]
+        """Yield detections in the whole picture, then where the synchronisation pattern places a marked one."""
+        small = _resized(image, SIDES[-1], SIDES[-1])
+        yield [each for side in SIDES for each in self.candidates(small, Canvas(side), key)]
+        for placement in sync_search.search(image, _SEARCH.maps, _SEARCH.starts):
+            found = [self._candidates_at(image, placement, side, key) for side in SIDES]
+            yield [each for own in found for each in own]
+            hopeful = [likeliest(own) for own in found if own and likeliest(own).p_value < _SEARCH.fit_below]
+            for candidate in sorted(hopeful, key=lambda each: each.p_value):
+                yield from self._fitted(image, candidate, placement, key)
 
-    def _sharpened(self, candidate: Candidate[Canvas], key: Key) -> Candidate[Canvas]:
-        """Move the edges of the window one after the other, in ever smaller steps, to where the pilots fit best."""
-        best = self.candidates(candidate.image, candidate.domain, key)[0]
-        for reach in _SEARCH.reaches:
-            for edge in range(4):
-                for move in (-reach, reach):
-                    edges = list(best.domain.window.edges)
-                    edges[edge] += move / best.domain.side
-                    moved = replace(best.domain, window=sync.Window.between(*edges))
-                    best = likeliest([best, *self.candidates(best.image, moved, key)[:1]])
-        return best
+    def _candidates_at(self, image: Image, placement: Placement, side: int, key: Key) -> list[Candidate[Canvas]]:
+        """Return detections on the canvas of this *side* in the picture straightened by *placement*."""
+        outline = tuple((float(x), float(y)) for x, y in placement.outline(image))
+        return self.candidates(placement.straightened(image, side), Canvas(side, outline), key)
+
+    def _fitted(
+        self, image: Image, best: Candidate[Canvas], placement: Placement, key: Key
+    ) -> Iterator[list[Candidate[Canvas]]]:
+        """Yield detections after the placement has been moved to where the pilots fit best, as long as they improve."""
+        canvas = best.domain
+        for number in range(_SEARCH.fits):
+            moved = pilot_fit.displacement(best.image, canvas, self.domain_key(key, canvas), best.detection, number)
+            placement = Placement(placement.matrix @ moved)
+            found = self._candidates_at(image, placement, canvas.side, key)
+            if not found or likeliest(found).p_value >= best.p_value:
+                return
+            best = likeliest(found)
+            yield found
+
+
+class _PatternedEmbedding(Embedding):
+    """Bits that are to be embedded together with the synchronisation pattern."""
+
+    def __init__(
+        self, domain: Canvas, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]], psnr: float
+    ) -> None:
+        self._side = SIDES[-1]
+        luma, cr = sync.picture_planes(*cover.shape[:2], self._side)
+        share = headroom(Canvas(self._side).luma(cover))
+        self._luma = luma * share * np.float32(255 / 10 ** ((psnr + _BUDGET.luma_margin) / 20))
+        self._cr = cr * share * np.float32(255 / 10 ** ((psnr + _BUDGET.cr_margin) / 20) / sync.CR_ERROR)
+        #: Mean squared change of a colour value by the pattern.
+        self.pattern_error = float(np.mean(np.square(self._luma)) + sync.CR_ERROR**2 * np.mean(np.square(self._cr)))
+        super().__init__(domain, cover, count, parts)
+        coefficients = lapped.transform(np.array(stretched(self._luma, domain.side, domain.side)), count)
+        self.projections += np.concatenate([spread.project(coefficients) for spread, _ in parts])
+
+    def paint(self, change: Array) -> Image:
+        """Return the cover with the pattern and this *change* of its coefficients."""
+        assert isinstance(self.domain, Canvas)  # noqa: S101 - for the type checker
+        luma = self._luma + stretched(self.domain.plane(change, self.count), self._side, self._side)
+        size = self.cover.shape[:2]
+        return lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
 
 
 def canvas_key(key: Key, canvas: Canvas) -> Key:
@@ -219,7 +251,7 @@ def refine(embedding: Embedding, step: float, channels: Sequence[Channel]) -> Im
         ``uint8 (H, W, 3)``.
     """
     targets = embedding.targets(step)
-    change, container = _corrected(embedding, targets, step)
+    change, container = _corrected(embedding, targets, step, _REFINEMENT.correction_rounds)
     distances = _distances(embedding, targets, step, container, channels)
     limits = np.array([_REFINEMENT.limit_sent] + [_REFINEMENT.limit_received] * (len(distances) - 1))[:, None]
     rng = np.random.default_rng(0)
@@ -238,14 +270,14 @@ def refine(embedding: Embedding, step: float, channels: Sequence[Channel]) -> Im
     return container
 
 
-def _corrected(embedding: Embedding, targets: Projections, step: float) -> tuple[Array, Image]:
+def _corrected(embedding: Embedding, targets: Projections, step: float, rounds: int) -> tuple[Array, Image]:
     """Return a change of coefficients and its container, whose projections are near to *targets*.
 
     Resampling to the canvas and back, rounding, and clipping each lose a little of a change.
     """
     change = embedding.change(targets - embedding.projections)
     container = embedding.paint(change)
-    for _ in range(_REFINEMENT.correction_rounds):
+    for _ in range(rounds):
         sent = embedding.project(container)
         if np.abs(targets - sent).max() < _REFINEMENT.max_miss * step:
             break
@@ -275,10 +307,9 @@ def _errors(distances: Projections, limits: Projections) -> float:
     return float(wrong.sum() + _REFINEMENT.sent_weight * wrong[0].sum())
 
 
-def _reduced(image: Image, longest: int) -> Image:
-    """Return *image* reduced to sides of at most *longest* pixels."""
+def _resized(image: Image, height: int, width: int) -> Image:
+    """Return *image* resized to *height* × *width*."""
     from PIL import Image as Pillow
 
-    small = Pillow.fromarray(image)
-    small.thumbnail((longest, longest), Pillow.Resampling.BICUBIC)
+    small = Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(small)

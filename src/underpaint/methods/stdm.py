@@ -20,6 +20,7 @@ from underpaint.channels import parse
 from underpaint.embedding import lapped, watermark
 from underpaint.embedding.lapped import BLOCK, Array, activity
 from underpaint.embedding.spread_transform import SpreadTransform
+from underpaint.embedding.watermark import PILOTS
 from underpaint.errors import CapacityError
 from underpaint.methods.watermarking import BitLayout, WatermarkMethod
 
@@ -64,6 +65,8 @@ class Grid:
     height: int
     width: int
     counts = COUNTS
+    pilots = PILOTS
+    copies = (1,)
     #: None: a bit uses blocks from all over the picture, so that textured blocks make up for flat ones.
     places = None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from underpaint import metrics
@@ -21,7 +21,6 @@ from underpaint.embedding import watermark
 from underpaint.embedding.watermark import (
     MAX_FALSE_POSITIVE_RATE,
     MAX_RAW_BER,
-    PILOTS,
     SIZES,
     Detection,
     Embedding,
@@ -122,10 +121,10 @@ class WatermarkMethod(ABC, Generic[Domain]):
         return 1.0
 
     def prepare(
-        self, domain: Domain, cover: Image, payload: Payload, key: Key, size: int
+        self, domain: Domain, cover: Image, payload: Payload, key: Key, size: int, copies: int
     ) -> Callable[[float], Embedding]:
-        """Seal *payload* in a frame of *size* bytes; return a function from PSNR in dB to what is embedded then."""
-        embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size)
+        """Seal *payload* in *copies* frames of *size* bytes; return a function from PSNR in dB to what is embedded."""
+        embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size, copies)
         return lambda _psnr: embedding
 
     def survival_hint(self, cover: Image, channel: Channel) -> str:  # noqa: ARG002
@@ -145,7 +144,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             for domain in self.sender_domains(cover)
             for size in SIZES
             if watermark.fits(domain, size)
-            and watermark.typical_step(domain, PILOTS + watermark.channel_bits(size), quality)
+            and watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), quality)
             * self.oversampling(cover, domain)
             >= self.min_step
         )
@@ -172,9 +171,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
         size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
-        embedding_at = self.prepare(self._choose(domains, key, size), cover, payload, key, size)
+        domain = self._choose(domains, key, size)
+        variants = [
+            self.prepare(domain, cover, payload, key, size, copies)
+            for copies in domain.copies
+            if watermark.fits(domain, size, copies)
+        ]
         channel = survive or parse(self.default_survive)
-        for quality in self.qualities if psnr is None else (psnr,):
+        for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), variants):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container

@@ -19,7 +19,7 @@ from underpaint.api.video import hide_video, refuse_settings
 from underpaint.errors import UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
-from underpaint.methods import METHODS
+from underpaint.methods import FOUND_BY_NETWORK, METHODS
 from underpaint.types import as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -221,8 +221,9 @@ def _hide_in_video(
 
 
 def _methods_present(cover: Image, passphrase: str | None) -> list[str]:
-    """Return the methods by which *cover* seems to hold a payload already."""
-    return [name for name, method in METHODS.items() if method.holds(cover, passphrase)]
+    """Return the methods by which *cover* seems to hold a payload already; no network is run for this."""
+    looked_for = METHODS.keys() - FOUND_BY_NETWORK
+    return [name for name, method in METHODS.items() if name in looked_for and method.holds(cover, passphrase)]
 
 
 def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, present: list[str]) -> HideReport:

@@ -21,9 +21,8 @@ from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
-from underpaint_lab.papers.robust.network_canvas import NetworkCanvas
+from underpaint_lab.papers.robust.network_canvas import COUNT, NetworkCanvas
 from underpaint_lab.papers.robust.ours import (
-    COUNT,
     RandomKeys,
     RobustOurs,
     RobustOursRecipe,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from underpaint.embedding.lapped import Array
     from underpaint.types import Image
 
-#: Coefficients per block that the networks take.
+#: Number of lapped coefficients per block that the networks take, lowest frequencies first.
 COUNT = 14
 #: Largest absolute logarithm of the factor by which the writer changes a weight.
 _MAX_LOG_FACTOR = 4

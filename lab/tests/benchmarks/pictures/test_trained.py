@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core import report
@@ -28,7 +27,6 @@ RNG = np.random.default_rng(0)
 
 def run_of(name: str, folder: Path) -> Path:
     """A run of two steps."""
-    torch.set_num_threads(1)
     entry = RECIPES[name]
     recipe = replace(entry.recipe, steps=2, batch=2, crop=32)
     if isinstance(recipe, PixInPixBaselineRecipe):

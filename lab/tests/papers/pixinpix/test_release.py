@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab_support.pixinpix import OURS
 from underpaint import metrics
 from underpaint.media import read, samples
 from underpaint.methods import pixinpix
@@ -16,16 +17,12 @@ from underpaint_lab.export.onnx import export
 from underpaint_lab.papers.pixinpix import nets
 from underpaint_lab.papers.pixinpix.models import (
     PixInPixOurs,
-    PixInPixOursRecipe,
 )
 from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-OURS = PixInPixOursRecipe(steps=2, batch=2, crop=32)
 
 
 def pairs() -> CoverSecretPairs:

@@ -26,7 +26,12 @@ def test_released_graphs_compute_the_same_as_the_networks(tmp_path: Path) -> Non
     plain = Faces(
         "noise", [PHOTO[:80, left : left + 80] for left in range(0, 480, 40)], np.arange(3).repeat(4).tolist()
     )
-    fit(Teacher(TeacherRecipe(**SMALL | {"steps": 2, "size": 64, "crop": 64})), plain, tmp_path / "miais-teacher", progress=False)
+    fit(
+        Teacher(TeacherRecipe(**SMALL | {"steps": 2, "size": 64, "crop": 64})),
+        plain,
+        tmp_path / "miais-teacher",
+        progress=False,
+    )
     recipe = MiaisOursRecipe(**SMALL | {"steps": 2, "size": 64}, hidden=16, teacher=str(tmp_path / "miais-teacher"))
     model = MiaisOurs(recipe)
     fit(model, pairs(), tmp_path / "miais", progress=False)  # type: ignore[arg-type]

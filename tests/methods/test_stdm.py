@@ -65,7 +65,7 @@ def test_a_requested_channel_is_survived_or_refused() -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.binary(max_size=120), st.integers(96, 160), st.integers(96, 160), st.sampled_from([None, "p", "q"]))
+@given(st.binary(max_size=120), st.integers(96, 128), st.integers(96, 128), st.sampled_from([None, "p", "q"]))
 def test_a_message_of_the_stated_capacity_fits(data: bytes, height: int, width: int, passphrase: str | None) -> None:
     cover = COFFEE[:height, :width]
     data = data[: METHOD.capacity(cover).payload_bytes]

@@ -26,11 +26,11 @@ if not TYPE_CHECKING:  # a type checker knows every name from above, and still r
 
     def __getattr__(name: str) -> object:
         """Import a public name where it is first used, so that ``import underpaint`` itself is fast."""
-        public = name == "__all__" or not name.startswith("_")
+        public = name == "__all__" or (name.isidentifier() and not name.startswith("_"))
         if public and find_spec(f"{__name__}.{name}") is None:  # the import system asks here for modules, too
             api = import_module(f"{__name__}.api")
             if name == "__all__" or name in api.__all__:
-                return getattr(api, name)
+                return globals().setdefault(name, getattr(api, name))
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
     def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from support.run_cli import PASSPHRASE
 from underpaint import api, media
-from underpaint.api.choice import DEFAULT_METHODS, candidates
+from underpaint.api.choice import DEFAULT_METHODS, candidates, methods_for_lossy_file
 from underpaint.api.payloads import BytesPayload, FacePayload, PicturePayload
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, DamagedError, SurvivalError, UsageError
@@ -89,6 +89,13 @@ def test_unknown_methods_and_channels_are_refused() -> None:
         candidates(MESSAGE, "smtd", None)
     with pytest.raises(UsageError, match="no channel is called 'fax'"):
         candidates(MESSAGE, None, "fax")
+
+
+def test_a_restorable_picture_is_told_to_take_a_lossless_file(cover: Image) -> None:
+    payload = FacePayload(Picture(cover), restorable=PASSPHRASE)
+    with pytest.raises(UsageError, match=r"^a restorable picture needs a lossless file, and jpeg is lossy$") as caught:
+        methods_for_lossy_file(payload, candidates(payload, None, None), "jpeg")
+    assert caught.value.hint == "write a .png"
 
 
 # ── the first that succeeds ──────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from underpaint.methods import METHODS
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.robust import Robust
 from underpaint.models import classifiers
-from underpaint.types import Image, Payload
+from underpaint.types import MAX_PSNR, Image, Payload
 
 pytestmark = pytest.mark.usefixtures("cheap_keys")
 
@@ -79,6 +79,17 @@ def test_a_changed_label_raises_the_psnr_of_the_next_attempt() -> None:
     assert guard.accept(attempt, METHODS["robust"], 40.0) == 3
     higher = metrics.psnr(COVER, GREY) + 2
     assert psnrs == [40.0, higher, higher]
+
+
+def test_no_attempt_follows_above_the_highest_psnr() -> None:
+    guard = ClassifierGuard(COVER, {"corner": lambda picture: int(picture[0, 0, 0])})
+    near = COVER.copy()
+    near[0, 0, 0] ^= 1
+    assert metrics.psnr(COVER, near) > MAX_PSNR - 2
+    attempt, psnrs = attempts(near)
+    with pytest.raises(SurvivalError, match="changes the label of classifier corner"):
+        guard.accept(attempt, METHODS["robust"], 60.0)
+    assert psnrs == [60.0]
 
 
 def test_a_method_without_a_psnr_setting_is_asked_again_without_one() -> None:

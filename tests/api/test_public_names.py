@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from operator import attrgetter
 
 import pytest
 
@@ -32,14 +31,18 @@ def test_every_public_name_is_an_attribute() -> None:
         assert getattr(underpaint, name).__module__.startswith("underpaint.")
 
 
+def test_a_public_name_is_looked_up_once() -> None:
+    assert underpaint.hide is vars(underpaint)["hide"]
+
+
 def test_every_error_is_public() -> None:
     assert {name for name, each in vars(errors).items() if isinstance(each, type)} <= set(underpaint.__all__)
 
 
 def test_other_names_are_no_attributes() -> None:
-    for name in ("nothing", "_nothing", "__nothing__"):
+    for name in ("nothing", "_nothing", "__nothing__", "media.nothing", "nothing.nothing", ""):
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
-            attrgetter(name)(underpaint)
+            getattr(underpaint, name)
 
 
 def modules_after(statement: str) -> set[str]:

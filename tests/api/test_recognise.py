@@ -130,7 +130,10 @@ def test_one_passphrase_can_both_recognise_and_restore(folder: Path) -> None:
     ("words", "match"),
     [
         ("hide cover.png -o sent.png -m hello --template", "a template needs a picture of a face"),
-        ("hide cover.png -o sent.jpg -i face.png --restorable auditor.txt", "needs a lossless file"),
+        (
+            "hide cover.png -o sent.jpg -i face.png --restorable auditor.txt",
+            "a restorable picture needs a lossless file",
+        ),
         ("hide cover.png -o sent.png -i face.png --method basn --restorable auditor.txt", "is hidden by miais alone"),
         ("hide cover.png -o sent.png -i face.png --restorable auditor.txt --survive jpeg:75", "survives no channel"),
         ("hide cover.png -o sent.mp4 -i face.png --template", "a video takes no template"),

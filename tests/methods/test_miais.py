@@ -35,7 +35,7 @@ def similarity_after(picture: Image, passphrase: str | None = "gate") -> float:
 def test_it_hides_templates_only_and_has_no_settings() -> None:
     assert "miais" not in EXACT
     for kind in ("text", "file", "picture"):
-        with pytest.raises(UsageError, match="whom a picture shows"):
+        with pytest.raises(UsageError, match="miais hides face templates only"):
             MIAIS.hide(COVER, Payload(b"hello", kind), None, psnr=None, survive=None)
     with pytest.raises(UsageError, match="no quality or survival"):
         MIAIS.hide(COVER, PAYLOAD, None, psnr=44.0, survive=None)
@@ -103,7 +103,7 @@ def test_black_and_white_covers_carry_a_template(level: int) -> None:
 
 def test_a_cover_that_cannot_carry_the_template_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(miais, "MIN_SIMILARITY", 1.1)
-    with pytest.raises(SurvivalError, match="nobody would be recognised"):
+    with pytest.raises(SurvivalError, match="this cover cannot carry a template"):
         miais.hide(COVER, FACE, None)
 
 

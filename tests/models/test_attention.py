@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,6 +99,18 @@ def test_the_last_result_is_cached_and_read_only(monkeypatch: pytest.MonkeyPatch
     assert attention(pixels ^ np.uint8(1)) is first
     with pytest.raises(ValueError, match="read-only"):
         first[0, 0, 0] = 1
+
+
+def test_the_cache_does_not_hold_the_pixels() -> None:
+    attention(photograph(32, 32))  # loads the network, and evicts the cached result
+    pixels = photograph(256, 320)
+    tracemalloc.start()
+    try:
+        found = attention(pixels)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 1.5 * found.nbytes
 
 
 def test_the_cache_distinguishes_shapes() -> None:

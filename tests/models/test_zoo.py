@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,20 @@ def test_an_unknown_name_is_refused() -> None:
         with pytest.raises(ModelError, match=r"no model is called \.\./zoo") as caught:
             call("../zoo")
         assert "basn" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("entry", ["no_such_module:zoo", "underpaint:no_such_zoo"])
+def test_a_zoo_that_cannot_be_imported_is_an_error_without_a_traceback(tmp_path: Path, entry: str) -> None:
+    package = tmp_path / "broken-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
+    (package / "entry_points.txt").write_text(f"[underpaint.zoo]\nextra = {entry}\n", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    command = [sys.executable, "-c", "import sys; from underpaint.cli.main import main; sys.exit(main(['zoo']))"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
+    assert done.returncode == 1
+    assert f"the zoo 'extra = {entry}' cannot be imported" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # ── the test model ───────────────────────────────────────────────────────────────────────────────────────────────────

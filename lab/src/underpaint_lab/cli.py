@@ -80,7 +80,7 @@ def train(
     try:
         checkpoint, steps = lab.train(recipe, data, run=run, settings=settings or (), devices=devices)
     except KeyboardInterrupt:
-        print("underpaint: stopped; the same command continues from here", file=sys.stderr)
+        print("underpaint-lab: stopped; the same command continues from here", file=sys.stderr)
         raise
     print(f"trained {recipe} for {steps:,} steps: {checkpoint}", file=sys.stderr)
 

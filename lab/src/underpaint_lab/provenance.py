@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Libraries whose version can change a number.
 LIBRARIES = ("numpy", "pillow", "onnxruntime", "cryptography", "av")
+#: Folders of code whose changes alter numbers. Cards of models do not: pages are filled in after the measurement.
+_CODE = (":/src", ":/lab/src", ":(top,exclude,glob)**/zoo/*/card.md")
 #: Codecs inside Pillow, by Pillow's names.
 CODECS = ("libjpeg_turbo", "jpg_2000", "webp", "avif", "zlib")
 
@@ -72,7 +74,7 @@ class Citation:
 def commit() -> str:
     """Return the first twelve digits of the commit, with a plus sign if the code was altered after it.
 
-    It is ``unknown`` outside a checkout, or without git.
+    It is ``unknown`` outside a checkout of this project, or without git.
     """
 
     def git(*words: str) -> str:
@@ -80,7 +82,8 @@ def commit() -> str:
         return done.stdout.strip()
 
     try:
-        altered = git("status", "--porcelain", "--", ":/src", ":/lab/src")
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # fails for an installation inside another repository
+        altered = git("status", "--porcelain", "--", *_CODE)
         return git("rev-parse", "--short=12", "HEAD") + ("+" if altered else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

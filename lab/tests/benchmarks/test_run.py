@@ -68,6 +68,8 @@ def test_tables_are_for_the_methods_they_can_measure() -> None:
         (("messages", "stdm"), {"payload": Path("file")}, "messages takes no payload"),
         (("statistics",), {"payloads": [0.5]}, "statistics has payloads of its own"),
         (("robust-ablation", "none"), {}, "robust-ablation has no measurement of its own"),
+        (("robust-ablation",), {"images": Path("folder")}, "robust-ablation shows stored results only"),
+        (("robust-networks",), {"seed": 1}, "robust-networks shows stored results only"),
     ],
 )
 def test_wrong_use_is_refused(words: tuple[str, ...], options: dict[str, Any], reason: str) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from underpaint.errors import UsageError
 from underpaint.models import classifiers
 from underpaint_lab.data.cifar import Cifar
-from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, CamClassifier, cam
+from underpaint_lab.nets.cifar_classifiers import HELD_OUT, NETWORKS, CamClassifier, WithCam
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier, accuracy
 from underpaint_lab.training.loop import fit
@@ -116,7 +116,7 @@ def test_networks_are_small_and_show_what_they_went_by(name: str) -> None:
             maps, odds = network.maps(images), network(images)
             assert min(maps.shape[2:]) >= 4, "a map still shows where"
             torch.testing.assert_close(network.classify(maps.mean(dim=(2, 3))), odds)
-            seen = cam(network, images)
+            seen = WithCam(network)(images)[1]
             assert seen.shape == (3, 1, height, width)
             torch.testing.assert_close(seen.amin(dim=(1, 2, 3)), torch.zeros(3))
             torch.testing.assert_close(seen.amax(dim=(1, 2, 3)), torch.ones(3))
@@ -141,13 +141,13 @@ def test_attention_is_where_the_answer_comes_from() -> None:
     image = torch.full((1, 3, 32, 32), 0.5)
     image[:, 0, :16, :16] = 1
     image[:, 2, 16:, 16:] = 0.6
-    seen = cam(toy(1.0), image)[0, 0]
+    seen = WithCam(toy(1.0))(image)[1][0, 0]
     assert seen[:12, :12].min() > 0.999
     assert seen[20:].max() == seen[:, 20:].max() < 0.001, "blue is not what it went by"
 
 
 def test_a_level_map_shows_nothing() -> None:
-    assert cam(toy(0.0), torch.rand(2, 3, 32, 32)).abs().max() == 0
+    assert WithCam(toy(0.0))(torch.rand(2, 3, 32, 32))[1].abs().max() == 0
 
 
 def test_three_classifiers_are_held_out() -> None:

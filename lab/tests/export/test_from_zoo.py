@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from underpaint import models
 from underpaint.errors import ModelError
 from underpaint.models import classifiers
 from underpaint_lab.export.from_zoo import from_zoo, from_zoo_cifar
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, cam
-from underpaint_lab.nets.classifiers import CLASSIFIERS
+from underpaint_lab.nets.cifar_classifiers import NETWORKS, WithCam
+from underpaint_lab.nets.classifiers import CLASSIFIERS, resnet
 
 
 @pytest.mark.parametrize("name", classifiers.names())
@@ -33,12 +34,22 @@ def test_cifar_classifier_computes_the_same_as_its_graph(name: str) -> None:
     network = from_zoo_cifar(name)
     with torch.inference_mode():
         assert network(torch.from_numpy(images)).numpy() == pytest.approx(wanted["logits"], abs=1e-4)
-        assert cam(network, torch.from_numpy(images)).numpy() == pytest.approx(wanted["cam"], abs=1e-3)
+        assert WithCam(network)(torch.from_numpy(images))[1].numpy() == pytest.approx(wanted["cam"], abs=1e-3)
     assert not network.training
+
+
+def with_one_layer_more(classes: int) -> nn.Module:
+    """ResNet-18, and a layer that the graph does not have."""
+    network: nn.Module = resnet(classes)
+    network.fc = nn.Sequential(network.get_submodule("fc"), nn.Linear(classes, classes))
+    return network
 
 
 def test_a_graph_of_another_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CLASSIFIERS, "resnet", CLASSIFIERS["vgg"])
+    with pytest.raises(ModelError, match="of another network"):
+        from_zoo("resnet")
+    monkeypatch.setitem(CLASSIFIERS, "resnet", with_one_layer_more)
     with pytest.raises(ModelError, match="of another network"):
         from_zoo("resnet")
     with pytest.raises(ModelError, match="no model is called classifier-nobody"):

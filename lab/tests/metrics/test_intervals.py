@@ -1,4 +1,4 @@
-"""Bit error rate, Wilson intervals and bootstrap intervals."""
+"""Wilson intervals and bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -11,24 +11,10 @@ from hypothesis import strategies as st
 
 from underpaint.errors import UsageError
 from underpaint_lab.metrics.detection import auc
-from underpaint_lab.metrics.intervals import ber, bootstrap, wilson
+from underpaint_lab.metrics.intervals import bootstrap, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-def test_ber_is_the_share_of_wrong_bits() -> None:
-    assert ber([0, 1, 1, 0], [0, 1, 0, 0]) == 0.25
-    assert ber(np.zeros((3, 4), bool), np.ones((3, 4), int)) == 1
-
-
-@pytest.mark.parametrize(("sent", "received"), [([[0, 1]], [[0]]), ([], []), ([[0, 2]], [[0, 1]]), ([[0.5]], [[1]])])
-def test_ber_refuses_values_that_are_no_bits(
-    sent: list[list[float]],
-    received: list[list[float]],
-) -> None:
-    with pytest.raises(UsageError):
-        ber(sent, received)
 
 
 @pytest.mark.parametrize(

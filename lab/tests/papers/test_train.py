@@ -71,7 +71,7 @@ def test_an_interrupted_run_resumes_with_the_same_command(monkeypatch: pytest.Mo
     words = "toy", "--data", "photographs", "--run", "run"
     with monkeypatch.context() as patch:
         patch.setitem(RECIPES, "toy", replace(RECIPES["toy"], build=lambda recipe: Toy(recipe, interrupted_at=4)))
-        assert train(*words) == (130, "underpaint: stopped; the same command continues from here\n")
+        assert train(*words) == (130, "underpaint-lab: stopped; the same command continues from here\n")
     assert len(Path("run/log.jsonl").read_text().splitlines()) == 5
     assert train(*words) == (0, "trained toy for 12 steps: run/checkpoint.pt\n")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from underpaint.errors import UsageError
 from underpaint_lab.steganalysis import cooccurrence
-from underpaint_lab.steganalysis.spam import FEATURES, extract, of_colour, spam
+from underpaint_lab.steganalysis.spam import FEATURES, of_colour, spam
 from underpaint_lab.steganalysis.srm import BLOCKS, BLOCKS_Q1, srm, srmq1
 
 #: Pieces of the sample photographs and what sealwatch 2025.9 returns for them: tests/make_analyst_vectors.py.
@@ -123,15 +123,6 @@ def test_colour_is_the_mean_of_three_planes() -> None:
     np.testing.assert_array_equal(of_colour(PIECES[0], "spam"), spam(PIECES[0]))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_features_of_many_pictures(jobs: int) -> None:
-    images = [PIECES[0], np.stack([PIECES[1]] * 3, axis=2), PIECES[1]]
-    found = extract(images, "srmq1", jobs)
-    assert found.shape == (3, 12753)
-    np.testing.assert_array_equal(found[0], srmq1(PIECES[0]))
-    np.testing.assert_allclose(found[1], found[2], rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("plane", "complaint"),
     [
@@ -147,10 +138,8 @@ def test_invalid_planes_are_refused(plane: NDArray[np.uint8], complaint: str) ->
         srm(plane)
 
 
-def test_invalid_sets_of_pictures_are_refused() -> None:
-    with pytest.raises(UsageError, match="no images"):
-        extract([], "spam")
+def test_unknown_features_and_other_pictures_are_refused() -> None:
     with pytest.raises(UsageError, match="'dctr'"):
-        extract([PIECES[0]], "dctr")
+        of_colour(PIECES[0], "dctr")
     with pytest.raises(UsageError, match=r"not \(9, 9, 4\)"):
         of_colour(np.zeros((9, 9, 4), np.uint8), "spam")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,10 @@ def test_a_checkpoint_of_another_network_is_an_error(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     train(tmp_path, steps=1)
-    (tmp_path / "recipe.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"recipe\.json is missing or damaged"):
-        train(tmp_path, steps=1)
+    record = json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))
+    for damaged in ("[]", json.dumps(record | {"recipe": 5})):
+        (tmp_path / "recipe.json").write_text(damaged, encoding="utf-8")
+        with pytest.raises(ModelError, match=r"recipe\.json is missing or damaged"):
+            train(tmp_path, steps=1)
     (tmp_path / "checkpoint.pt").unlink()
     train(tmp_path, steps=2)  # nothing is lost, so it is begun anew

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from lab_support.toy import log, same, toy, train, weights
+from lab_support.toy import Toy, log, recipe, same, toy, train, weights
 from underpaint.errors import ModelError, UsageError
+from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.run_folder import provenance, read_state
 
 
@@ -100,3 +102,18 @@ def test_a_run_of_an_older_version_resumes(tmp_path: Path, old: dict[str, str]) 
     record["recipe"] |= old
     file.write_text(json.dumps(record), encoding="utf-8")
     assert same(weights(train(tmp_path / "old")), weights(whole))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeWithTuple(Recipe):
+    """A later version of a recipe, with a field that is a tuple."""
+
+    teachers: tuple[str, ...] = ()
+
+
+def test_a_run_from_before_a_field_with_a_tuple_was_added_resumes(tmp_path: Path) -> None:
+    train(tmp_path, steps=1)
+    later = Toy(RecipeWithTuple(**asdict(recipe(steps=1))))
+    train(tmp_path, later)
+    with pytest.raises(UsageError, match=r"was begun with teachers \[\], not \['vgg'\]"):
+        train(tmp_path, Toy(RecipeWithTuple(**asdict(recipe(steps=1)), teachers=("vgg",))))

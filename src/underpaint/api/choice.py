@@ -74,16 +74,19 @@ def candidates(
     return [methods[name] for name in names]
 
 
-def methods_for_lossy_file(methods: list[Method], written: str) -> list[Method]:
+def methods_for_lossy_file(payload: PayloadSource, methods: list[Method], written: str) -> list[Method]:
     """Return those of *methods* that survive a lossy file format.
 
     Args:
+        payload: payload to hide.
         methods: candidates.
         written: name of the format and its quality, for the message.
 
     Raises:
         UsageError: none of them does.
     """
+    if payload.only_method is not None:
+        raise UsageError(f"a restorable picture needs a lossless file, and {written} is lossy", hint="write a .png")
     robust = [method for method in methods if not method.needs_lossless]
     if not robust:
         others = ", ".join(f"--method {name}" for name, each in METHODS.items() if not each.needs_lossless)

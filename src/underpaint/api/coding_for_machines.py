@@ -42,7 +42,7 @@ class Saving:
     #: Classifiers that label the plain file, and the file for machines, as they label the picture; and all of them.
     kept_before: int
     kept_after: int
-    judges: int
+    classifiers: int
 
     @property
     def share(self) -> float:
@@ -156,7 +156,7 @@ def smooth(image: Image, threshold: Image) -> Image:
 def reduce_levels(image: Image, threshold: Image) -> Image:
     """Round each value to a multiple of the largest power of two that is at most twice its threshold.
 
-    This is a quantiser whose step is the threshold: no value moves by more than that.
+    This is a quantiser whose step is at most twice the threshold, so no value moves by more than the threshold.
 
     Args:
         image: ``uint8 (H, W, 3)``.

@@ -62,6 +62,7 @@ def hide(
         UsageError: unknown method or channel, a setting that the method does not have, or a cover that is too small.
         CapacityError: the payload does not fit.
         SurvivalError: the payload would not survive, or a classifier changes its label.
+        ModelError: the network of a method or a classifier is missing or altered.
     """
     request = _request(payload, method, passphrase, psnr, survive, machine_safe)
     return _embed(request, request.methods(), as_cover(cover), ArrayDelivery()).delivered.pixels
@@ -101,7 +102,8 @@ def hide_file(
         progress: for a video, called with the current step and its completed share, 0–1.
 
     Raises:
-        UsageError, CapacityError, SurvivalError: as in :func:`hide`, or *container* must not be overwritten.
+        UsageError: as in :func:`hide`, or *container* must not be overwritten.
+        CapacityError, SurvivalError, ModelError: as in :func:`hide`.
         ImageError, MissingExtraError: *cover* cannot be read, *container* not be written, or PyAV is not installed.
     """
     started = time.perf_counter()
@@ -181,7 +183,7 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
 def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> HideReport:
     methods, form = request.methods(), FileFormat(target_format(output.path), output.quality, output.metadata)
     if not form.exact:
-        methods = methods_for_lossy_file(methods, str(form))
+        methods = methods_for_lossy_file(request.payload, methods, str(form))
     check_target(output.path, cover, force=output.force)
     picture = read(cover)
     pixels = as_cover(picture.pixels)

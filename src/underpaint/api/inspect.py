@@ -52,6 +52,7 @@ def inspect(image: Image) -> dict[str, Finding]:
 
     Raises:
         UsageError: *image* is no image.
+        ModelError: the detectors' network is missing or altered.
     """
     return _findings(detectors.scores(image), image.size // 3)
 
@@ -63,6 +64,7 @@ def inspect_file(path: str | Path) -> Inspection:
 
     Raises:
         ImageError: the file cannot be read.
+        ModelError: as in :func:`inspect`.
     """
     picture = read(path)
     if FORMATS[picture.format].lossless:
@@ -82,6 +84,9 @@ def inspect_files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Inspection
     Yields:
         Name of each file, and its result or the error that kept it from being read. A folder without pictures is such
         an error, too.
+
+    Raises:
+        ModelError: as in :func:`inspect`.
     """
     for path in paths:
         try:

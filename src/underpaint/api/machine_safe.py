@@ -16,6 +16,7 @@ from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.robust import Robust
 from underpaint.models.classifiers import load_classifiers
 from underpaint.models.jnd import tolerance
+from underpaint.types import MAX_PSNR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,8 +59,8 @@ class ClassifierGuard:
             psnr: PSNR of the first attempt, in dB; None leaves it to the method.
 
         Raises:
-            SurvivalError: no attempt keeps all labels.
-            CapacityError: the first attempt fails.
+            SurvivalError: no attempt keeps all labels, or the payload of the first attempt would not survive.
+            CapacityError: the payload of the first attempt does not fit.
         """
         changed: list[str] = []
         for _ in range(1 + _RETRIES):
@@ -74,5 +75,7 @@ class ClassifierGuard:
                 return result
             if not method.needs_lossless:
                 psnr = metrics.psnr(self._cover, container) + _PSNR_STEP
+                if psnr > MAX_PSNR:
+                    break
         hint = "hide less, take another picture, or leave out --machine-safe"
         raise SurvivalError(f"the container changes the label of classifier {', '.join(changed)}", hint=hint)

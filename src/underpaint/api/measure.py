@@ -40,6 +40,7 @@ def capacity(cover: Image) -> dict[str, Capacity]:
 
     Raises:
         UsageError: *cover* is no image, or a side is below 32 pixels.
+        ModelError: the network of a method is missing or altered.
     """
     return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
 
@@ -56,6 +57,7 @@ def capacity_file(path: str | Path, out: str | Path | None = None, *, force: boo
     Raises:
         ImageError: a file cannot be read or written.
         UsageError: the picture is too small, or *out* must not be overwritten.
+        ModelError: as in :func:`capacity`.
     """
     if out is not None:
         format_name = target_format(out)

@@ -206,7 +206,7 @@ class FacePayload(PayloadSource):
 
     @property
     def only_method(self) -> str | None:
-        """``miais`` for a restorable picture: no other container leaves room for both."""
+        """``miais`` for a restorable picture: the only method offered for a template beside a picture."""
         return None if self.restorable is None else miais.NAME
 
     def prepare(self, cover: Image, method: Method, psnr: float | None) -> Prepared:  # noqa: ARG002

@@ -41,7 +41,7 @@ class Jpeg2000(Codec):
 
     def __post_init__(self, x1000: float | None) -> None:
         if (self.rate is None) == (x1000 is None):
-            raise UsageError("jpeg2000 takes either a rate or x1000", hint=f"it is written {self.usage()}")
+            raise UsageError("jpeg2000 takes either a rate or x1000", hint="write jpeg2000:10 or jpeg2000:x1000=100")
         if x1000 is not None:
             try:
                 object.__setattr__(self, "rate", 1000 / float(x1000))

@@ -39,7 +39,10 @@ def hide(
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
-    psnr: Annotated[float | None, typer.Option(metavar="DB", help="Lowest PSNR of the container in dB, 30–60.")] = None,
+    psnr: Annotated[
+        float | None,
+        typer.Option(metavar="DB", help="PSNR to aim at in dB, 30–60 (before a lossy file compresses the container)."),
+    ] = None,
     survive: Annotated[
         str | None, typer.Option(metavar="CHAIN", help="Channel to survive, such as 'jpeg:50 | resize:0.5'.")
     ] = None,

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from underpaint.cli.messages import describe_jnd, describe_recognition, describe_savings, print_json, warn
-from underpaint.cli.options import Ask, ContainerIn, Force, ImageIn, Json, Method, PassphraseFile  # noqa: TC001
+from underpaint.cli.options import (  # noqa: TC001
+    Ask,
+    Force,
+    ImageContainerIn,
+    ImageIn,
+    Json,
+    Method,
+    PassphraseFile,
+)
 from underpaint.cli.terminal import check_streams, passphrase
 
 
@@ -65,7 +73,7 @@ def jnd(
 
 
 def recognise(
-    container: ContainerIn,
+    container: ImageContainerIn,
     gallery: Annotated[
         Path, typer.Option("-g", "--gallery", metavar="DIR", help="Folder of faces, or a file that 'enrol' wrote.")
     ],

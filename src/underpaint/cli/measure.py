@@ -14,13 +14,19 @@ from underpaint.cli.messages import (
     print_json,
     warn,
 )
-from underpaint.cli.options import ContainerIn, CoverIn, Force, ImageIn, Json  # noqa: TC001  # typer reads annotations
+from underpaint.cli.options import (  # noqa: TC001  # typer reads annotations
+    Force,
+    ImageContainerIn,
+    ImageCoverIn,
+    ImageIn,
+    Json,
+)
 from underpaint.cli.terminal import check_streams
 from underpaint.errors import UnderpaintError
 
 
 def capacity(
-    cover: CoverIn,
+    cover: ImageCoverIn,
     map_: Annotated[
         str | None, typer.Option("--map", metavar="MAP", help="Write the capacity map of basn at 44 dB as an image.")
     ] = None,
@@ -57,7 +63,7 @@ def attack(
     warn(api.attack_file(image, chain, output, seed=seed, force=force))
 
 
-def compare(cover: CoverIn, container: ContainerIn, json: Json = False) -> None:
+def compare(cover: ImageCoverIn, container: ImageContainerIn, json: Json = False) -> None:
     """Measure the difference of two images, as metrics and as labels of classifiers."""
     from underpaint import api
 

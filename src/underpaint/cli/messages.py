@@ -66,7 +66,7 @@ def describe_jnd(report: JndReport) -> Iterator[str]:
 def describe_savings(savings: Mapping[str, Saving]) -> Iterator[str]:
     """Yield a line of ``jnd --compress`` for each file format."""
     for kind, saving in savings.items():
-        kept = f"label kept by {saving.kept_after} of {saving.judges}, before by {saving.kept_before}"
+        kept = f"label kept by {saving.kept_after} of {saving.classifiers}, before by {saving.kept_before}"
         name = kind if saving.quality is None else f"{kind} {saving.quality}"
         yield f"{name:8} {saving.before:>11,} to {format_bytes(saving.after)}, {saving.share:.0%} less; {kept}"
 

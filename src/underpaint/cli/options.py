@@ -19,4 +19,6 @@ PassphraseFile = Annotated[
 ]
 CoverIn = Annotated[str, typer.Argument(metavar="COVER", help="Image or video file, or '-'.")]
 ContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Image or video file, or '-'.")]
+ImageCoverIn = Annotated[str, typer.Argument(metavar="COVER", help="Image file, or '-'.")]
+ImageContainerIn = Annotated[str, typer.Argument(metavar="CONTAINER", help="Image file, or '-'.")]
 ImageIn = Annotated[str, typer.Argument(metavar="IMAGE", help="Image file, or '-'.")]

@@ -15,7 +15,12 @@ from underpaint.cli.terminal import check_streams, fit_for_terminal, passphrase,
 def reveal(
     container: ContainerIn,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="OUT", help="File to write; standard output by default.")
+        str | None,
+        typer.Option(
+            *("-o", "--output"),
+            metavar="OUT",
+            help="File to write; by default standard output, or NAME-revealed.png for a picture.",
+        ),
     ] = None,
     method: Method = None,
     ask: Ask = False,

@@ -76,7 +76,12 @@ class Header:
 
 
 def compact_size(payload: Payload) -> int:
-    """Return the size in bytes of the smallest compact frame that holds *payload*."""
+    """Return the size in bytes of the smallest compact frame that holds *payload*.
+
+    Raises:
+        CapacityError: the payload exceeds :data:`refusals.LARGEST_PAYLOAD`.
+        UsageError: the payload is a text that is not UTF-8 or exceeds :data:`LONGEST_TEXT`.
+    """
     return _COMPACT_TAG + len(_encode(payload)) + 1
 
 
@@ -85,6 +90,7 @@ def seal_compact(payload: Payload, key: Key, size: int) -> bytes:
 
     Raises:
         CapacityError: *size* is below :func:`compact_size`.
+        UsageError: the payload is a text that is not UTF-8 or exceeds :data:`LONGEST_TEXT`.
     """
     plain = _encode(payload) + b"\x80"  # padding of ISO/IEC 7816-4: 80, then zeros
     room = size - _COMPACT_TAG

@@ -81,7 +81,7 @@ class MIAIS:
     """The MIAIS method, for ``hide -i --method miais``: it hides face templates only."""
 
     name = NAME
-    summary = "whom a picture shows, to be recognised and not restored"
+    summary = "a face template, recognised but not revealed"
     needs_lossless = True
     default_survive = None
 
@@ -114,9 +114,9 @@ class MIAIS:
             ModelError: a network is missing or altered.
         """
         if payload.kind != "template":
-            raise UsageError(f"{NAME} hides whom a picture shows", hint="name a picture with -i, or another method")
+            raise UsageError(f"{NAME} hides face templates only", hint="name a picture with -i, or another method")
         if psnr is not None or survive is not None:
-            hint = "without --method, a template goes by one that has"
+            hint = "without --method another method is chosen, which has these settings"
             raise UsageError(f"{NAME} has no quality or survival setting", hint=hint)
         return hide(cover, templates.unpack(payload.data), passphrase)
 
@@ -168,7 +168,7 @@ def hide(cover: Image, template: NDArray[np.float32], passphrase: str | None, *,
     if best >= MIN_SIMILARITY:
         return container
     raise SurvivalError(
-        "nobody would be recognised in this cover", hint="take one that is not black or white nearly all over"
+        "this cover cannot carry a template", hint="take one that is not black or white nearly all over"
     )
 
 

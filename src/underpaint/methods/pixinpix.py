@@ -68,7 +68,7 @@ class PixInPix:
     """The PixInPix method, for ``hide -i --method pixinpix``."""
 
     name = NAME
-    summary = "a picture of any size, which comes back nearly as it was"
+    summary = "a picture of any size, restored approximately"
     needs_lossless = True
     default_survive = None
 

@@ -108,12 +108,12 @@ class Robust(WatermarkMethod[Canvas]):
     """
 
     name = "robust"
-    summary = "a short message that survives resizing, cutting and hard compression"
+    summary = "a short message that survives resizing, cropping and strong compression"
     default_survive = "jpeg:50 | resize:0.5"
     qualities = QUALITIES
     min_step = 60.0
     bit_channels = HARSH
-    damage_hint = "look for a copy that was recompressed less, and cut and turned less"
+    damage_hint = "look for a copy that was recompressed, cropped and rotated less"
 
     def __init__(self, tolerance: Callable[[Image], NDArray[np.float32]] | None = None) -> None:
         self._tolerance = tolerance

@@ -10,7 +10,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -69,7 +69,11 @@ class Model:
 
 
 def names() -> list[str]:
-    """Return the names of all installed models: those of the runtime, and those of other packages' zoos."""
+    """Return the names of all installed models: those of the runtime, and those of other packages' zoos.
+
+    Raises:
+        ModelError: a zoo cannot be imported.
+    """
     return sorted(path.parent.name for zoo in _zoos() for path in zoo.glob("*/card.md"))
 
 
@@ -77,7 +81,7 @@ def folder(name: str) -> Path:
     """Return the folder of the model *name*.
 
     Raises:
-        ModelError: no such model is installed.
+        ModelError: no such model is installed, or a zoo cannot be imported.
     """
     own = ZOO / name  # tried first, since looking for other packages' zoos takes a while
     if own.parent == ZOO and (own / "card.md").is_file():
@@ -163,7 +167,17 @@ def read_model(folder: Path, *, threads: int | None = None) -> Model:
 @cache
 def _zoos() -> tuple[Path, ...]:
     """Return the runtime's zoo and those of other packages, from their entry points ``underpaint.zoo``."""
-    return (ZOO, *(entry.load()() for entry in entry_points(group="underpaint.zoo")))
+    return (ZOO, *map(_zoo, entry_points(group="underpaint.zoo")))
+
+
+def _zoo(entry: EntryPoint) -> Path:
+    """Return the folder that an entry point names."""
+    try:
+        found: Path = entry.load()()
+    except (ImportError, AttributeError) as error:
+        reason = f"the zoo '{entry.name} = {entry.value}' cannot be imported: {error}"
+        raise ModelError(reason, hint="reinstall or uninstall the package that has this entry point") from error
+    return found
 
 
 def _broken(folder: Path, reason: str) -> ModelError:

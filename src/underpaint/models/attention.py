@@ -11,8 +11,7 @@ Where the receiver needs no attention, the sender may use all 8 bits: they show 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,13 +48,8 @@ class _Tiling:
 _TILING = _Tiling()
 
 
-@dataclass(frozen=True)
-class _View:
-    """The pixels that the network sees, compared by their digest."""
-
-    shape: tuple[int, ...]
-    digest: bytes
-    pixels: Image = field(compare=False, repr=False)
+#: The result for the last picture, by the shape and the digest of the pixels that the network sees.
+_cached: dict[tuple[tuple[int, ...], bytes], NDArray[np.uint8]] = {}
 
 
 def attention(image: Image, *, whole: bool = False) -> NDArray[np.uint8]:
@@ -76,13 +70,13 @@ def attention(image: Image, *, whole: bool = False) -> NDArray[np.uint8]:
         ModelError: the network is missing or altered.
     """
     pixels = as_cover(image) if whole else as_cover(image) & _UPPER_BITS
-    return _cached(_View(pixels.shape, hashlib.blake2b(pixels.tobytes()).digest(), pixels))
-
-
-@lru_cache(maxsize=1)
-def _cached(view: _View) -> NDArray[np.uint8]:
-    found = attend(view.pixels, models.load(MODEL, threads=1).graphs["attention"])
-    found.flags.writeable = False
+    key = pixels.shape, hashlib.blake2b(pixels.tobytes()).digest()
+    found = _cached.get(key)
+    if found is None:
+        found = attend(pixels, models.load(MODEL, threads=1).graphs["attention"])
+        found.flags.writeable = False
+        _cached.clear()
+        _cached[key] = found
     return found
 
 

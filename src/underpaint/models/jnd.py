@@ -104,7 +104,7 @@ def jnd(
     direction = search.direction(image, search.attention, search.best_way())
     for level in np.arange(psnr, HIGHEST_PSNR + _SETTINGS.psnr_step, _SETTINGS.psnr_step):
         changed = move(image, direction, level)
-        if search.kept_labels(changed) == len(search.classifiers):
+        if search.keeps_all_labels(changed):
             break
     else:
         changed = image
@@ -203,6 +203,10 @@ class _Search:
     def kept_labels(self, changed: Image) -> int:
         """Count the classifiers that label *changed* as the picture."""
         return sum(classify(changed) == self._labels[name] for name, classify in self.classifiers.items())
+
+    def keeps_all_labels(self, changed: Image) -> bool:
+        """Return whether every classifier labels *changed* as the picture; stop at the first that does not."""
+        return all(classify(changed) == self._labels[name] for name, classify in self.classifiers.items())
 
     def best_way(self) -> int:
         """Return the first way that keeps all labels, or else the one that keeps most."""

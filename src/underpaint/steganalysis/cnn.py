@@ -32,9 +32,6 @@ def cnn(image: Image) -> float:
 
     The log-odds of the tiles are averaged. The same picture always has the same score on one machine.
 
-    Example:
-        ``cnn(container)`` returns about 0.95 for a container of ``lsb`` with 0.4 bits per value.
-
     Args:
         image: ``uint8 (H, W, 3)``, at least 32×32.
 

@@ -42,7 +42,7 @@ def stegexpose(image: Plane) -> Fusion:
     """Run the four estimators of StegExpose and take their mean.
 
     Example:
-        ``stegexpose(stego).mean`` returns about 0.3 after LSB replacement in 30 % of the values.
+        ``stegexpose(stego).mean`` returns about 0.3 after LSB replacement in the first 30 % of the values.
 
     Args:
         image: ``uint8 (H, W, 3)`` or ``(H, W)``.

@@ -1,4 +1,4 @@
-"""Benchmarks: measurements of what users get (real codecs, 8-bit pictures), one room per question.
+"""Benchmarks: measurements of what users get (real codecs, 8-bit pictures), one package per question.
 
 ::
 
@@ -73,7 +73,7 @@ __all__ = ["TABLES"]
 
 
 def _way_of(model: str) -> str:
-    """Return the way of the table ``dmvjnd`` whose changes the *model* makes; the model itself if there is none."""
+    """Return the name that the changes of the *model* have in the table ``dmvjnd``; that of the model by default."""
     return next((way for way, each in jnd.WAYS.items() if each == model), model)
 
 
@@ -92,7 +92,7 @@ def _faces_table(name: str, summary: str) -> Table:
     )
 
 
-_ROBUSTNESS = {
+_CHANNELS = {
     "channels": Table(
         "bit error rates behind forty channels, without error correction",
         rows.ChannelRow,
@@ -111,6 +111,8 @@ _ROBUSTNESS = {
         carriers,
         notes=rows.NOTES,
     ),
+}
+_ROBUSTNESS = {
     **{
         name: Table(
             f"{grid.place} of the paper on robust hiding: bit error rates at equal PSNR",
@@ -246,8 +248,7 @@ _FACES = {
 }
 #: Every table by name.
 TABLES: dict[str, Table] = {
-    "channels": _ROBUSTNESS.pop("channels"),
-    "messages": _ROBUSTNESS.pop("messages"),
+    **_CHANNELS,
     "speed": Table("time and memory of whole processes", Timing, speed_table, speed, lambda: EXACT),
     **_ROBUSTNESS,
     **_LOSSLESS,

@@ -55,6 +55,9 @@ def run(
         raise UsageError(f"{name} has payloads of its own", hint="leave --bpp out")
     if methods and table.measure is None:
         raise UsageError(f"{name} has no measurement of its own", hint=f"underpaint-lab bench {name} shows its results")
+    if table.measure is None and (images is not None or seed):
+        option = "--seed" if images is None else "--images"
+        raise UsageError(f"{name} shows stored results only", hint=f"leave {option} out")
     given = {"payload": payload, "payloads": payloads}
     options = {"images": images, "seed": seed, "jobs": jobs} | {key: each for key, each in given.items() if each}
     console = Console()

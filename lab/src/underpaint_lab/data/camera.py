@@ -28,7 +28,7 @@ SIDE = 128
 class Development:
     """Settings of :func:`developed`: probabilities of its steps, and their ranges."""
 
-    #: Probability of noise, of blur, and of other tones; of sharpening and of chroma coding it is 1 minus this.
+    #: Probability of each of noise, blur and a change of tones. Sharpening and chroma coding each have 1 minus this.
     probability: float = 0.7
     #: Probability of JPEG compression.
     jpeg_probability: float = 0.2
@@ -45,8 +45,8 @@ class Development:
 
 
 _SETTINGS = Development()
-#: Luma and chroma from red, green and blue (BT.601, full range); chroma is centred on 0.
-_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+#: Luma and chroma from red, green and blue (BT.601, full range, ITU-T T.871); chroma is centred on 0.
+YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def halved(picture: Image) -> Image:
@@ -132,14 +132,14 @@ def _through_luma_and_chroma(
 ) -> NDArray[np.float64]:
     """Return *cover* after rounding luma and chroma, divided by *gains*, to 8 bits, and multiplying them again."""
     factors = gains[[0, 1, 1]]
-    planes = np.rint(np.clip(cover, 0, 255) @ _YCC.T / factors)
+    planes = np.rint(np.clip(cover, 0, 255) @ YCC.T / factors)
     if subsampled:
         for plane in (1, 2):
             chroma = PIL.Image.fromarray(planes[..., plane].astype(np.float32))
             small = chroma.resize((chroma.width // 2, chroma.height // 2), PIL.Image.Resampling.BOX)
             rounded = PIL.Image.fromarray(np.rint(np.asarray(small)))
             planes[..., plane] = np.rint(np.asarray(rounded.resize(chroma.size, PIL.Image.Resampling.BILINEAR)))
-    back: NDArray[np.float64] = (planes * factors) @ np.linalg.inv(_YCC).T
+    back: NDArray[np.float64] = (planes * factors) @ np.linalg.inv(YCC).T
     return back
 
 

@@ -16,7 +16,7 @@ from underpaint_lab.nets import cifar_classifiers
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
 
@@ -30,7 +30,8 @@ _WEIGHT_NAMES = {
     "Gemm": ("weight", "bias"),
     "BatchNormalization": ("weight", "bias", "running_mean", "running_var"),
 }
-_LAYERS = nn.Conv2d, nn.BatchNorm2d, nn.Linear
+#: Layers with weights, by operator.
+_LAYERS = {"Conv": nn.Conv2d, "Gemm": nn.Linear, "BatchNormalization": nn.BatchNorm2d}
 
 
 def from_zoo(name: str) -> Classifier:
@@ -60,9 +61,10 @@ def from_zoo_cifar(name: str) -> cifar_classifiers.CamClassifier:
 def _load(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]) -> Network:
     """Build the network *name* with the weights of its graph.
 
-    Operators are matched with layers in the order of execution: the exporter renames some of the tensors, so their
-    names in the graph do not suffice. Where it folded a normalisation into the convolution before it, the convolution
-    gets the folded weights and the normalisation only adds the bias.
+    Operators are matched with layers in the order of execution: the exporter renames some of the tensors and stores
+    equal ones once, so their names in the graph do not suffice. Kinds and shapes must be equal, and no layer may be
+    left over. Where it folded a normalisation into the convolution before it, the convolution gets the folded weights
+    and the normalisation only adds the bias.
     """
     models.load(f"{kind}-{name}")  # refuses a graph whose hash is not that of its card
     graph = onnx.load(models.folder(f"{kind}-{name}") / "classifier.onnx").graph
@@ -75,13 +77,23 @@ def _load(kind: str, name: str, builders: Mapping[str, Callable[[int], Network]]
         for node in graph.node:
             if node.op_type in _WEIGHT_NAMES:
                 weights = [stored[each] for each in node.input[1:]]
-                layer = next(layers)
+                layer = _next(layers, _LAYERS[node.op_type])
                 layer.load_state_dict(dict(zip(_WEIGHT_NAMES[node.op_type], weights, strict=False)), strict=False)
                 if node.op_type == "Conv" and len(weights) == 2 and layer.bias is None:
-                    _only_add(next(layers), weights[1])
-    except (StopIteration, RuntimeError) as error:
+                    _only_add(_next(layers, nn.BatchNorm2d), weights[1])
+        if next(layers, None) is not None:
+            raise ValueError
+    except (ValueError, RuntimeError) as error:
         raise ModelError(f"the graph of {kind}-{name} is of another network") from error
     return network
+
+
+def _next(layers: Iterator[nn.Module], kind: type[nn.Module]) -> nn.Module:
+    """Return the next of *layers*. Raises ValueError: there is none, or it is of another *kind*."""
+    layer = next(layers, None)
+    if not isinstance(layer, kind):
+        raise ValueError
+    return layer
 
 
 def _only_add(layer: nn.Module, bias: Tensor) -> None:
@@ -96,7 +108,7 @@ def _in_order(network: nn.Module) -> list[nn.Module]:
     hooks = [
         layer.register_forward_hook(lambda layer, *_: ran.append(layer))
         for layer in network.modules()
-        if isinstance(layer, _LAYERS)
+        if isinstance(layer, tuple(_LAYERS.values()))
     ]
     with torch.inference_mode():
         network(torch.zeros(1, 3, 64, 64))

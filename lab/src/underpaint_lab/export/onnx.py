@@ -14,7 +14,7 @@ import torch
 from underpaint import media, models
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import samples, write_bytes
-from underpaint.models import Session, read_model
+from underpaint.models import Card, Session, read_model
 from underpaint_lab import zoo
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import Tensor, nn
 
-    from underpaint.models import Card
+    #: Graphs by file name, and the card.
+    Built = tuple[dict[str, "Graph"], Card]
 
 #: Largest difference allowed between PyTorch and ONNX Runtime, relative to the largest output, or to 1 if that is less.
 PARITY = 1e-4
@@ -53,12 +54,17 @@ class Graph(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A function that builds the graphs and the card of a model from a finished run."""
+    """A model that is released from a finished run."""
 
-    #: Called with the run's folder, and measured numbers by name or, if :attr:`needs_data`, a second path.
-    build: Callable[..., tuple[dict[str, Graph], Card]]
-    #: Whether a second path is needed: another run, or labelled pictures to measure the accuracy on.
-    needs_data: bool = False
+    #: Builds graphs and card from the run's folder, and measured numbers for the card by name.
+    build: Callable[[Path, dict[str, float]], Built]
+
+
+class ReleaseWithData(NamedTuple):
+    """A model that is released from a finished run and a second path; its numbers are measured at release."""
+
+    #: Builds graphs and card from the run's folder, and another run or labelled pictures to measure the accuracy on.
+    build: Callable[[Path, Path], Built]
 
 
 def zoo_folder(name: str) -> Path:
@@ -66,9 +72,52 @@ def zoo_folder(name: str) -> Path:
     return models.folder(name) if name in models.names() else zoo() / name
 
 
+def new_card(
+    history: Mapping[str, Any],
+    *,
+    method: str,
+    paper: str,
+    payload: str,
+    limits: str,
+    text: str,
+    reported: dict[str, float] | None = None,
+    measured: dict[str, float] | None = None,
+) -> Card:
+    """Return the card of a new model; :func:`export` fills in the hashes and the size of its graphs.
+
+    Args:
+        history: fields on the training, as :func:`underpaint_lab.training.run_folder.provenance` returns them.
+        method: field of :class:`~underpaint.models.Card`, as all that follow.
+        paper: likewise.
+        payload: likewise.
+        limits: likewise.
+        text: likewise.
+        reported: likewise; none by default.
+        measured: likewise; none by default.
+    """
+    return Card(
+        method=method,
+        paper=paper,
+        licence="MIT",
+        sha256={},
+        bytes=0,
+        payload=payload,
+        **history,
+        reported=reported or {},
+        measured=measured or {},
+        limits=limits,
+        text=text,
+    )
+
+
+def sample_crop(height: int, width: int) -> Tensor:
+    """Return the upper left corner of a sample photograph, ``uint8 (1, 3, height, width)``."""
+    return torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :height, :width]).permute(0, 3, 1, 2)
+
+
 def sample_batch() -> Tensor:
     """Return a crop of a sample photograph and its mirror image, ``float32 (2, 3, 64, 96)`` in [0, 1]."""
-    crop = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :64, :96]).permute(0, 3, 1, 2) / 255
+    crop = sample_crop(64, 96) / 255
     return torch.cat([crop, crop.flip(3)])
 
 

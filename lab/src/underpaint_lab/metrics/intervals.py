@@ -1,4 +1,4 @@
-"""Error rates and their confidence intervals."""
+"""Confidence intervals of rates and other statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import UsageError
-from underpaint.types import as_bits
 from underpaint_lab.metrics.detection import as_scores
 
 if TYPE_CHECKING:
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _BOOTSTRAP_ROUNDS = 1000
-
-
-def ber(sent: ArrayLike, received: ArrayLike) -> float:
-    """Return the bit error rate: the share of bits that differ, 0–1.
-
-    Args:
-        sent: bits of any shape.
-        received: bits of the same shape.
-
-    Raises:
-        UsageError: shapes differ, there are no bits, or a value is not 0 or 1.
-    """
-    one, other = np.asarray(sent), np.asarray(received)
-    if one.shape != other.shape or not one.size:
-        raise UsageError(f"cannot compare bits of shapes {one.shape} and {other.shape}")
-    return float((as_bits(one.ravel()) != as_bits(other.ravel())).mean())
 
 
 def wilson(errors: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -85,12 +85,6 @@ def activation_map(maps: Tensor, odds: Tensor, weight: Tensor, size: Sequence[in
     return (large - low) / (high - low).clamp_min(_MIN_RANGE)
 
 
-def cam(network: CamClassifier, images: Tensor) -> Tensor:
-    """Return the class activation maps of *images* in *network*: see :meth:`WithCam.forward`."""
-    shown: Tensor = WithCam(network)(images)[1]
-    return shown
-
-
 class DenseLayer(nn.Module):
     """DenseNet's layer: its new maps are concatenated with its input.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from underpaint.errors import UsageError
-from underpaint_lab.export.onnx import export
+from underpaint_lab.export.onnx import ReleaseWithData, export
 from underpaint_lab.papers.basn import release as basn
 from underpaint_lab.papers.classifiers import release as classifiers
 from underpaint_lab.papers.dmvjnd import release as dmvjnd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from underpaint_lab.export.onnx import Release
 
 #: Every model that can be released, by its name in the zoo.
-MODELS: dict[str, Release] = {
+MODELS: dict[str, Release | ReleaseWithData] = {
     **basn.MODELS,
     **classifiers.MODELS,
     **dmvjnd.MODELS,
@@ -48,13 +48,20 @@ def release(
         :data:`~underpaint_lab.export.onnx.PARITY`.
 
     Raises:
-        UsageError: no such model, or *data* is missing or not wanted.
+        UsageError: no such model, *data* is missing or not wanted, or *measured* is not wanted.
         ModelError: *run* has no checkpoint of this network, or a graph does not compute the same as its network.
     """
     if name not in MODELS:
         raise UsageError(f"no model is called '{name}'", hint=f"there are {', '.join(MODELS)}")
     model = MODELS[name]
-    if (data is None) == model.needs_data:
-        raise UsageError(f"{name} takes {'--data' if model.needs_data else 'no --data'}")
-    graphs, card = model.build(run, data if model.needs_data else measured or {})
+    if isinstance(model, ReleaseWithData):
+        if data is None:
+            raise UsageError(f"{name} takes --data")
+        if measured:
+            raise UsageError(f"{name} takes no --measured", hint="its card has only what the release itself measures")
+        graphs, card = model.build(run, data)
+    else:
+        if data is not None:
+            raise UsageError(f"{name} takes no --data")
+        graphs, card = model.build(run, measured or {})
     return export(graphs, target, card)

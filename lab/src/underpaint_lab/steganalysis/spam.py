@@ -1,4 +1,4 @@
-"""SPAM features (subtractive pixel adjacency matrix) of second order, and features of colour and of many pictures.
+"""SPAM features (subtractive pixel adjacency matrix) of second order, and features of colour pictures.
 
 T. Pevný, P. Bas and J. Fridrich, "Steganalysis by subtractive pixel adjacency matrix" (IEEE TIFS 5(2), 2010)::
 
@@ -9,10 +9,6 @@ Deviation: the frequencies of triples are joint, as in public implementations; t
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +18,7 @@ from underpaint_lab.steganalysis.cooccurrence import as_plane, row_strips, tripl
 from underpaint_lab.steganalysis.srm import srm, srmq1
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -85,31 +81,6 @@ def of_colour(picture: NDArray[np.uint8], feature: str) -> NDArray[np.floating]:
     planes = [FEATURES[feature](np.ascontiguousarray(picture[..., channel])) for channel in range(3)]
     mean: NDArray[np.floating] = np.mean(planes, axis=0)
     return mean
-
-
-def extract(images: Sequence[NDArray[np.uint8]], feature: str, jobs: int | None = None) -> NDArray[np.floating]:
-    """Compute features of many pictures.
-
-    Args:
-        images: pictures as for :func:`of_colour`.
-        feature: a key of :data:`FEATURES`.
-        jobs: processes; None for one per core.
-
-    Returns:
-        ``(n, d)``.
-
-    Raises:
-        UsageError: no images; and as :func:`of_colour`.
-    """
-    if not len(images):
-        raise UsageError("there are no images to take features of")
-    work = partial(of_colour, feature=feature)
-    jobs = min(jobs or os.cpu_count() or 1, len(images))
-    if jobs <= 1:
-        return np.stack([work(image) for image in images])
-    # Spawned, not forked: a fork would copy locks that other threads hold.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return np.stack(list(pool.map(work, images, chunksize=4)))
 
 
 def _successive(plane: NDArray[np.int16], step: tuple[int, int]) -> NDArray[np.int64]:

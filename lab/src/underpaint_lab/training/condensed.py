@@ -1,6 +1,7 @@
 """Condensed runs: recipe, log and half-precision weights, small enough for the repository.
 
-``--set start=FOLDER`` begins a new run with them; the state of the optimisers is not kept.
+``--set start=FOLDER`` begins a new run with them; the state of the optimisers is not kept, so a condensed run
+itself cannot be resumed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpaint.errors import ModelError
-from underpaint_lab.training.run_folder import CHECKPOINT, LOG, RECIPE, read_state, write_state
+import torch
+
+from underpaint.errors import UsageError
+from underpaint_lab.training.run_folder import CHECKPOINT, LOG, RECIPE, read_existing_state, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,14 +28,15 @@ def condense(run: Path, target: Path) -> None:
     Args:
         run: folder of a run, finished or not.
         target: folder, made if it is missing. Its checkpoint holds the running mean of the weights, or the weights if
-            the recipe keeps none, as ``float16``.
+            the recipe keeps none, as ``float16``; tensors with values beyond its range stay ``float32``.
 
     Raises:
         ModelError: *run* has no checkpoint, or it is damaged.
+        UsageError: *target* is *run*.
     """
-    state = read_state(run)
-    if state is None:
-        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint-lab train writes it")
+    if run.resolve() == target.resolve():
+        raise UsageError(f"{run} would be overwritten", hint="name another folder for the condensed run")
+    state = read_existing_state(run)
     target.mkdir(parents=True, exist_ok=True)
     for name in (RECIPE, LOG):
         shutil.copyfile(run / name, target / name)
@@ -42,7 +46,11 @@ def condense(run: Path, target: Path) -> None:
 
 
 def _halved(value: Tensor) -> Tensor:
-    return value.half() if value.is_floating_point() else value
+    """Return *value* in half precision; unchanged if it holds no fractions or a finite number would become infinite."""
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if torch.equal(half.isfinite(), value.isfinite()) else value
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -79,8 +79,8 @@ def fit(
         The checkpoint file.
 
     Raises:
-        UsageError: *run* was begun with another recipe, model or data, *devices* does not divide the batch, or there
-            are not enough devices.
+        UsageError: *run* was begun with another recipe, model or data, or is an unfinished run that was condensed;
+            *devices* does not divide the batch, or there are not enough devices.
         ModelError: a checkpoint is missing, damaged or of another network.
         UnderpaintError: a weight became infinite or not a number; the last checkpoint is kept.
         KeyboardInterrupt: Ctrl-C, after the checkpoint was written.
@@ -99,6 +99,9 @@ def fit(
     folder.begin(run, module, recipe, photographs, processes=devices, device=device, earlier=earlier)
     state = folder.read_state(run)
     if state is None or state["step"] < recipe.steps:
+        if state and not state["optimisers"]:
+            hint = f"begin a new run from its weights: --set start={run}"
+            raise UsageError(f"{run} is a condensed run, which cannot be resumed", hint=hint)
         train: Callable[..., Any] = _train
         with _interrupts() as asked:
             try:

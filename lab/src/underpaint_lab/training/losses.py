@@ -1,8 +1,9 @@
-"""Losses that several papers share: MS-SSIM and the triplet loss."""
+"""Losses that several papers share: mean errors, MS-SSIM and the triplet loss."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch.nn import functional
 
 from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.layer import separable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Side of the Gaussian window in pixels.
 _WINDOW = 11
@@ -19,10 +23,25 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = 1e-4, 9e-4
 
 
-def ms_ssim_normalised(a: Tensor, b: Tensor) -> Tensor:
-    """Return MS-SSIM of each pair, differentiable; values as of :func:`underpaint.metrics.ms_ssim_normalised`.
+def mean_error(error: Tensor, kind: Literal["square", "absolute"]) -> Tensor:
+    """Return the mean of the squared or absolute values of *error*."""
+    return (error.square() if kind == "square" else error.abs()).mean()
 
-    Only the scales at which the window of 11×11 fits are used, at most five.
+
+def error_spread(errors: Iterable[Tensor]) -> Tensor:
+    """Return the variance of absolute errors within a picture (StegNet): the mean over pictures, summed over *errors*.
+
+    Args:
+        errors: ``(B, 3, H, W)`` each.
+    """
+    return torch.stack([error.abs().var(dim=(1, 2, 3)).mean() for error in errors]).sum()
+
+
+def ms_ssim_normalised(a: Tensor, b: Tensor) -> Tensor:
+    """Return the MS-SSIM of each pair, differentiable.
+
+    Values are those of :func:`underpaint_lab.metrics.papers.ms_ssim_normalised`. Only the scales at which the window of
+    11×11 fits are used, at most five.
 
     Args:
         a: pictures, ``(B, 3, H, W)`` in [0, 1].

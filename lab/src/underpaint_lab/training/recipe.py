@@ -36,7 +36,8 @@ class Recipe:
     decay: Literal["constant", "cosine"] = "constant"
     #: Largest norm of the gradient of one part; 0 does not clip.
     clip: float = 0.0
-    #: Decay per step of the exponential moving average of the weights, which is the result; 0: the last weights are.
+    #: Decay per step of the exponential moving average of the weights. The trained weights are this average, or with 0
+    #: those of the last step.
     ema: float = 0.0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     #: Folder or checkpoint of an earlier run of the same network whose weights a new run begins with; "" for none.

@@ -99,8 +99,8 @@ def begin(
         record |= {"commit": commit(), "device": device} | ({"earlier": earlier} if earlier else {})
         write_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n", run / RECIPE)
         return
-    defaults = {f"recipe.{field.name}": field.default for field in fields(recipe) if field.default is not MISSING}
-    before = defaults | _flat(read_record(run))
+    defaults = {field.name: field.default for field in fields(recipe) if field.default is not MISSING}
+    before = _flat({"recipe": json.loads(json.dumps(defaults))}) | _flat(read_record(run))
     former = getattr(model, "former_name", None)  # of a class that was renamed: its earlier runs resume
     for name, value in _flat(record).items():
         if name == "model" and former and before.get(name) == former:
@@ -122,7 +122,7 @@ def read_record(run: Path) -> dict[str, Any]:
             raise ValueError
         if "before" in record["recipe"]:  # the name of this field in runs of older versions
             record["recipe"]["start"] = record["recipe"].pop("before")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"{run / RECIPE} is missing or damaged", hint="name another folder for the run") from error
     return dict(record)
 
@@ -144,13 +144,25 @@ def read_state(run: Path) -> State | None:
     return _load(file, "delete it to begin again, or name another folder for the run") if file.exists() else None
 
 
+def read_existing_state(run: Path) -> State:
+    """Return the content of the checkpoint, on the CPU.
+
+    Raises:
+        ModelError: there is no checkpoint, or it is damaged.
+    """
+    state = read_state(run)
+    if state is None:
+        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint-lab train writes it")
+    return state
+
+
 def restore(model: nn.Module, run: Path) -> None:
     """Load the trained weights of *run* into *model* (their running mean if there is one) and set evaluation mode.
 
     Raises:
         ModelError: there is no checkpoint, or it is damaged or of another network.
     """
-    state = _read_existing(run)
+    state = read_existing_state(run)
     load_weights(model, state["mean"] or state["weights"], run)
     model.eval()
 
@@ -204,7 +216,7 @@ def learned(run: Path, part: str) -> dict[str, Tensor]:
     Raises:
         ModelError: there is no checkpoint, or it is damaged or has no such part.
     """
-    state = _read_existing(run)
+    state = read_existing_state(run)
     weights, prefix = state["mean"] or state["weights"], f"{part}."
     found = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
     if not found:
@@ -220,7 +232,7 @@ def provenance(run: Path) -> dict[str, Any]:
     Raises:
         ModelError: the record or the checkpoint of the run is missing or damaged.
     """
-    record, state = read_record(run), _read_existing(run)
+    record, state = read_record(run), read_existing_state(run)
     data, settings, earlier = record["data"], record["recipe"], record.get("earlier")
     written = [
         f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"
@@ -304,14 +316,6 @@ def _load(file: Path, hint: str) -> State:
             raise ValueError
     except Exception as error:  # on damaged files PyTorch raises nearly anything
         raise ModelError(f"the checkpoint {file} is damaged", hint=hint) from error
-    return state
-
-
-def _read_existing(run: Path) -> State:
-    """Return the content of the checkpoint. Raises ModelError if there is none, or it is damaged."""
-    state = read_state(run)
-    if state is None:
-        raise ModelError(f"there is no checkpoint in {run}", hint="underpaint-lab train writes it")
     return state
 
 

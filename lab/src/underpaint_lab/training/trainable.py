@@ -91,10 +91,10 @@ def guard_narrow_convolutions(network: nn.Module) -> nn.Module:
     On a CPU with AVX2 and without AVX-512, oneDNN as of torch 2.13.0 writes beyond its buffers in the backward pass of
     a 1×1 convolution with an even stride and 2–7 input channels (a transposed one: output channels) whose input is
     channels-last: the process aborts, or goes on with a damaged heap. In NCHW order it does not. Shortcuts of residual
-    networks narrower than 8 channels are such convolutions. The training loop guards every model.
+    networks narrower than 8 channels are such convolutions. The training loop guards every submodule it trains.
 
     Args:
-        network: changed in place; its weights stay the same numbers.
+        network: changed in place; its weights stay the same numbers. Calling again changes nothing.
 
     Returns:
         The same network.
@@ -102,7 +102,8 @@ def guard_narrow_convolutions(network: nn.Module) -> nn.Module:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and _is_narrow_strided_1x1(layer):
             layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
-            layer.register_forward_pre_hook(_in_nchw_order)
+            if _in_nchw_order not in layer._forward_pre_hooks.values():
+                layer.register_forward_pre_hook(_in_nchw_order)
     return network
 
 

@@ -54,7 +54,9 @@ def test_a_column_is_trained_measured_and_written(
     for name in ("start", "shin-song"):
         recipe = replace(TOY, attack="none" if name == "start" else name)
         monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(RobustPublished, recipe, ""))
-    run = ablation.train("shin-song", photographs, tmp_path)
+    start = ablation.train_start(photographs, tmp_path)
+    run = ablation.train("shin-song", start, photographs, tmp_path)
+    assert ablation.train("shin-song", tmp_path / "missing", photographs, tmp_path) == run, "it is finished"
     found = ablation.measure("shin-song", run, photographs, seed=0, command="as in the test")
     assert [(row.channel, row.sent, row.bits) for row in found.rows[:2]] == [("none", 4, 8), ("jpeg:50", 4, 8)]
     assert [quality.psnr_mean for quality in qualities(found)[1:]] == pytest.approx(list(ablation.EQUAL), abs=0.02)

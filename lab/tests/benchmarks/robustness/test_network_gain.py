@@ -94,7 +94,7 @@ def test_the_interval_of_a_change_covers_the_variation_between_crops() -> None:
 def test_a_psnr_that_is_not_met_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_gain, "TOLERANCE", -1)
     monkeypatch.setattr(network_gain, "ROUNDS", 2)
-    with pytest.raises(UnderpaintError, match=r"40 dB is not met, the latest is (39|40)\.\d\d dB"):
+    with pytest.raises(UnderpaintError, match=r"40 dB was not reached, the last is (39|40)\.\d\d dB"):
         measure(COVERS, SOURCE, ())
 
 

@@ -25,7 +25,7 @@ from underpaint_lab.papers.basn.exact import (
     IntegerAttention,
 )
 from underpaint_lab.papers.basn.published import BasnRecipe
-from underpaint_lab.papers.basn.release import published
+from underpaint_lab.papers.basn.release import basn, published
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
@@ -66,7 +66,7 @@ NOISE = [RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
 
 
 def test_release_of_exact_basn_has_graph_and_card(run: Path) -> None:
-    graphs, card = release.MODELS["basn"].build(run, {"psnr_3.9_bpp": 51.0})
+    graphs, card = basn(run, {"psnr_3.9_bpp": 51.0})
     assert list(graphs) == ["attention"]
     assert list(graphs["attention"].inputs) == ["view"]
     assert not list(graphs["attention"].module.parameters())

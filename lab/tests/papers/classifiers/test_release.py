@@ -96,3 +96,11 @@ def test_unknown_models_and_missing_data_are_refused(tmp_path: Path) -> None:
         release.release("classifier-vgg", tmp_path, tmp_path, data=tmp_path)
     with pytest.raises(UsageError, match="takes --data"):
         release.release("classifier-vgg", tmp_path, tmp_path)
+    with pytest.raises(UsageError, match="robust takes no --data"):
+        release.release("robust", tmp_path, tmp_path, data=tmp_path)
+
+
+def test_measured_numbers_are_refused_for_models_that_are_measured_at_release(tmp_path: Path) -> None:
+    for name in ("classifier-vgg", "basn-published"):
+        with pytest.raises(UsageError, match=f"{name} takes no --measured"):
+            release.release(name, tmp_path, tmp_path, {"top1": 0.9}, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, cam
+from underpaint_lab.nets.cifar_classifiers import NETWORKS, WithCam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
 
@@ -70,7 +70,7 @@ def test_panel_concatenates_logits_and_averages_attention() -> None:
     with torch.inference_mode():
         logits, attention = both(images)
         assert torch.equal(logits, torch.cat([each(images) for each in members], dim=1))
-        torch.testing.assert_close(attention, (cam(members[0], images) + cam(members[1], images)) / 2)
+        torch.testing.assert_close(attention, (WithCam(members[0])(images)[1] + WithCam(members[1])(images)[1]) / 2)
         assert torch.equal(both.logits(1, images), logits[:, 10:])
     assert both.answers == 20
     assert not any(parameter.requires_grad for parameter in both.parameters())

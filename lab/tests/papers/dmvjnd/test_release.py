@@ -12,8 +12,8 @@ import torch
 from underpaint_lab.benchmarks.jnd import refinement
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.nets.cifar_classifiers import NETWORKS
-from underpaint_lab.papers import release
 from underpaint_lab.papers.dmvjnd import panel as panels
+from underpaint_lab.papers.dmvjnd import release
 from underpaint_lab.papers.dmvjnd.nets import JndGenerator, Panel, UnitRangeChange
 from underpaint_lab.papers.dmvjnd.ours import JndOurs, JndOursRecipe
 from underpaint_lab.papers.dmvjnd.published import JndPublished, JndPublishedRecipe

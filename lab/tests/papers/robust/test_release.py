@@ -25,6 +25,7 @@ from underpaint_lab.papers.robust.ours import (
     RobustOurs,
     RobustOursRecipe,
 )
+from underpaint_lab.papers.robust.release import robust
 from underpaint_lab.training.loop import fit
 
 PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
@@ -59,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_release_has_graphs_and_card(run: Path) -> None:
-    graphs, card = release.MODELS["robust"].build(run, {"ber_jpeg_50": 0.0})
+    graphs, card = robust(run, {"ber_jpeg_50": 0.0})
     assert set(graphs) == {"writer", "reader"}
     assert all(list(graph.inputs) == ["luma", "coefficients"] for graph in graphs.values())
     assert all(not graph.module.training for graph in graphs.values())
@@ -104,7 +105,7 @@ def test_released_graphs_compute_the_same_as_the_networks(run: Path, tmp_path: P
     model = models.read_model(tmp_path / "robust")
     assert set(model.graphs) == {"writer", "reader"}
     assert model.card.bytes < 3 << 20
-    graphs, _ = release.MODELS["robust"].build(run, {})
+    graphs, _ = robust(run, {})
     light = lapped.luma(tensor(CALM[None]))
     coefficients = lapped.analyse(light, COUNT)
     for name, graph in graphs.items():

@@ -1,4 +1,4 @@
-"""Two small photographs, free for any use, for the demo, tests and first benchmarks; README.md says where from."""
+"""Two small photographs, free for any use, for the demo, tests and first benchmarks; README.md names the sources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from underpaint.errors import UsageError
 
-#: The folder they lie in.
+#: Folder of the photographs.
 FOLDER = Path(__file__).parent
 
 

@@ -102,7 +102,12 @@ def to_json(row: Any) -> dict[str, Any]:
 
 
 def from_json(found: dict[str, Any], kind: type[Row_co]) -> Row_co:
-    """Return the *kind*, a dataclass or dict, that :func:`to_json` wrote as *found*.
+    """Read back a row that :func:`to_json` wrote.
+
+    Args:
+        found: the JSON object.
+        kind: dataclass of the row, or dict.
+
 
     Raises:
         TypeError, KeyError: *found* lacks a field.

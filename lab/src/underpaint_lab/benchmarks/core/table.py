@@ -68,12 +68,12 @@ class Table:
 
 
 def paper_in(results: Iterable[ResultFile[Any]]) -> ResultFile[Any] | None:
-    """Return the published one of *results*."""
+    """Return the result file with the numbers of the paper; None if *results* have none."""
     return next((each for each in results if each.method == PAPER), None)
 
 
 def measured_in(results: Iterable[ResultFile[Any]], order: Sequence[str] = ()) -> list[ResultFile[Any]]:
-    """Return the measured ones of *results*, those whose method is in *order* first and in that order."""
+    """Return *results* without the paper's, sorted by the place of their method in *order*; other methods come last."""
     ours = [each for each in results if each.method != PAPER]
     return sorted(ours, key=lambda each: order.index(each.method) if each.method in order else len(order))
 

@@ -300,7 +300,10 @@ class Fit(NamedTuple):
 def fits(
     feature: str, asked: Sequence[Trial], pairs: dict[Trial, Pairs], training: set[int], seed: int
 ) -> Iterator[Fit]:
-    """Yield a fit for each trial, tested on the same trial; that of :data:`OTHER` on all trials of its payload."""
+    """Yield an ensemble to train for each trial.
+
+    It classifies the same trial; one that is trained on :data:`OTHER` classifies all trials of its payload.
+    """
     for trained in pairs:
         tested = tuple(
             trial

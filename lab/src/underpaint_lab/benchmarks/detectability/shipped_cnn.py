@@ -74,9 +74,9 @@ _CROP = 256
 _MESSAGE = Payload.from_text("meet me at noon")
 
 
-def sets(photographs: Photographs, seed: int = 0) -> dict[str, list[Image]]:
+def sets(photographs: Photographs) -> dict[str, list[Image]]:
     """Return covers by kind: small photographs in the three ways of training, large ones as crops and whole."""
-    pictures, rng = list(photographs.pictures), np.random.default_rng(seed)
+    pictures, rng = list(photographs.pictures), np.random.default_rng(0)
     if max(max(picture.shape[:2]) for picture in pictures) > _CROP:
         cut = [crop for picture in pictures for crop in crops(picture, _CROP)]
         return {f"{photographs.name} crops": cut, f"{photographs.name} whole": pictures}

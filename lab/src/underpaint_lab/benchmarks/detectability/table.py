@@ -42,7 +42,7 @@ _ANALYST_CAPTION = (
     "detection rate in % at 1 % false positives. The estimators of StegExpose (their mean, the threshold swept) and "
     "weighted stego classify all pairs. Ensembles are trained on half of the pictures and classify the others: on the "
     f"same method and payload or, in the columns that say so, on {OTHER} of that payload. An AUC below 0.5 means that "
-    "the detector is wrong consistently; whoever knows that inverts it."
+    "the detector ranks most containers below covers: with the opposite sign it detects them."
 )
 
 

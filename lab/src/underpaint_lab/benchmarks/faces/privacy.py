@@ -23,6 +23,7 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures, to_tensor
 from underpaint_lab.benchmarks.faces.rows import PRIVACY, RECOVERY, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality
 from underpaint_lab.benchmarks.faces.trained import (
@@ -30,10 +31,8 @@ from underpaint_lab.benchmarks.faces.trained import (
     evaluate,
     identification,
     in_batches,
-    pictures,
     pool_of,
     scale,
-    tensor,
     verification,
 )
 from underpaint_lab.data import faces
@@ -74,6 +73,8 @@ KNOWLEDGE: dict[Knowledge, str] = {
 #: Title of the row of plain secrets, which all others are compared with.
 _PLAIN = "secret"
 _ATTACK = AttackRecipe(steps=120, batch=32, crop=64, learning_rate=1e-3, warmup=10, decay="cosine", clip=1.0, ema=0.95)
+#: Seed of pairs, covers and keys.
+_SEED = 0
 #: Known pairs of the same key, and groups of containers of one key each.
 _PAIRS, _GROUPS = (1, 2, 4), 10
 #: Runs of the classifier of the attack, and of the one that measures it and takes no part in it.
@@ -83,24 +84,24 @@ _ATTACKER, _MEASURE = "miais-teacher", "miais-obscured-plain"
 class HeldOutFaces:
     """Faces of people outside the training."""
 
-    def __init__(self, data: Path, side: int, seed: int, each: int) -> None:
-        self.seed, self.each = seed, each
+    def __init__(self, data: Path, side: int, each: int) -> None:
+        self.each = each
         self.faces = faces.Faces.of(data / "faces", "test")
-        self.secrets = tensor(reduced(self.faces, side))
+        self.secrets = to_tensor(reduced(self.faces, side))
 
     def covers(self, data: Path, pool: str) -> Tensor:
         """Return a cover for each secret, of those outside the training."""
-        return draw_covers(data, pool, len(self.secrets), self.secrets.shape[2], self.seed)
+        return draw_covers(data, pool, len(self.secrets), self.secrets.shape[2], _SEED)
 
     def row(self, name: str, seen: Tensor, codes: Tensor, gallery: Tensor, **more: Any) -> RecognitionRow:
         """Return the row of *seen* pictures, whose *codes* are compared with those of *gallery*, both ``(N, size)``."""
         labels = self.faces.labels
-        rates: dict[str, Any] = verification(codes, labels, self.each, self.seed, gallery) | more
+        rates: dict[str, Any] = verification(codes, labels, self.each, _SEED, gallery) | more
         return RecognitionRow(
             name,
             "faces",
             count=len(labels),
-            secret=quality(pictures(self.secrets), pictures(seen)),
+            secret=quality(to_pictures(self.secrets), to_pictures(seen)),
             rank_one=identification(codes, gallery, labels),
             **rates,
         )
@@ -108,11 +109,11 @@ class HeldOutFaces:
     def result(self, table: str, method: str, what: str, rows: Sequence[RecognitionRow]) -> ResultFile[RecognitionRow]:
         """Return *rows* of a *table* as a result file."""
         command = f"underpaint-lab evaluate privacy {what}"
-        source = Source.here(command, self.seed, self.faces.name, len(self.faces), self.faces.sha256)
+        source = Source.here(command, _SEED, self.faces.name, len(self.faces), self.faces.sha256)
         return ResultFile(table, method, source, tuple(rows))
 
 
-def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> ResultFile[RecognitionRow]:
+def obfuscated(runs: Path, data: Path, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the classifiers of obfuscated faces whose runs exist, and one of plain faces.
 
     Raises:
@@ -125,33 +126,33 @@ def obfuscated(runs: Path, data: Path, seed: int = 0, each: int = 150) -> Result
         if way and not run.exists():
             continue
         model = cast("ObfuscatedTeacher", trained("miais-obscured", run))
-        people = HeldOutFaces(data, model.recipe.crop, seed, each)
-        seen = model.obscured(people.secrets, np.random.default_rng(seed))
+        people = HeldOutFaces(data, model.recipe.crop, each)
+        seen = model.obscured(people.secrets, np.random.default_rng(_SEED))
         codes = in_batches(model.network, seen)
         plain = rows[0].accuracy if rows else None
         rows.append(people.row(way or _PLAIN, seen, codes, codes, scale=scale("miais-obscured", run), plain=plain))
     return people.result(PRIVACY, "obscured", "obfuscated", rows)
 
 
-def containers(name: str, run: Path, data: Path, seed: int = 0, each: int = 150) -> ResultFile[RecognitionRow]:
+def containers(name: str, run: Path, data: Path, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the similarity of containers of a *run* of the recipe *name*, one of :data:`VICTIMS`, to their secrets.
 
     Raises:
         UsageError, ModelError: as of :func:`~underpaint_lab.benchmarks.faces.trained.evaluate`.
     """
-    (row,) = evaluate(name, run, data, each=each, seed=seed).rows
+    (row,) = evaluate(name, run, data, each=each, seed=_SEED).rows
     victim = trained(name, run)
-    people = HeldOutFaces(data, victim.recipe.crop, seed, each)
+    people = HeldOutFaces(data, victim.recipe.crop, each)
     with torch.inference_mode():
         seen, _ = make_containers(
-            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(seed)
+            victim, people.covers(data, pool_of(name)), people.secrets, np.random.default_rng(_SEED)
         )
-    found = quality(pictures(people.secrets), pictures(seen))
+    found = quality(to_pictures(people.secrets), to_pictures(seen))
     return people.result(PRIVACY, name, f"containers {name}", [replace(row, name=VICTIMS[name], secret=found)])
 
 
 def recovery(
-    name: str, run: Path, runs: Path, data: Path, recipe: AttackRecipe = _ATTACK, seed: int = 0, each: int = 150
+    name: str, run: Path, runs: Path, data: Path, recipe: AttackRecipe = _ATTACK, each: int = 150
 ) -> ResultFile[RecognitionRow]:
     """Attack containers of a *run* of the recipe *name* with every kind of knowledge.
 
@@ -161,7 +162,6 @@ def recovery(
         runs: folder of the runs of both classifiers; runs of the attacks are written to it.
         data: what *run* was trained on.
         recipe: training of the attacks.
-        seed: seed of pairs, covers and keys.
         each: pairs of same and of different people in each of ten folds.
 
     Raises:
@@ -175,9 +175,9 @@ def recovery(
         trained("miais-teacher", runs / _ATTACKER).network,
         trained("miais-obscured", runs / _MEASURE).network,
     )
-    people, known = HeldOutFaces(data, recipe.crop, seed, each), faces.faces(data, pool)
+    people, known = HeldOutFaces(data, recipe.crop, each), faces.faces(data, pool)
     covers, gallery = people.covers(data, pool), in_batches(measuring, people.secrets)
-    plain = verification(gallery, people.faces.labels, each, seed)["accuracy"]
+    plain = verification(gallery, people.faces.labels, each, _SEED)["accuracy"]
     rows = []
     for knows in KNOWLEDGE:
         if knows == "key" and not isinstance(victim, MiaisOurs):
@@ -186,30 +186,28 @@ def recovery(
         learning = runs / f"{run.name}-recovery-{knows}"
         material = leaked_pairs(attacker, known) if knows == "pairs" else known
         fit(attacker, cast("Photographs", material), learning, progress=False)
-        seen = attacker.restored(covers, people.secrets, np.random.default_rng(seed))
+        seen = attacker.restored(covers, people.secrets, np.random.default_rng(_SEED))
         common = {"scale": _scale(recipe, learning), "pool": pool, "plain": plain}
         title = f"{VICTIMS[name]}, {KNOWLEDGE[knows]}"
         rows.append(people.row(title, seen, in_batches(measuring, seen), gallery, **common))
         if knows == "key":
             for pairs in _PAIRS:
-                codes = _recover_codes(victim, pairs, known, covers, people.secrets, seed)
+                codes = _recover_codes(victim, pairs, known, covers, people.secrets)
                 drawn = round_8_bit(in_batches(attacker.network, codes))
                 title = f"{VICTIMS[name]}, knowing networks, {pairs} pair{'s' * (pairs > 1)} of the same key"
                 rows.append(people.row(title, drawn, in_batches(measuring, drawn), gallery, **common))
     return people.result(RECOVERY, name, f"recovery {name}", rows)
 
 
-def controls(
-    runs: Path, data: Path, side: int = _ATTACK.crop, seed: int = 0, each: int = 150
-) -> ResultFile[RecognitionRow]:
+def controls(runs: Path, data: Path, side: int = _ATTACK.crop, each: int = 150) -> ResultFile[RecognitionRow]:
     """Measure the controls of attacks: the secrets themselves, and the mean of all training faces.
 
     Raises:
         UsageError, ModelError: as of :func:`recovered`.
     """
     run = runs / _MEASURE
-    measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, seed, each)
-    mean = tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
+    measuring, people = trained("miais-obscured", run).network, HeldOutFaces(data, side, each)
+    mean = to_tensor(reduced(faces.Faces.of(data / "faces"), side)).mean(dim=0).expand_as(people.secrets)
     gallery = in_batches(measuring, people.secrets)
     by = scale("miais-obscured", run)
     plain = people.row(_PLAIN, people.secrets, gallery, gallery, scale=by)
@@ -217,14 +215,16 @@ def controls(
     return people.result(RECOVERY, "controls", "controls", [plain, mean_face])
 
 
-def _recover_codes(
-    victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor, seed: int
-) -> Tensor:
-    """Return recovered codes of *secrets*, in groups of one key each, of which *pairs* other pairs are known."""
+def _recover_codes(victim: MiaisOurs, pairs: int, known: faces.KnownPairs, covers: Tensor, secrets: Tensor) -> Tensor:
+    """Return codes of *secrets* that an attacker recovers from containers.
+
+    The secrets are split into groups of one key each; of each key the attacker knows *pairs* of other covers and
+    secrets with their containers.
+    """
     found, crop = [], secrets.shape[2]
     for number, others in enumerate(zip(covers.chunk(_GROUPS), secrets.chunk(_GROUPS), strict=True)):
-        batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=seed)[:: faces.TOGETHER]
-        rng = np.random.default_rng([seed, number])
+        batch = known.batch(number, size=pairs * faces.TOGETHER, crop=crop, seed=_SEED)[:: faces.TOGETHER]
+        rng = np.random.default_rng([_SEED, number])
         found.append(recover_codes(victim, (batch[:, :3], batch[:, 3:6]), others, rng))
     return torch.cat(found)
 
@@ -232,11 +232,11 @@ def _recover_codes(
 def leaked_pairs(attacker: RecoveryAttack, known: faces.KnownPairs) -> LeakedPairs:
     """Return every secret of *known* with its container, each by a key of its own: pairs that an attacker may have."""
     recipe, count = attacker.recipe, len(known.secrets)
-    secrets = tensor(reduced(known.secrets, recipe.crop))
+    secrets = to_tensor(reduced(known.secrets, recipe.crop))
     covers = known.covers.batch(0, size=count, crop=recipe.crop, seed=recipe.seed)[:, :3]
     with torch.inference_mode():
         containers, _ = make_containers(attacker.victim, covers, secrets, np.random.default_rng(recipe.seed))
-    both = zip(pictures(containers), pictures(secrets), strict=True)
+    both = zip(to_pictures(containers), to_pictures(secrets), strict=True)
     pairs: list[Image] = [np.concatenate(pair, axis=2) for pair in both]
     return LeakedPairs(known.name, pairs)
 

@@ -15,6 +15,7 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures, to_tensor
 from underpaint_lab.benchmarks.faces.rows import ABLATION, COVERS, MULTITASK, RecognitionRow
 from underpaint_lab.benchmarks.faces.similarity import quality, stegexpose_rates
 from underpaint_lab.data import faces
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from underpaint.types import Image
 
 #: Title of the paper's rows in its table VI, by recipe.
 ADAPTED = {
@@ -88,7 +88,7 @@ def evaluate(
     model, objects = trained(name, run), "objects" in name
     size: int = model.recipe.crop
     found = Labelled.of(data / "tiny-imagenet", "val") if objects else faces.Faces.of(data / "faces", split)
-    secrets, labels = tensor(reduced(found, size)), found.labels
+    secrets, labels = to_tensor(reduced(found, size)), found.labels
     pool = None if isinstance(model, Teacher) else pool_of(name)
     covers = None if pool is None else draw_covers(data, pool, len(secrets), size, seed)
     output = recognise(model, covers, secrets, seed)
@@ -106,10 +106,10 @@ def evaluate(
         if output.wrong is not None:
             rates["wrong_key"] = verification(output.wrong, labels, each, seed)["accuracy"]
     if covers is not None and output.containers is not None:
-        before, after = pictures(covers), pictures(output.containers)
+        before, after = to_pictures(covers), to_pictures(output.containers)
         rates |= {"cover": quality(before, after)} | stegexpose_rates(before, after)
     if output.restored is not None:
-        rates["secret"] = quality(pictures(secrets), pictures(output.restored))
+        rates["secret"] = quality(to_pictures(secrets), to_pictures(output.restored))
     table, title = named(name, model)
     row = RecognitionRow(
         title, "objects" if objects else "faces", pool=pool, scale=scale(name, run), count=len(labels), **rates
@@ -195,16 +195,6 @@ def in_batches(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     with torch.inference_mode():
         parts = [network(*part) for part in zip(*(torch.split(each, _BATCH) for each in inputs), strict=True)]
     return torch.cat(parts)
-
-
-def tensor(pictures: NDArray[np.uint8]) -> Tensor:
-    """Return *pictures*, ``uint8 (N, H, W, 3)``, as a tensor, ``(N, 3, H, W)`` in [0, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
-
-
-def pictures(tensor: Tensor) -> list[Image]:
-    """Return a *tensor*, ``(N, 3, H, W)``, as 8-bit pictures, clamped and rounded."""
-    return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
 
 
 def _plain_output(teacher: Teacher, secrets: Tensor) -> SystemOutput:

@@ -19,8 +19,9 @@ import torch
 
 from underpaint.errors import UsageError
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures
 from underpaint_lab.benchmarks.faces.rows import STEGANALYSIS, SteganalyserRow
-from underpaint_lab.benchmarks.faces.trained import in_batches, pictures
+from underpaint_lab.benchmarks.faces.trained import in_batches
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers import RECIPES, trained
@@ -69,7 +70,7 @@ COUNTS: dict[Split, int] = {"train": 1000, "test": 400}
 
 
 class SystemPairs(CoverStegoPairs):
-    """Covers and containers of several systems, all of which are drawn from the first step on."""
+    """Covers and containers of several systems; unlike its base class it draws from all systems at every step."""
 
     def drawn(self, step: int, size: int, rng: np.random.Generator) -> list[tuple[int, int]]:  # noqa: ARG002
         """Draw *size* containers at random, each as system and number."""
@@ -90,7 +91,7 @@ def system_pairs(
     """
     people, pool, covers, _ = _pairs(data, split, count, side, seed)
     made = np.stack([_containers(name, runs / name, data, split, count, side, seed) for name in names])
-    return SystemPairs(f"{people} in {pool}", np.stack(pictures(covers)), made, np.ones(made.shape[:2]))
+    return SystemPairs(f"{people} in {pool}", np.stack(to_pictures(covers)), made, np.ones(made.shape[:2]))
 
 
 def evaluate(
@@ -164,12 +165,12 @@ def _containers(name: str, run: Path, data: Path, split: Split, count: int, side
     if isinstance(model, MiaisOurs):
         keys = Keys(count, model.recipe.size, np.random.default_rng(seed))
         with torch.inference_mode():
-            return np.stack(pictures(model.container(covers, in_batches(model.code, secrets), keys)))
-    return np.stack(pictures(in_batches(model.container, covers, secrets)))
+            return np.stack(to_pictures(model.container(covers, in_batches(model.code, secrets), keys)))
+    return np.stack(to_pictures(in_batches(model.container, covers, secrets)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train steganalysers on containers of MIAIS and its rivals, and write their accuracy."""
+    """Train steganalysers on containers of MIAIS and its baselines, and write their accuracy."""
     parser = argparse.ArgumentParser(prog="underpaint-lab evaluate steganalysers", description=main.__doc__)
     parser.add_argument("names", nargs="+", choices=list(SYSTEMS), metavar="SYSTEM", help=", ".join(SYSTEMS))
     parser.add_argument("--case", type=int, choices=[1, 2], required=True, help="trained on the same system, or others")

@@ -16,8 +16,9 @@ import numpy as np
 from underpaint.errors import MissingExtraError
 from underpaint_lab.benchmarks.core.plots import figure
 from underpaint_lab.benchmarks.core.result_file import RESULTS
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.benchmarks.faces.rows import ABLATION
-from underpaint_lab.benchmarks.faces.trained import draw_covers, named, pool_of, recognise, tensor
+from underpaint_lab.benchmarks.faces.trained import draw_covers, named, pool_of, recognise
 from underpaint_lab.data import faces
 from underpaint_lab.data.cover_secret import reduced
 from underpaint_lab.papers import trained
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-_PEOPLE = 10
+_PEOPLE, _SEED = 10, 0
 _NAME, _TEACHER = "miais-published", "miais-teacher"
 
 
-def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, seed: int = 0) -> None:
-    """Draw the *people* with the most pictures: plain, by the teacher in the same folder, and in containers of *runs*.
+def draw(runs: Sequence[Path], data: Path, target: Path) -> None:
+    """Draw the people with the most pictures: plain, by the teacher in the same folder, and in containers of *runs*.
 
     Raises:
         UsageError: *data* has no faces.
@@ -42,15 +43,15 @@ def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, 
     """
     found = faces.Faces.of(data / "faces", "test")
     there, counts = np.unique(found.labels, return_counts=True)
-    shown = np.isin(found.labels, there[np.argsort(-counts, kind="stable")[:people]])
+    shown = np.isin(found.labels, there[np.argsort(-counts, kind="stable")[:_PEOPLE]])
     labels = np.unique(found.labels[shown], return_inverse=True)[1]
     models = [trained(_TEACHER, runs[0].parent / _TEACHER), *(trained(_NAME, run) for run in runs)]
     panels = {}
     for model, name in zip(models, [_TEACHER, *[_NAME] * len(runs)], strict=True):
         size: int = model.recipe.crop
-        secrets = tensor(reduced(found, size))[shown]
-        covers = None if name == _TEACHER else draw_covers(data, pool_of(name), len(secrets), size, seed)
-        panels[named(name, model)[1]] = embed_in_plane(recognise(model, covers, secrets, seed).codes, seed)
+        secrets = to_tensor(reduced(found, size))[shown]
+        covers = None if name == _TEACHER else draw_covers(data, pool_of(name), len(secrets), size, _SEED)
+        panels[named(name, model)[1]] = embed_in_plane(recognise(model, covers, secrets, _SEED).codes)
     with figure(target, 2.1 * len(panels), 2.3) as drawing:
         for axes, (title, points) in zip(
             drawing.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
@@ -59,7 +60,7 @@ def draw(runs: Sequence[Path], data: Path, target: Path, people: int = _PEOPLE, 
             axes.set(title=title, xticks=[], yticks=[])
 
 
-def embed_in_plane(codes: Tensor, seed: int) -> NDArray[np.floating]:
+def embed_in_plane(codes: Tensor) -> NDArray[np.floating]:
     """Map *codes*, ``(N, size)``, to points in a plane, ``(N, 2)``, by t-SNE.
 
     Raises:
@@ -71,7 +72,7 @@ def embed_in_plane(codes: Tensor, seed: int) -> NDArray[np.floating]:
         hint = "from a checkout of the project: pip install . ./lab"
         raise MissingExtraError("t-SNE needs scikit-learn", hint=hint) from None
     perplexity = min(30.0, (len(codes) - 1) / 3)
-    found: NDArray[np.floating] = TSNE(perplexity=perplexity, random_state=seed).fit_transform(codes.numpy())
+    found: NDArray[np.floating] = TSNE(perplexity=perplexity, random_state=_SEED).fit_transform(codes.numpy())
     return found
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 #: Side in pixels of a square of a photograph, and pairs of a mosaic.
 CROP, PAIRS = 256, 10_000
-#: Pairs per task: of many, and of few.
+#: Pairs per parallel task, if there are more pairs than the first number and if there are not.
 _BATCH, _SMALL_BATCH = 250, 6
 #: The mosaic that is measured.
 _MOSAIC = "test.webp"

@@ -22,6 +22,7 @@ from underpaint.errors import UsageError
 from underpaint.models import read_model
 from underpaint_lab.benchmarks.core.contact_sheet import ROWS, pairs_sheet
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures, to_tensor
 from underpaint_lab.benchmarks.jnd.measure import SIDE
 from underpaint_lab.benchmarks.pictures.measure import measure_pairs, pairs, pixinpix_network, small_pairs
 from underpaint_lab.benchmarks.pictures.rows import PICTURES, SMALL, PictureRow
@@ -86,10 +87,10 @@ def evaluate(name: str, run: Path, images: Path | None, drawn: Path | None = Non
         restore(model, run)
         with torch.inference_mode():
             for start in range(0, len(covers), _BATCH):
-                both = [_tensor(part[start : start + _BATCH]) for part in (covers, secrets)]
+                both = [to_tensor(part[start : start + _BATCH]) for part in (covers, secrets)]
                 containers = round_8_bit(model.container(both[0], both[1]))
                 found = model.revealed(containers)
-                made += zip(_pictures(containers), _pictures((found > 0) + 0.0 if bits else found), strict=True)
+                made += zip(to_pictures(containers), to_pictures((found > 0) + 0.0 if bits else found), strict=True)
     else:
         with TemporaryDirectory() as scratch:
             graphs, card = pictures(name, run, {})
@@ -115,12 +116,12 @@ def _behind_codecs(name: str, run: Path, images: Path | None, recipe: PixInPixBa
     rows = []
     with torch.inference_mode():
         containers = [
-            _pictures(model.container(_tensor([cover]), _tensor([secret])))[0]
+            to_pictures(model.container(to_tensor([cover]), to_tensor([secret])))[0]
             for cover, secret in zip(covers, secrets, strict=True)
         ]
         for after in PICTURE_CHANNELS:
             received = [parse(after)(container) for container in containers]
-            made = [(each, _pictures(model.revealed(_tensor([each])))[0]) for each in received]
+            made = [(each, to_pictures(model.revealed(to_tensor([each])))[0]) for each in received]
             rows.append(measure_pairs(title, covers, secrets, list(made), _trained(run, recipe), after))
     return ResultFile(PICTURES, name, Source.of_bench(PICTURES, name, images, files, recipe.seed), tuple(rows))
 
@@ -146,14 +147,6 @@ def _bits(pictures: list[Image], seed: int) -> list[Image]:
     """Return random bits of the shape of *pictures*, each 0 or 255."""
     rng = np.random.default_rng(seed)
     return [255 * rng.integers(2, size=each.shape, dtype=np.uint8) for each in pictures]
-
-
-def _tensor(pictures: list[Image]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
-
-
-def _pictures(tensor: torch.Tensor) -> list[Image]:
-    return list((255 * tensor.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,6 +27,7 @@ import torch
 from underpaint.channels import parse
 from underpaint.metrics import psnr, ssim
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
+from underpaint_lab.benchmarks.core.tensors import to_pictures, to_tensor
 from underpaint_lab.benchmarks.robustness.grids import ABLATION_CHANNELS
 from underpaint_lab.benchmarks.robustness.rows import ABLATION as TABLE
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
@@ -34,7 +35,7 @@ from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust.published import ABLATION, RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.provenance import Source
 from underpaint_lab.training.loop import fit, restore
-from underpaint_lab.training.run_folder import provenance
+from underpaint_lab.training.run_folder import CHECKPOINT, provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
     from underpaint.types import Image
 
-#: Mean PSNRs in dB at which columns are compared: from what so short a training reaches up to invisible changes.
+#: Mean PSNRs in dB at which columns are compared: the lowest is about that of such short trainings, at the highest
+#: changes are invisible.
 EQUAL = (24.0, 30.0, 36.0)
 #: Crops of held-out photographs.
 CROPS = 512
@@ -51,8 +53,8 @@ CROPS = 512
 _TOLERANCE = 0.005
 
 
-def train(attack: str, photographs: Photographs, runs: Path) -> Path:
-    """Train one column from the common start, which is trained first if need be, and return its run folder.
+def train_start(photographs: Photographs, runs: Path) -> Path:
+    """Train the common start of all columns, without an attack, and return its run folder.
 
     Raises:
         UsageError: *runs* has a run of another recipe or other data.
@@ -60,10 +62,21 @@ def train(attack: str, photographs: Photographs, runs: Path) -> Path:
     """
     start = RECIPES["robust-ablation-start"]
     model = start.model(start.recipe)
-    fit(model, photographs, runs / "start", accelerator="cpu")
+    return fit(model, photographs, runs / "start", accelerator="cpu").parent
+
+
+def train(attack: str, start: Path, photographs: Photographs, runs: Path) -> Path:
+    """Train one column from the run *start* of :func:`train_start`, and return its run folder.
+
+    Raises:
+        UsageError: *runs* has a run of another recipe or other data.
+        ModelError: a checkpoint is damaged.
+    """
     entry = RECIPES[f"robust-ablation-{attack}"]
     column = entry.model(entry.recipe)
-    restore(cast("RobustPublished", column), runs / "start")
+    # Not by the recipe's `start`: the column would count the hours of the start, which are listed by themselves.
+    if not (runs / attack / CHECKPOINT).exists():
+        restore(cast("RobustPublished", column), start)
     fit(column, photographs, runs / attack, accelerator="cpu")
     return runs / attack
 
@@ -88,7 +101,7 @@ def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, comm
     messages = np.random.default_rng([seed, 1]).integers(0, 2, (CROPS, recipe.bits), dtype=np.uint8)
     with torch.inference_mode():
         embedded = model.coder.encoder(covers, torch.from_numpy(messages).to(covers))
-    originals, change = _pixels(covers), (255 * (embedded - covers)).permute(0, 2, 3, 1).numpy()
+    originals, change = np.stack(to_pictures(covers)), (255 * (embedded - covers)).permute(0, 2, 3, 1).numpy()
     quality, rows = [], []
     for factor in (1.0, *(factor_for_psnr(originals, change, wanted) for wanted in EQUAL)):
         containers = scale_change(originals, change, factor)
@@ -102,11 +115,6 @@ def measure(attack: str, run: Path, photographs: Photographs, *, seed: int, comm
     training = (_training("start", run.parent / "start"), _training(attack, run))
     notes = {"training": training, "quality": tuple(quality), "skipped": ()}
     return ResultFile(TABLE, attack, _source(photographs, seed, command), tuple(rows), notes)
-
-
-def _pixels(images: torch.Tensor) -> NDArray[np.uint8]:
-    """Return *images*, ``(B, 3, H, W)`` in [0, 1], as 8-bit pictures, ``(B, H, W, 3)``."""
-    return (255 * images).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def scale_change(originals: NDArray[np.uint8], change: NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
@@ -128,9 +136,8 @@ def factor_for_psnr(originals: NDArray[np.uint8], change: NDArray[np.float32], w
 
 def _read(model: RobustPublished, received: Sequence[Image]) -> NDArray[np.bool_]:
     """Return the bits that *model* extracts, ``(B, bits)``."""
-    images = torch.from_numpy(np.stack(received)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
-        return np.asarray(model.coder.decoder(images).numpy() > 0.5)
+        return np.asarray(model.coder.decoder(to_tensor(received)).numpy() > 0.5)
 
 
 def _source(photographs: Photographs, seed: int, command: str) -> Source:
@@ -164,8 +171,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Sums depend on how many threads share them.
     torch.set_num_threads(1)
     trained_on, held_out = (Photographs.open(options.data, split=split) for split in ("train", "held-out"))
+    start = train_start(trained_on, options.runs)
     for attack in options.attacks or ABLATION:
-        run = train(attack, trained_on, options.runs)
+        run = train(attack, start, trained_on, options.runs)
         command = f"{parser.prog} {attack} --data {options.data.name} --runs FOLDER --seed {options.seed}"
         result = measure(attack, run, held_out, seed=options.seed, command=command)
         print(f"wrote {result.write(options.results)}")

@@ -22,7 +22,6 @@ def channels(
     images: Path | None = None,
     psnrs: Sequence[float] = PSNRS,
     chains: Sequence[str] = GRID,
-    bits: int = BITS,
     seed: int = 0,
     jobs: int | None = None,
 ) -> ResultFile[ChannelRow]:
@@ -33,22 +32,21 @@ def channels(
         images: folder of pictures, cut into all 128×128 crops that do not overlap; the samples by default.
         psnrs: PSNRs in dB to embed at.
         chains: channels for the containers. Those whose library is missing are noted as skipped.
-        bits: random bits per crop.
         seed: seed of bits, keys and the channels' randomness; each crop and channel has its own stream.
         jobs: processes, one per core by default; the result does not depend on them.
 
     Raises:
         UsageError: an unknown method, channel or parameter, or no pictures.
     """
-    sweep = CropSweep(method, images, bits, seed, jobs)
+    sweep = CropSweep(method, images, BITS, seed, jobs)
     sent, skipped = sendable(chains)
     made = sweep.embed(psnrs)
     rows = [
         row
         for each, counted in zip(made, sweep.send(made, sent), strict=True)
-        for row in counted.rows(each.nominal, bits)
+        for row in counted.rows(each.nominal, BITS)
     ]
-    quality = tuple(Quality.of(each.nominal, bits, each.quality) for each in made)
+    quality = tuple(Quality.of(each.nominal, BITS, each.quality) for each in made)
     return ResultFile(
         "channels",
         method,

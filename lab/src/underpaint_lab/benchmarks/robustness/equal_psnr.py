@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Nominal PSNRs in dB that are only plotted, at the mean PSNR that they give, and about how many crops they take.
 BEYOND = (34.0, 36.0, 44.0, 46.0)
 _PLOTTED_CROPS = 144
-#: Largest deviation in dB from the wanted mean PSNR, and how often a miss is corrected: with few crops the mean PSNR is
-#: no smooth function of what is asked for.
+#: Largest deviation in dB from the wanted mean PSNR, and the number of corrections: with few crops the mean PSNR is no
+#: smooth function of the requested one.
 TOLERANCE = 0.02
 _ROUNDS = 6
 #: Deviation in dB at which the comparison is refused.
@@ -45,7 +45,6 @@ def at_equal_psnr(
     images: Path | None = None,
     psnrs: Sequence[float] = PSNRS,
     beyond: Sequence[float] = BEYOND,
-    bits: int = BITS,
     seed: int = 0,
     jobs: int | None = None,
 ) -> ResultFile[ChannelRow]:
@@ -57,7 +56,6 @@ def at_equal_psnr(
         images: folder of pictures, cut into all 128×128 crops that do not overlap; the samples by default.
         psnrs: mean PSNRs in dB at which all channels of the table are measured.
         beyond: nominal PSNRs in dB at which only the plotted channels are, on about 144 of the crops.
-        bits: random bits per crop.
         seed: seed of bits, keys and the channels' randomness.
         jobs: processes, one per core by default; the result does not depend on them.
 
@@ -65,24 +63,24 @@ def at_equal_psnr(
         UsageError: a method that carries no bits, or no pictures.
         UnderpaintError: the method cannot be brought to one of the PSNRs.
     """
-    sweep, grid = CropSweep(method, images, bits, seed, jobs), GRIDS[table]
+    sweep, grid = CropSweep(method, images, BITS, seed, jobs), GRIDS[table]
     chains, skipped = sendable(grid.chains)
     plotted = tuple(chain for chain in chains if chain in grid.plotted)
-    met, extra = _met(sweep, psnrs), sweep.embed(beyond, every=max(1, len(sweep.crops) // _PLOTTED_CROPS))
-    errors = sweep.send(met, chains) + sweep.send(extra, plotted)
-    found = sorted(zip((*psnrs, *beyond), met + extra, errors, strict=True), key=lambda level: level[0])
+    equal, extra = _at_mean_psnr(sweep, psnrs), sweep.embed(beyond, every=max(1, len(sweep.crops) // _PLOTTED_CROPS))
+    errors = sweep.send(equal, chains) + sweep.send(extra, plotted)
+    found = sorted(zip((*psnrs, *beyond), equal + extra, errors, strict=True), key=lambda level: level[0])
     quality = tuple(
-        Quality.of(psnr, bits, made.quality, None if psnr in beyond else made.nominal) for psnr, made, _ in found
+        Quality.of(psnr, BITS, made.quality, None if psnr in beyond else made.nominal) for psnr, made, _ in found
     )
-    rows = tuple(row for psnr, _, level in found for row in level.rows(psnr, bits))
+    rows = tuple(row for psnr, _, level in found for row in level.rows(psnr, BITS))
     return ResultFile(table, method, sweep.source(table), rows, {"quality": quality, "skipped": skipped})
 
 
-def _met(sweep: CropSweep, wanted: Sequence[float]) -> list[Containers]:
-    """Embed in all crops at each mean PSNR that is *wanted*, correcting what is asked for by the last miss.
+def _at_mean_psnr(sweep: CropSweep, wanted: Sequence[float]) -> list[Containers]:
+    """Embed in all crops at each *wanted* mean PSNR: each round corrects the requested PSNR by the last error.
 
     Raises:
-        UnderpaintError: the mean PSNR does not follow what is asked for.
+        UnderpaintError: the mean PSNR does not follow the requested one.
     """
     latest = sweep.embed(wanted)
     best = list(latest)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from underpaint.types import Channel, Image
 
-#: Mean PSNR in dB of the containers of every variant, and how often a miss is corrected.
+#: Mean PSNR in dB of the containers of every variant, and the number of corrections of the requested PSNR.
 PSNR, ROUNDS = 40.0, 10
 #: Seed of crops, bits, keys and the channels' randomness.
 SEED = 0
@@ -92,24 +92,28 @@ def measure(covers: Sequence[Image], source: Source, channels: Sequence[str]) ->
     chains, skipped = sendable(channels)
     found: list[ResultFile[ChannelRow]] = []
     for name, variant in VARIANTS.items():
-        containers, quality = _met(variant, covers, secrets)
+        containers, quality = _at_mean_psnr(variant, covers, secrets)
         errors = np.zeros((len(covers), len(chains)), np.int64)
         for (crop, c), _ in np.ndenumerate(errors):
             # One stream per crop and chain, the same for all variants.
             rng = np.random.default_rng([source.seed, crop, crc32(chains[c].encode())])
             received = parse(chains[c])(containers[crop], rng)
             errors[crop, c] = variant.wrong(received, secrets[crop], quality.nominal or PSNR)
+        changes: tuple[BerChange, ...] = ()
         if variant.networks == Networks():
             plain = errors
-        changes = BerChange.of(errors - plain, BITS, chains, source.seed) if variant.networks != Networks() else ()
+        else:
+            changes = BerChange.of(errors - plain, BITS, chains, source.seed)
         rows = BitErrors(chains, errors, np.full(errors.shape, np.nan)).rows(PSNR, BITS)
         notes = {"quality": (quality,), "skipped": skipped, "changes": changes}
         found.append(ResultFile(NETWORKS, name, source, tuple(rows), notes))
     return found
 
 
-def _met(variant: Variant, covers: Sequence[Image], secrets: Sequence[CropBits]) -> tuple[list[Image], Quality]:
-    """Return containers whose mean PSNR is :data:`PSNR`, correcting what is asked for by the last miss."""
+def _at_mean_psnr(
+    variant: Variant, covers: Sequence[Image], secrets: Sequence[CropBits]
+) -> tuple[list[Image], Quality]:
+    """Return containers whose mean PSNR is :data:`PSNR`: each round corrects the requested PSNR by the last error."""
     nominal = PSNR
     for _ in range(ROUNDS):
         containers = [variant.embed(cover, secret, nominal) for cover, secret in zip(covers, secrets, strict=True)]
@@ -118,7 +122,7 @@ def _met(variant: Variant, covers: Sequence[Image], secrets: Sequence[CropBits])
         if abs(quality.psnr_mean - PSNR) <= TOLERANCE:
             return containers, quality
         nominal = round(nominal + PSNR - quality.psnr_mean, 3)
-    raise UnderpaintError(f"a mean PSNR of {PSNR:g} dB is not met, the latest is {quality.psnr_mean:.2f} dB")
+    raise UnderpaintError(f"a mean PSNR of {PSNR:g} dB was not reached, the last is {quality.psnr_mean:.2f} dB")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -128,7 +128,7 @@ class BerChange:
         return tuple(cls(chain, *three) for chain, three in zip((*chains, ALL), numbers, strict=True))
 
 
-#: Notes of every table of this room, then those of the ablation and of the networks of robust.
+#: Notes of the tables on robustness, then those of the ablation and of the networks of robust.
 NOTES: dict[str, type[Any]] = {"quality": Quality, "skipped": Skip}
 ABLATION_NOTES: dict[str, type[Any]] = {"training": dict, **NOTES}
 NETWORK_NOTES: dict[str, type[Any]] = {**NOTES, "changes": BerChange}

@@ -253,11 +253,12 @@ def _reflect_pad(planes: Tensor, reach: int) -> Tensor:
 
 
 def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
-    """Return the variance of the noise of least cost that carries a payload, in squared levels.
+    """Return the variance of the cheapest change that carries a payload, in squared levels.
 
     A change by d levels costs d² · 2^(-attention / 16). Its probability falls exponentially with its cost (Gibbs
-    distribution, Filler and Fridrich 2010): no other noise of the same entropy costs less. The changed value keeps its
-    upper bits; the variance is the mean over all values with the same upper bits, which attention cannot distinguish.
+    distribution, Filler and Fridrich 2010): no other distribution of the same entropy costs less. A change keeps the
+    upper bits of a value; the variance is the mean over all values with the same upper bits, since attention depends on
+    the upper bits alone.
 
     Args:
         attention: ``(B, 3, H, W)``; it gets gradients at the fixed payload.
@@ -286,9 +287,9 @@ def noise_variance(attention: Tensor, payload: Tensor) -> Tensor:
 
 @cache
 def gibbs_tables() -> tuple[Tensor, Tensor]:
-    """Return the entropy in bits and the variance of the noise of least cost, by the log cost of a change by one level.
+    """Return entropy in bits and variance of the cheapest change of a value, by the log cost of a change by one level.
 
-    Both are ``(400,)``, at evenly spaced log costs from -8 to 4.
+    Both are ``(400,)``, at evenly spaced log costs from -8 to 4; :func:`noise_variance` describes the distribution.
     """
     weights = np.exp(np.linspace(_LOWEST, _HIGHEST, _POINTS))
     places = np.arange(1 << LOW_BITS)

@@ -53,8 +53,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import nn
 from torch.nn.functional import l1_loss, mse_loss
 
@@ -69,10 +67,9 @@ from underpaint_lab.training.trainable import RecipeEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    import numpy as np
     from torch import Tensor
 
-    from underpaint.types import Image
 
 #: Training pictures of ImageNet, for the published number of epochs.
 _IMAGENET_SIZE = 1_281_167
@@ -259,27 +256,6 @@ class TuneMfd(_Stage):
         attention = self.mfd(images)
         stego = simulate_embedding(images, FUSIONS[self.recipe.fusion](self.itc(images), attention))
         yield "mfd", distortion_losses(self.task, self.mfd, images, attention, stego)
-
-
-def fused_attention(itc: ItcNet, mfd: MfdNet, fusion: Fusion, image: Image) -> NDArray[np.float32]:
-    """Return the fused attention of a picture.
-
-    Args:
-        itc: the ITC network in evaluation mode.
-        mfd: the MFD network in evaluation mode.
-        fusion: ``min`` or ``mean``.
-        image: ``uint8 (H, W, 3)``.
-
-    Returns:
-        Attention in [0, 1], ``(H, W, 3)``.
-
-    Raises:
-        UsageError: a side is no multiple of 8.
-    """
-    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].float() / 255
-    with torch.inference_mode():
-        fused = FUSIONS[fusion](itc(pixels), mfd(pixels))
-    return fused[0].permute(1, 2, 0).numpy()
 
 
 def _published(epochs: int, batch: int, **changes: Any) -> BasnRecipe:

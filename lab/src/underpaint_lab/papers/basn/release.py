@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-import torch
-
-from underpaint import media, models
-from underpaint.media import samples
 from underpaint_lab.export.half_precision import HalfPrecision
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
+from underpaint_lab.export.onnx import SIDES, Graph, Release, ReleaseWithData, new_card, sample_crop, sample_squares
 from underpaint_lab.nets.integer import freeze
 from underpaint_lab.papers.basn import exact
 from underpaint_lab.papers.basn.exact import ExactBasn, ExactRecipe
@@ -21,8 +17,10 @@ from underpaint_lab.training.loop import restore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint_lab.export.onnx import Built
 
-def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+
+def basn(run: Path, measured: dict[str, float]) -> Built:
     """Export the attention network of :mod:`underpaint_lab.papers.basn.exact` and prove that its sums are exact.
 
     Args:
@@ -38,19 +36,16 @@ def basn(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], model
     recipe = cast("ExactRecipe", exact.RECIPES["basn-exact"].recipe)
     model = ExactBasn(replace(recipe, teachers=()))
     restore(model, run)
-    photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2)
+    photograph = sample_crop(256, 384)
     view = (photograph - photograph % 2**exact.LOW_BITS).float()
     graphs = {
         "attention": Graph(freeze(model.attention), {"view": view}, {"view": {2: "height", 3: "width"}}, ("attention",))
     }
-    card = models.Card(
+    card = new_card(
+        folder.provenance(run),
         method="basn",
         paper="Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload="any: up to 12 bits per pixel of three values",
-        **folder.provenance(run),
         reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
         measured=measured,
         limits="attention depends on the upper four bits of each value, so that only the lower four may change",
@@ -79,7 +74,7 @@ multiples of 8. The larger tensors are stored in 16 bits.
 """
 
 
-def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Card]:
+def published(itc_run: Path, mfd_run: Path) -> Built:
     """Export both attention networks as published.
 
     Args:
@@ -98,16 +93,12 @@ def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Ca
         folder.load_weights(network, folder.learned(run, part), run)
     first, history = folder.provenance(itc_run), folder.provenance(mfd_run)
     history |= {"recipe": f"{first['recipe']}; {history['recipe']}", "hours": first["hours"] + history["hours"]}
-    card = models.Card(
+    card = new_card(
+        history,
         method="basn-published",
         paper="Yang, BASN: Learning Steganography with Binary Attention Mechanism, arXiv:1907.04362",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload="depends on attention: 0.4 to 3.9 bits per pixel in the paper",
-        **history,
         reported={"bser_min_lsm_1": 0.0106, "bser_mean_lsm_1": 0.0222},
-        measured={},
         limits="trained at a reduced scale; for measurements only: messages are not recovered exactly",
         text=_ATTENTION,
     )
@@ -116,4 +107,4 @@ def published(itc_run: Path, mfd_run: Path) -> tuple[dict[str, Graph], models.Ca
 
 
 #: Models of this paper, by their name in the zoo.
-MODELS = {"basn": Release(basn), "basn-published": Release(published, needs_data=True)}
+MODELS: dict[str, Release | ReleaseWithData] = {"basn": Release(basn), "basn-published": ReleaseWithData(published)}

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 
-from underpaint import models
 from underpaint_lab.data.cifar import Cifar
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.half_precision import HalfPrecision
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
+from underpaint_lab.export.onnx import SIDES, Graph, ReleaseWithData, new_card, sample_squares
 from underpaint_lab.metrics.intervals import wilson
 from underpaint_lab.nets import cifar_classifiers, classifiers
 from underpaint_lab.papers.classifiers.models import NETWORKS, accuracy
@@ -23,6 +22,7 @@ from underpaint_lab.training import run_folder as folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint_lab.export.onnx import Built
     from underpaint_lab.nets.classifiers import Classifier
 
 
@@ -32,13 +32,30 @@ _CLASSIFIER = """
 Tiny-ImageNet; and `cam`, the class activation map of the most likely class, `(N, 1, H, W)` from 0 to 1. Its larger
 tensors are stored in 16 bits; the accuracy was measured with them.
 """
-_RESNET = "K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition (CVPR 2016), half as wide."
 _CIFAR = """
 `classifier.onnx` takes pictures, `float32 (N, 3, H, W)` in [0, 1], of any size of at least 32×32. It returns `logits`
 of the ten classes of CIFAR-10, and `cam`, the class activation map of the most likely class, `(N, 1, H, W)` from 0 to
 1. Its larger tensors are stored in 16 bits; the accuracy was measured with them, on all 10,000 pictures of the test
 set, not mirrored.
 """
+#: Papers that cards cite, by architecture.
+_PAPERS = {
+    "alexnet": "After A. Krizhevsky, I. Sutskever and G. Hinton, "
+    '"ImageNet Classification with Deep CNNs" (NeurIPS 2012).',
+    "densenet": 'After G. Huang et al., "Densely Connected Convolutional Networks" (CVPR 2017).',
+    "mixer": 'After A. Trockman and J. Z. Kolter, "Patches Are All You Need?" (TMLR 2023).',
+    "mobile": 'After M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018).',
+    "plain": "After D.-A. Clevert et al., "
+    '"Fast and Accurate Deep Network Learning by Exponential Linear Units" (ICLR 2016).',
+    "resnet": 'After K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016).',
+    "vgg": 'After K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks" (ICLR 2015), with normalisation.',
+}
+#: The same for classifiers that differ from the paper.
+_OWN_PAPERS = {
+    "classifier-resnet": (
+        "K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition (CVPR 2016), half as wide."
+    )
+}
 
 
 class WithFeaturesAndCam(nn.Module):
@@ -93,7 +110,7 @@ _KINDS = {
 }
 
 
-def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Graph], models.Card]:
+def classifier(name: str, run: Path, pictures: Labelled) -> Built:
     """Export a classifier and measure its accuracy.
 
     Args:
@@ -119,15 +136,11 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
     prefix, _, short = name.partition("-")
     kind = _KINDS[prefix]
     role = "for evaluation only" if short in kind.held_out else kind.use
-    card = models.Card(
+    card = new_card(
+        folder.provenance(run),
         method="machine",
-        paper=_RESNET if name == "classifier-resnet" else str(NETWORKS[name].__doc__).partition("\n")[0],
-        licence="MIT",
-        sha256={},
-        bytes=0,
+        paper=_OWN_PAPERS.get(name, _PAPERS[short]),
         payload=f"none: a classifier {role}",
-        **folder.provenance(run),
-        reported={},
         measured={"top1": round(right, 4), "top1_low": round(low, 4), "top1_high": round(high, 4)},
         limits=kind.limits,
         text=kind.text,
@@ -135,7 +148,7 @@ def classifier(name: str, run: Path, pictures: Labelled) -> tuple[dict[str, Grap
     return {"classifier": Graph(stored, {"image": sample_squares() / 255}, {"image": SIDES}, kind.outputs)}, card
 
 
-def with_accuracy(name: str, run: Path, data: Path) -> tuple[dict[str, Graph], models.Card]:
+def with_accuracy(name: str, run: Path, data: Path) -> Built:
     """Export a classifier, with its accuracy on the test data in *data*.
 
     Args:
@@ -150,5 +163,5 @@ def with_accuracy(name: str, run: Path, data: Path) -> tuple[dict[str, Graph], m
     return classifier(name, run, Cifar.of(data, "test") if name.startswith("cifar-") else Labelled.of(data, "val"))
 
 
-#: Models of this room, by their name in the zoo.
-MODELS = {name: Release(partial(with_accuracy, name), needs_data=True) for name in NETWORKS}
+#: Classifiers, by their name in the zoo.
+MODELS = {name: ReleaseWithData(partial(with_accuracy, name)) for name in NETWORKS}

@@ -95,6 +95,8 @@ _INITIAL_COLOURS = torch.tensor(
 )
 
 
+#: Channels of the generator at half the resolution; a quarter of the resolution has twice as many.
+_WIDTH = 32
 #: Side of a pattern in pixels, which is repeated over the picture; the runtime's tiles begin at multiples of it.
 PATTERN = 32
 
@@ -110,14 +112,13 @@ class JndGenerator(nn.Module):
     Args:
         answers: number of logits of all classifiers together.
         members: number of classifiers, all with the same number of classes.
-        width: channels at half the resolution; a quarter of the resolution has twice as many.
     """
 
     ways = len(_INITIAL_COLOURS)
 
-    def __init__(self, answers: int, members: int, width: int = 32) -> None:
+    def __init__(self, answers: int, members: int) -> None:
         super().__init__()
-        conditions, self.members = 2 * width, members
+        width, conditions, self.members = _WIDTH, 2 * _WIDTH, members
         self.told = nn.Sequential(
             nn.Linear(answers + 1, conditions), nn.SiLU(), nn.Linear(conditions, conditions), nn.SiLU()
         )

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from underpaint import models
 from underpaint.models.jnd_networks import PANELS
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_batch
+from underpaint_lab.export.onnx import SIDES, Graph, Release, new_card, sample_batch
 from underpaint_lab.papers.dmvjnd import ours
 from underpaint_lab.papers.dmvjnd import published as as_published
 from underpaint_lab.papers.dmvjnd.nets import UnitRangeChange
@@ -20,8 +19,11 @@ from underpaint_lab.training.loop import restore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint.models import Card
+    from underpaint_lab.export.onnx import Built
 
-def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+
+def jnd(name: str, run: Path, measured: dict[str, float]) -> Built:
     """Export our generator.
 
     Args:
@@ -46,7 +48,7 @@ def jnd(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Gra
     return {"generator": Graph(model.generator, inputs, axes, ("direction", "promises"))}, card
 
 
-def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+def published(run: Path, measured: dict[str, float]) -> Built:
     """Export the paper's network, for comparison with ours; as :func:`jnd`."""
     recipe = cast("as_published.JndPublishedRecipe", as_published.RECIPES["dmvjnd-published"].recipe)
     model = as_published.JndPublished(replace(recipe, width=int(folder.read_record(run)["recipe"]["width"])))
@@ -57,15 +59,12 @@ def published(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], 
     return {"generator": graph}, _jnd_card("dmvjnd-published", recipe.classifiers, run, measured, _PUBLISHED)
 
 
-def _jnd_card(name: str, panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> models.Card:
-    return models.Card(
+def _jnd_card(name: str, panel: tuple[str, ...], run: Path, measured: dict[str, float], text: str) -> Card:
+    return new_card(
+        folder.provenance(run),
         method=name,
         paper="Jin et al., Just Noticeable Difference for Deep Machine Vision, arXiv:2102.08168",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload="none: the change of a picture that keeps the labels of classifiers",
-        **folder.provenance(run),
         reported={"rca_train": 1.0, "rca_test": 0.9218, "psnr": 9.56} if "cifar" in panel[0] else {},
         measured=measured,
         limits=f"trained against {', '.join(panel)}; other classifiers tolerate less",

@@ -22,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-import torch
 from torch import Tensor, nn
 
 from underpaint.errors import UsageError
@@ -31,6 +30,7 @@ from underpaint_lab.nets.image_hiding import NETWORK_PAIRS
 from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.miais.teacher import LabelledBatch, RecognitionRecipe, identity_losses, recogniser
 from underpaint_lab.training import run_folder as folder
+from underpaint_lab.training.losses import error_spread, mean_error
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
 if TYPE_CHECKING:
@@ -123,11 +123,9 @@ class MiaisBaseline(nn.Module):
         # Before clamping: clamped values have no gradient and would stay clamped.
         errors = {"cover": made - covers, "secret": self.restored(containers) - secrets}
         weights = {"cover": recipe.cover, "secret": recipe.secret}
-        square = recipe.error == "square"
-        parts = {name: weights[name] * (e.square() if square else e.abs()).mean() for name, e in errors.items()}
+        parts = {name: weights[name] * mean_error(error, recipe.error) for name, error in errors.items()}
         if recipe.spread:
-            variances = [error.abs().var(dim=(1, 2, 3)).mean() for error in errors.values()]
-            parts["spread"] = recipe.spread * torch.stack(variances).sum()
+            parts["spread"] = recipe.spread * error_spread(errors.values())
         if recipe.identity:
             classifier = cast("Recogniser", self.networks["recogniser"])
             codes = classifier(containers)

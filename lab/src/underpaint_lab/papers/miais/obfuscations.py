@@ -14,6 +14,7 @@ import numpy as np
 
 from underpaint.embedding.lapped import dct
 from underpaint.errors import UsageError
+from underpaint_lab.data.camera import YCC
 from underpaint_lab.noise_layers.jpeg import quantisation_tables
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ _SMALL, _LARGE = 4, 8
 _ROUNDS, _DISCARDED = 8, 200
 #: P3's threshold, in quantised coefficients, and its JPEG quality.
 _THRESHOLD, _QUALITY = 10, 90
-#: Y, Cb and Cr by R, G and B, and the offset that JPEG subtracts (ITU-T T.871).
-_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+#: Offset that JPEG subtracts from luma and chroma (ITU-T T.871).
 _OFFSET = np.array([128, 0, 0])
 
 
@@ -90,7 +90,7 @@ def em_hog(picture: Image, rng: np.random.Generator) -> Image:
     M. Kitayama and H. Kiya, "HOG Feature Extraction from Encrypted Images for Privacy-Preserving Machine Learning"
     (ICCE-Asia 2019). MIAIS compares pictures, so it probably used the encrypted pictures.
     """
-    luma = np.rint(picture @ _YCC[0]).astype(np.uint8)[..., None].repeat(3, axis=2)
+    luma = np.rint(picture @ YCC[0]).astype(np.uint8)[..., None].repeat(3, axis=2)
     return _picture(_scrambled(_blocks(luma, _LARGE), rng), picture.shape)
 
 
@@ -133,7 +133,7 @@ def dio(picture: Image, _rng: np.random.Generator) -> Image:
     R. Shokri and V. Shmatikov, "Defeating Image Obfuscation with Deep Learning" (2016), attack among others. It has no
     key.
     """
-    planes = picture @ _YCC.T - _OFFSET
+    planes = picture @ YCC.T - _OFFSET
     # One matrix for both directions: (n, 64, 3) from (n, 64, 3).
     cosines = np.kron(dct(_LARGE), dct(_LARGE))
     steps = quantisation_tables(_QUALITY)[[0, 1, 1]].T
@@ -141,7 +141,7 @@ def dio(picture: Image, _rng: np.random.Generator) -> Image:
     public = np.where(np.abs(numbers) > _THRESHOLD, _THRESHOLD, numbers)
     public[:, 0] = 0
     values = cosines.T @ (public * steps) + _OFFSET
-    rgb = np.rint(values @ np.linalg.inv(_YCC).T).clip(0, 255).astype(np.uint8)
+    rgb = np.rint(values @ np.linalg.inv(YCC).T).clip(0, 255).astype(np.uint8)
     return _picture(rgb, picture.shape)
 
 

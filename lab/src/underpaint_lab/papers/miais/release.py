@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from underpaint import models
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_batch
+from underpaint_lab.export.onnx import SIDES, Graph, Release, new_card, sample_batch
 from underpaint_lab.papers.miais import nets, ours, published
 from underpaint_lab.papers.miais.teacher import Teacher, TeacherRecipe, embed_with_mirror
 from underpaint_lab.training import run_folder as folder
@@ -18,6 +17,9 @@ from underpaint_lab.training.recipe import as_settings, with_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from underpaint.models import Card
+    from underpaint_lab.export.onnx import Built
 
 
 class _BlockNumbers(nn.Module):
@@ -43,7 +45,7 @@ class _ScaledEmbedding(nn.Module):
         return found
 
 
-def recognised(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+def recognised(run: Path, measured: dict[str, float]) -> Built:
     """Export the embedder and the extractor of :mod:`underpaint_lab.papers.miais.ours`.
 
     Args:
@@ -73,7 +75,7 @@ def recognised(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph],
     return graphs, _miais_card("miais", run, measured, "64 numbers, extracted with small errors", _MIAIS)
 
 
-def teacher(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+def teacher(run: Path, measured: dict[str, float]) -> Built:
     """Export the plain classifier of :mod:`underpaint_lab.papers.miais.teacher` up to its embedding.
 
     Args, returns and raises as for :func:`recognised`.
@@ -90,15 +92,12 @@ def teacher(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mo
     return {"recogniser": graph}, card
 
 
-def _miais_card(name: str, run: Path, measured: dict[str, float], payload: str, text: str) -> models.Card:
-    return models.Card(
+def _miais_card(name: str, run: Path, measured: dict[str, float], payload: str, text: str) -> Card:
+    return new_card(
+        folder.provenance(run),
         method=name,
         paper="Cui, Zhang, Li, Zheng, Bao, Xia, Li, Multitask Identity-Aware Image Steganography, IEEE TIP 2021",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload=payload,
-        **folder.provenance(run),
         reported={"accuracy": 0.8752, "accuracy_plain": 0.8780, "cover_psnr": 22.85, "cover_ms_ssim": 0.9799},
         measured=measured,
         limits="trained on 98 people of Labeled Faces in the Wild: not fit for any real use",

@@ -38,6 +38,7 @@ from underpaint_lab.data import cover_secret
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS, Critic
 from underpaint_lab.noise_layers import PseudoDifferentiable
 from underpaint_lab.noise_layers.layer import round_8_bit
+from underpaint_lab.training.losses import error_spread, mean_error
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry, channels_last
 
@@ -140,19 +141,14 @@ class PixInPixBaseline(nn.Module):
         secret = (
             functional.binary_cross_entropy_with_logits(revealed, secrets)
             if recipe.bits
-            else _mean_error(errors[1], recipe.error)
+            else mean_error(errors[1], recipe.error)
         )
-        parts = {"cover": recipe.cover * _mean_error(errors[0], recipe.error), "secret": recipe.secret * secret}
+        parts = {"cover": recipe.cover * mean_error(errors[0], recipe.error), "secret": recipe.secret * secret}
         if recipe.spread:
-            variances = [error.abs().var(dim=(1, 2, 3)).mean() for error in errors]
-            parts["spread"] = recipe.spread * torch.stack(variances).sum()
+            parts["spread"] = recipe.spread * error_spread(errors)
         if self.critic is not None:
             parts["critic"] = recipe.critic * functional.softplus(self.critic(containers)).mean()
         return parts
-
-
-def _mean_error(error: Tensor, kind: Literal["square", "absolute"]) -> Tensor:
-    return (error.square() if kind == "square" else error.abs()).mean()
 
 
 _RECIPE = PixInPixBaselineRecipe(steps=6000, batch=32, crop=32, learning_rate=1e-3, decay="cosine", clip=1.0)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from underpaint import models
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_batch
+from underpaint_lab.export.onnx import SIDES, Graph, Release, new_card, sample_batch
 from underpaint_lab.papers.pixinpix import models as recipes
 from underpaint_lab.papers.pixinpix.nets import FrozenBlockCoder, LevelTable, SecretDecoder, SecretEncoder
 from underpaint_lab.training import run_folder as folder
@@ -18,8 +17,10 @@ from underpaint_lab.training.loop import restore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint_lab.export.onnx import Built
 
-def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+
+def pictures(name: str, run: Path, measured: dict[str, float]) -> Built:
     """Export our network for PixInPix.
 
     Args:
@@ -49,15 +50,11 @@ def pictures(name: str, run: Path, measured: dict[str, float]) -> tuple[dict[str
         "reader": Graph(SecretDecoder(blocks), inputs, axes, ("secret",)),
         "writer": Graph(encoder, {"secret": secret}, {"secret": SIDES}, made, whole=made),
     }
-    card = models.Card(
+    card = new_card(
+        folder.provenance(run),
         method=name,
         paper="PixInPix: Hidding Pixels in Pixels, anonymous submission to a workshop of ECCV 2020",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload="a picture of the cover's size",
-        **folder.provenance(run),
-        reported={},
         measured=measured,
         limits="any change to the container destroys the secret; each value carries two to three bits",
         text=_PICTURES,

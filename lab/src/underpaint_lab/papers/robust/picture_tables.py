@@ -64,12 +64,11 @@ def mutual_information(period: float, bits: int, noise: float) -> float:
     return float((own * np.log2(own)).sum() - (mixed * np.log2(mixed)).sum())
 
 
-def choose_frequencies(price: float, noise: float = NOISE) -> tuple[Frequency, ...]:
+def choose_frequencies(price: float) -> tuple[Frequency, ...]:
     """Return the frequencies whose information exceeds the price of their squared change, with their best periods.
 
     Args:
         price: bits per unit of squared change.
-        noise: standard deviation of the noise, in levels.
     """
     chosen = []
     steps = quantisation_tables(50)[0].reshape(BLOCK, BLOCK)
@@ -84,7 +83,7 @@ def choose_frequencies(price: float, noise: float = NOISE) -> tuple[Frequency, .
             for period in range(grid << bits, _PERIODS[1] + 1, grid << bits)
             if period >= _PERIODS[0]
         ]
-        worth = [mutual_information(each.period, each.bits, noise) - price * each.period**2 / 12 for each in every]
+        worth = [mutual_information(each.period, each.bits, NOISE) - price * each.period**2 / 12 for each in every]
         if worth and max(worth) > 0:
             chosen.append(every[int(np.argmax(worth))])
     return tuple(chosen)

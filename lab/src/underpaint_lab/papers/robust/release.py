@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import torch
-
-from underpaint import media, models
-from underpaint.media import samples
-from underpaint_lab.export.onnx import Graph, Release
+from underpaint_lab.export.onnx import Graph, Release, new_card, sample_crop
 from underpaint_lab.papers.robust import ours
 from underpaint_lab.papers.robust.lapped import analyse, luma
 from underpaint_lab.training import run_folder as folder
@@ -17,10 +13,12 @@ from underpaint_lab.training.loop import restore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint_lab.export.onnx import Built
+
 _AXES = {"luma": {2: "height", 3: "width"}, "coefficients": {2: "down", 3: "across"}}
 
 
-def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+def robust(run: Path, measured: dict[str, float]) -> Built:
     """Export the embedder and the extractor of :mod:`underpaint_lab.papers.robust.ours`.
 
     Args:
@@ -35,18 +33,15 @@ def robust(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], mod
     """
     model = ours.RobustOurs(cast("ours.RobustOursRecipe", ours.RECIPES["robust"].recipe))
     restore(model, run)
-    photograph = torch.from_numpy(media.read(samples.path("coffee")).pixels[None, :256, :384]).permute(0, 3, 1, 2) / 255
+    photograph = sample_crop(256, 384) / 255
     grey = luma(photograph)
     inputs = {"luma": grey[:, None], "coefficients": analyse(grey, ours.COUNT)}
     graphs = {name: Graph(getattr(model, name), inputs, _AXES) for name in ("writer", "reader")}
-    card = models.Card(
+    card = new_card(
+        folder.provenance(run),
         method="robust",
         paper="Zhang, Karjauv, Benz, Kweon, Towards Robust Data Hiding Against (JPEG) Compression, arXiv:2101.00973",
-        licence="MIT",
-        sha256={},
-        bytes=0,
         payload="any: 30 bits in 128x128 in the paper's setting, messages of up to 504 bytes after compression",
-        **folder.provenance(run),
         reported={"ber_jpeg_10": 0.3122, "ber_jpeg_50": 0.1263, "ber_webp_50": 0.1286, "ber_jpeg2000_10": 0.3529},
         measured=measured,
         limits="no rotation by more than about half a degree, no mirroring, no crops below about 60 % of a side",

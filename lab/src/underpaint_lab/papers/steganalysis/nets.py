@@ -61,14 +61,13 @@ class YeNet(nn.Module):
     ::
 
         green ─► 30 filters 5×5, initially SRM's, clipped at ±limit ─► 3 layers ─► 3 × (pool, layer) ─► 2 layers ─► mean
-
-    Args:
-        limit: threshold of the truncated linear unit, in levels; in the paper 3, and 7 for HILL.
     """
 
-    def __init__(self, limit: float = 3.0) -> None:
+    #: Threshold of the truncated linear unit, in levels, as in the paper (there 7 for HILL).
+    limit = 3.0
+
+    def __init__(self) -> None:
         super().__init__()
-        self.limit = limit
         self.filters = nn.Conv2d(1, 30, 5)
         layers: list[nn.Module] = []
         for _ in range(3):
@@ -99,16 +98,14 @@ class YedroudjNet(nn.Module):
     ::
 
         green ─► 30 fixed filters ─► |layer|, clipped ─► layer, clipped ─► 3 × (pool, layer) ─► mean ─► 256 ─► 1024 ─► 1
-
-    Args:
-        limit: threshold of the second truncation; 1 in the paper and a port, 2 in the released definition.
     """
 
+    #: Threshold of the second truncation, as in the paper and a port; 2 in the released definition.
+    limit = 1.0
     filters: Tensor
 
-    def __init__(self, limit: float = 1.0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.limit = limit
         self.register_buffer("filters", srm_filters())
         self.first, self.scale = nn.Conv2d(30, 30, 5, padding=2, bias=False), nn.BatchNorm2d(30)
         self.second = _normed(30, 30, 5)
@@ -224,8 +221,8 @@ def _histogram(codes: Tensor, size: int) -> Tensor:
     return (counts + counts.flip(2))[..., : size // 2 + 1]
 
 
-def _normed(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+def _normed(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from underpaint import models
 from underpaint.errors import UsageError
-from underpaint_lab.export.onnx import SIDES, Graph, Release, sample_squares
+from underpaint_lab.export.onnx import SIDES, Graph, Release, new_card, sample_squares
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS
 from underpaint_lab.training import run_folder as folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from underpaint_lab.export.onnx import Built
+
+#: Papers that cards cite, by network.
+_PAPERS = {
+    "ye": 'J. Ye, J. Ni and Y. Yi, "Deep Learning Hierarchical Representations for Image Steganalysis" (TIFS 2017).',
+    "yedroudj": 'M. Yedroudj, F. Comby and M. Chaumont, "Yedroudj-Net: An efficient CNN for spatial steganalysis" '
+    "(ICASSP 2018).",
+    "light": "A colour rich model after Goljan et al. (WIFS 2014), and two trained layers.",
+}
 _TEXT = """
 `detector.onnx` takes pictures, `float32 (N, 3, H, W)`, whole levels 0…255, of any size of at least 32×32, and returns
 `odds`, the log-odds `(N,)` that a picture is a container.
 """
 
 
-def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], models.Card]:
+def detector(run: Path, measured: dict[str, float]) -> Built:
     """Export the detector that *run* trained.
 
     Args:
@@ -38,15 +46,11 @@ def detector(run: Path, measured: dict[str, float]) -> tuple[dict[str, Graph], m
         raise UsageError(f"{run} trained no detector", hint="underpaint-lab train steganalysis-light does")
     network = STEGANALYSERS[recipe["network"]]()
     folder.load_weights(network, folder.learned(run, "network"), run)
-    card = models.Card(
+    card = new_card(
+        folder.provenance(run),
         method="analyst",
-        paper=" ".join(str(type(network).__doc__).partition("\n")[0].split()),
-        licence="MIT",
-        sha256={},
-        bytes=0,
+        paper=_PAPERS[recipe["network"]],
         payload="none: a steganalysis detector",
-        **folder.provenance(run),
-        reported={},
         measured=measured,
         limits="trained on a few picture sources: pictures with other noise may raise the false-positive rate",
         text=_TEXT,

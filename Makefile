@@ -21,7 +21,7 @@ test: $(VENV)/.test ## run the tests of the runtime; PyTorch is not needed
 	@$(TESTS) -m "not slow" tests
 
 test-lab: $(VENV)/.lab ## run the tests of the lab
-	@$(BIN)/python -m pytest -m "not slow" lab/tests
+	@$(TESTS) -m "not slow" lab/tests
 
 check: $(VENV)/.lab ## lint, format, types, direction of imports
 	@$(BIN)/ruff check .

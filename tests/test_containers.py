@@ -16,6 +16,7 @@ from underpaint.coding import keys
 from underpaint.coding.template import COARSE, cosine_similarity, pack, unpack
 from underpaint.embedding import sync, watermark
 from underpaint.embedding.canvas import Canvas
+from underpaint.errors import NotFoundError
 from underpaint.media import samples
 from underpaint.methods import METHODS, robust, stdm
 from underpaint.types import Payload
@@ -47,7 +48,7 @@ def test_a_container_of_version_1_is_revealed(
     name: str, payload: Payload, passphrase: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # A later version may derive new keys at another cost; old containers are still read.
-    monkeypatch.setattr(keys, "COSTS", keys.COSTS | {9: keys.Cost(8, 1, 1)})
+    monkeypatch.setitem(keys.COSTS, 9, keys.Cost(8, 1, 1))
     monkeypatch.setattr(keys, "DEFAULT_COST", 9)
     assert api.reveal_file(FOLDER / f"{name}.png", passphrase=passphrase)[0] == payload
     chains = {"stdm": "jpeg:60", "robust-512": "jpeg:60 | crop:0.8 | rescale:0.9", "robust-256": "jpeg:60"}
@@ -55,6 +56,24 @@ def test_a_container_of_version_1_is_revealed(
     if chain:
         api.attack_file(FOLDER / f"{name}.png", chain, tmp_path / "arrived.png")
         assert api.reveal_file(tmp_path / "arrived.png", passphrase=passphrase)[0] == payload
+
+
+@pytest.mark.parametrize("method", ["lsb", "stdm"])
+def test_the_cost_of_new_keys_may_change(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full frames are read at each known cost; compact frames have one cost for ever."""
+    cover = media.read(samples.path("chelsea")).pixels[:128, :128]
+    monkeypatch.setitem(keys.COSTS, 9, keys.Cost(8, 1, 1))
+    with monkeypatch.context() as later:
+        later.setattr(keys, "DEFAULT_COST", 9)
+        assert keys.Key.derive("drawing", keys.SALT) == keys.Key.derive("drawing", keys.SALT, 9)
+        container = METHODS[method].hide(cover, Payload(b"v1"), "drawing", psnr=None, survive=None)
+    assert METHODS[method].reveal(container, "drawing") == Payload(b"v1")
+    monkeypatch.delitem(keys.COSTS, 9)
+    if method == "stdm":
+        assert METHODS[method].reveal(container, "drawing") == Payload(b"v1")
+    else:
+        with pytest.raises(NotFoundError):
+            METHODS[method].reveal(container, "drawing")
 
 
 def test_a_picture_hidden_by_version_1_is_restored() -> None:

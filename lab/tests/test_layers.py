@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ BREACHES = {
         "- underpaint_lab.papers.basn.sideways -> underpaint_lab.papers.robust.ours (l.1)",
     ),
 }
+
+
+def test_every_paper_is_in_the_contract_of_papers() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (papers,) = (rule["modules"] for rule in rules if rule["type"] == "independence")
+    folder = ROOT / "lab/src/underpaint_lab/papers"
+    assert set(papers) == {f"underpaint_lab.papers.{file.parent.name}" for file in folder.glob("*/__init__.py")}
 
 
 def lint(folder: Path) -> tuple[int, str]:

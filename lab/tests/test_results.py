@@ -51,7 +51,9 @@ def plausible(row: Any, method: str) -> bool:
         case PictureRow():
             known = [quality for quality in (row.cover, row.secret) if quality]
             return all(quality.psnr > 10 for quality in known) and (row.secret is None) == (row.bits is not None)
-        case RecognitionRow() | SteganalyserRow():
+        case RecognitionRow():
+            return 0 <= row.accuracy <= 1 and bool(row.count)
+        case SteganalyserRow():
             return 0 <= row.accuracy <= 1
     raise AssertionError(f"no check for {type(row).__name__}")
 

@@ -11,8 +11,10 @@ import pytest
 from support.run_cli import run
 from underpaint import api, media
 from underpaint.api import FacePayload
+from underpaint.coding.template import cosine_similarity
 from underpaint.errors import NotFoundError, TemplateError, UnderpaintError, UsageError
 from underpaint.media import Picture, samples
+from underpaint.models.face import template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +53,13 @@ def test_people_are_enrolled_in_a_gallery_file(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(UsageError, match="there are no pictures in empty"):
         api.enrolled("empty")
+
+
+def test_the_template_of_several_pictures_is_their_normalised_mean(folder: Path) -> None:
+    both = [template(media.read(file).pixels) for file in sorted((folder / "people" / "cat").iterdir())]
+    found = api.enrolled("people")["cat"]
+    assert cosine_similarity(found, both[0] + both[1]) == pytest.approx(1, abs=1e-5)
+    assert np.mean(found**2) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "underpaint gallery 1", "people": {"a": "AAAA"}}'])

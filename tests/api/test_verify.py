@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.fake_method import FakeMethod
 from underpaint import api, media
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat
+from underpaint.api.payloads import Prepared
+from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, verify
 from underpaint.channels import parse
+from underpaint.coding.template import NUMBERS, Template, pack
 from underpaint.errors import DamagedError, NotFoundError, SurvivalError, UnderpaintError, UsageError
 from underpaint.methods import METHODS
+from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
 from underpaint.types import Image, Payload
 
 pytestmark = pytest.mark.usefixtures("cheap_keys", "example_files")
@@ -50,6 +55,26 @@ def test_a_random_channel_is_tried_several_times(monkeypatch: pytest.MonkeyPatch
         api.hide(cover, b"x", method="fake", survive="noise:0.02")
     monkeypatch.setitem(METHODS, "fake", FakeMethod(*passed, Payload(b"x"), NotFoundError("none")))
     api.hide(cover, b"x", method="fake", survive="noise:0.02")
+
+
+class FixedTemplate(MIAIS):
+    """``miais`` that reveals the same template from every picture."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+
+    def reveal(self, container: Image, passphrase: str | None) -> Payload:
+        return Payload(pack(self.template), "template")
+
+
+@pytest.mark.parametrize(("above", "refused"), [(0.01, False), (-0.01, True)])
+def test_a_template_is_revealed_if_it_is_similar_enough(cover: Image, above: float, refused: bool) -> None:
+    hidden, other = np.linalg.qr(np.random.default_rng(6).standard_normal((NUMBERS, 2)))[0].T * NUMBERS**0.5
+    angle = np.arccos(MIN_SIMILARITY + above)
+    method = FixedTemplate((np.cos(angle) * hidden + np.sin(angle) * other).astype(np.float32))
+    prepared = Prepared(method, Payload(pack(hidden.astype(np.float32)), "template"))
+    with pytest.raises(SurvivalError) if refused else nullcontext():
+        assert verify(cover, prepared, None, None, ArrayDelivery()) == method.reveal(cover, None)
 
 
 def test_an_array_is_delivered_as_it_is(cover: Image) -> None:

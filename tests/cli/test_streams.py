@@ -101,7 +101,7 @@ def test_a_passphrase_file_may_be_standard_input_and_have_a_byte_order_mark() ->
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "1>/dev/full"])
-@pytest.mark.parametrize("command", ["capacity small.png", "reveal empty.png --json", "reveal empty.png", "-h"])
+@pytest.mark.parametrize("command", ["capacity small.png", "reveal file.png --json", "reveal empty.png", "-h"])
 def test_closed_or_full_streams_cause_no_traceback(closed: str, command: str) -> None:
     program = f"{shlex.join(PROCESS)} {command} {closed}"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)

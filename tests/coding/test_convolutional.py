@@ -102,6 +102,11 @@ def test_frame_error_rate_on_a_gaussian_channel() -> None:
     assert frame_errors(2.0, 120) <= 2
 
 
+@pytest.mark.slow
+def test_frame_error_rate_on_a_gaussian_channel_over_more_frames() -> None:
+    assert frame_errors(2.0, 400) <= 4
+
+
 def frame_errors(ebn0_db: float, frames: int, count: int = 128, seed: int = 1) -> int:
     rng = np.random.default_rng(seed)
     variance = convolutional.EXPANSION / 2 * 10 ** (-ebn0_db / 10)

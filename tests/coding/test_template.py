@@ -41,6 +41,13 @@ def test_unpack_returns_the_numbers_within_half_a_step(seed: int) -> None:
         assert cosine_similarity(unpack(data), clipped) > similarity
 
 
+@pytest.mark.parametrize(("bits", "similarity"), [(COARSE, 0.998), (FINE, 0.9999)])
+def test_a_packed_template_is_similar_to_the_original(bits: int, similarity: float) -> None:
+    for seed in range(20):
+        numbers = random_template(seed)
+        assert cosine_similarity(unpack(pack(numbers, bits)), numbers) > similarity
+
+
 def test_unpack_refuses_other_lengths() -> None:
     with pytest.raises(DamagedError, match="96 or 48 bytes, not 47"):
         unpack(bytes(47))

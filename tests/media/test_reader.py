@@ -127,6 +127,13 @@ def test_deep_files_are_reduced_with_a_warning() -> None:
         assert picture.warnings == ("16 bits per colour were reduced to 8",)
 
 
+def test_white_of_a_tiff_with_12_bits_is_4095() -> None:
+    ramp = np.linspace(0, 3000, 24).round().astype(np.uint16).reshape(4, 6)
+    picture = media.decode(tiff(ramp, 1, 12))
+    np.testing.assert_array_equal(picture.pixels[..., 0], (ramp / 4095 * 255).round())
+    assert picture.warnings == ("values up to 4095 were reduced to 8 bits",)
+
+
 def test_floats_and_wide_integers_are_scaled_with_a_warning() -> None:
     ramp = np.linspace(0, 1, 24, dtype=np.float32).reshape(4, 6)
     eight = (ramp * 255).round().astype(np.uint8)

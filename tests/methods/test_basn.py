@@ -100,6 +100,16 @@ def test_the_capacity_map_is_the_same_for_cover_and_container(length: int) -> No
     assert (container != pixels)[capacity == 0].sum() <= 8 * frame.HEAD_SIZE
 
 
+def test_a_segment_that_ends_within_a_byte_is_allowed_for() -> None:
+    """Each segment of 65,536 values loses up to a byte: a payload as long as the sum of all bits needs more planes."""
+    pixels = cover(149, 150)
+    capacity = METHOD.capacity_map(pixels, 1000)
+    bits = int(capacity.sum())
+    assert bit_planes.room(capacity) < bits // 8
+    payload = Payload(noise(bits // 8 - lossless.OVERHEAD), name="n" * frame.LONGEST_NAME)
+    assert METHOD.reveal(hide(pixels, payload), None) == payload
+
+
 def test_planes_follow_from_equal_marginal_cost() -> None:
     """The table is what equal marginal costs say, to the nearest step, and never falls with attention."""
     added = np.diff([bit_planes.squared_change(k, "confined") for k in range(5)])

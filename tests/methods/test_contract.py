@@ -92,7 +92,9 @@ def test_the_payload_is_revealed(name: str, passphrase: str | None) -> None:
     assert is_revealed(name, METHODS[name].reveal(marked, passphrase))
 
 
-@pytest.mark.parametrize(("given", "tried"), [(PASSPHRASE, "Drawing"), (PASSPHRASE, None), (None, PASSPHRASE)])
+@pytest.mark.parametrize(
+    ("given", "tried"), [(PASSPHRASE, "Drawing"), (PASSPHRASE, "drawing "), (PASSPHRASE, None), (None, PASSPHRASE)]
+)
 @pytest.mark.parametrize("name", METHODS)
 def test_another_passphrase_reveals_nothing(name: str, given: str | None, tried: str | None) -> None:
     assert not METHODS[name].holds(container(name, given), tried)
@@ -125,13 +127,25 @@ def test_flat_covers(name: str, level: int) -> None:
     assert is_revealed(name, METHODS[name].reveal(marked, None))
 
 
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("name", [name for name in LOSSLESS if name in EXACT])
+def test_a_payload_of_the_stated_capacity_fits_in_the_smallest_flat_covers(name: str, level: int) -> None:
+    flat = np.full((32, 33, 3), level, np.uint8)
+    size = METHODS[name].capacity(flat).payload_bytes
+    payload = Payload(np.random.default_rng(4).bytes(size), name="n" * frame.LONGEST_NAME)
+    assert METHODS[name].reveal(hide(name, flat, payload), None) == payload
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_too_small_a_cover_is_refused(name: str) -> None:
-    tiny = COFFEE[:31, :100]
+    method, tiny = METHODS[name], COFFEE[:31, :100]
     with pytest.raises(UsageError, match="too small"):
-        METHODS[name].capacity(tiny)
+        method.capacity(tiny)
     with pytest.raises(UsageError, match="too small"):
         hide(name, tiny)
+    if isinstance(method, PredictablePSNR):
+        with pytest.raises(UsageError, match="too small"):
+            method.payload_at(tiny, 44.0)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -177,10 +191,10 @@ def test_a_recompressed_or_filtered_lossless_container_reveals_nothing(name: str
         METHODS[name].reveal(parse(chain)(container(name)), None)
 
 
+@pytest.mark.parametrize("name", HEADERS)
 @settings(deadline=None, max_examples=12)
-@given(st.data())
-def test_altered_values_never_reveal_another_payload(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(list(HEADERS)))
+@given(data=st.data())
+def test_altered_values_never_reveal_another_payload(name: str, data: st.DataObject) -> None:
     altered = container(name).copy()
     at = data.draw(st.lists(st.integers(0, altered.size - 1), min_size=1, max_size=200))
     altered.reshape(-1)[at] ^= np.uint8(1 << data.draw(st.integers(0, 7)))
@@ -202,18 +216,25 @@ def test_an_altered_body_is_damaged(name: str) -> None:
 # Payloads
 
 
+@pytest.mark.parametrize("name", [name for name in LOSSLESS if name in EXACT])
 @settings(deadline=None, max_examples=12)
 @given(
-    st.sampled_from([name for name in LOSSLESS if name in EXACT]),
-    st.one_of(
-        st.builds(Payload.from_text, st.text(max_size=100)),
-        st.builds(Payload, st.binary(max_size=300), name=st.sampled_from([None, "notes.txt"])),
+    payload=st.one_of(
+        st.builds(Payload.from_text, st.text(max_size=200)),
+        st.builds(Payload, st.binary(max_size=500), name=st.sampled_from([None, "notes.txt"])),
     ),
-    st.sampled_from([None, PASSPHRASE, "ключ 🔑"]),
+    height=st.integers(32, 56),
+    width=st.integers(32, 56),
+    passphrase=st.sampled_from([None, PASSPHRASE, "ключ 🔑"]),
 )
-def test_files_and_texts_come_back_with_kind_and_name(name: str, payload: Payload, passphrase: str | None) -> None:
-    marked = hide(name, COVER[:48, :64], payload, passphrase)
+def test_files_and_texts_come_back_with_kind_and_name(
+    name: str, payload: Payload, height: int, width: int, passphrase: str | None
+) -> None:
+    cover = COVER[:height, :width].copy()
+    marked = hide(name, cover, payload, passphrase)
     assert METHODS[name].reveal(marked, passphrase) == payload
+    assert marked.shape == cover.shape
+    assert np.array_equal(cover, COVER[:height, :width])
 
 
 @pytest.mark.parametrize(
@@ -250,7 +271,19 @@ def test_a_payload_of_the_stated_capacity_fits(name: str) -> None:
     assert metrics.psnr(COVER, marked) == pytest.approx(capacity.psnr, abs=0.8 if method.needs_lossless else 3)
 
 
-@pytest.mark.parametrize("psnr", [41.0, 50.0, 56.0])
+def test_methods_that_predict_the_psnr() -> None:
+    predicting = {name for name, method in METHODS.items() if isinstance(method, PredictablePSNR)}
+    assert predicting == {"lsb", "basn", "basn-stc", "robust-picture"}
+
+
+@pytest.mark.parametrize("name", ["lsb", "basn"])
+def test_the_header_alone_costs_more_than_70_db_allow(name: str) -> None:
+    method = METHODS[name]
+    assert isinstance(method, PredictablePSNR)
+    assert method.payload_at(COFFEE[40:240, 100:340], 70.0) == 0
+
+
+@pytest.mark.parametrize("psnr", [41.0, 44.0, 50.0, 56.0])
 @pytest.mark.parametrize("name", [name for name in LOSSLESS if isinstance(METHODS[name], PredictablePSNR)])
 def test_the_psnr_of_a_payload_is_predicted(name: str, psnr: float) -> None:
     method, cover = METHODS[name], COFFEE[40:240, 100:340]

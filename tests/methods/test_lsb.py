@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from underpaint.coding import frame
 from underpaint.coding.keys import Key
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
+from underpaint.methods import lossless
 from underpaint.methods.lsb import LSB
 from underpaint.types import Payload
 
@@ -52,6 +53,15 @@ def test_a_payload_of_the_stated_capacity_fits(shape: tuple[int, int]) -> None:
     assert METHOD.reveal(container, "drawing") == payload
     error = np.mean((container.astype(float) - image) ** 2)
     assert 10 * np.log10(255**2 / error) == pytest.approx(capacity.psnr, abs=0.8)  # the head's places carry less
+
+
+def test_a_segment_that_ends_within_a_byte_is_allowed_for() -> None:
+    """Each segment of 65,536 values loses up to a byte: the promise is that much lower than the sum of all bits."""
+    image = cover(148, 149)
+    length = METHOD.payload_at(image, 30.0)
+    assert length + lossless.OVERHEAD < METHOD.capacity_map(image).sum() // 8 - 1
+    payload = Payload(KEY.stream("data", length).tobytes(), "file", "n" * frame.LONGEST_NAME)
+    assert METHOD.reveal(hide(image, payload), None) == payload
 
 
 def test_the_capacity_map_is_the_same_for_cover_and_container() -> None:

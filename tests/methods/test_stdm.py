@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underpaint import media as files
+from underpaint import metrics
 from underpaint.channels import Chain, parse
 from underpaint.coding.keys import SALT, Key
 from underpaint.embedding import watermark
@@ -63,16 +64,31 @@ def test_a_requested_channel_is_survived_or_refused() -> None:
     assert "shorten" in str(error.value.hint)
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.binary(max_size=120), st.integers(96, 200), st.integers(96, 200), st.sampled_from([None, "p", "q"]))
+@settings(max_examples=12, deadline=None)
+@given(st.binary(max_size=120), st.integers(96, 128), st.integers(96, 128), st.sampled_from([None, "p", "q"]))
 def test_a_message_of_the_stated_capacity_fits(data: bytes, height: int, width: int, passphrase: str | None) -> None:
     cover = COFFEE[:height, :width]
-    if len(data) > METHOD.capacity(cover).payload_bytes:
-        return
+    data = data[: METHOD.capacity(cover).payload_bytes]
     container = hide(cover, Payload(data), passphrase)
     assert METHOD.reveal(container, passphrase) == Payload(data)
     with pytest.raises(NotFoundError):
         METHOD.reveal(container, "another")
+
+
+def test_a_message_survives_where_half_of_any_change_is_clipped() -> None:
+    """At the lowest PSNR that is tried, and only after more than one round of correction."""
+    cover = np.where(COFFEE[:160, :160] > 90, 255, 0).astype(np.uint8)
+    container = hide(cover)
+    assert 38 <= metrics.psnr(cover, container) < 38.5
+    assert METHOD.reveal(parse("jpeg:50")(container), PASSPHRASE) == MESSAGE
+
+
+def test_a_change_of_contrast_needs_no_lower_psnr() -> None:
+    """The receiver undoes the gain of a channel, so the embedding divides it out."""
+    cover = COFFEE[100:228, 200:328]
+    container = hide(cover, survive=parse("contrast:0.5"))
+    assert metrics.psnr(cover, container) >= 44
+    assert METHOD.reveal(parse("contrast:0.5")(container), PASSPHRASE) == MESSAGE
 
 
 def test_files_of_kilobytes() -> None:

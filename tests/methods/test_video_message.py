@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from support.films import HEIGHT, WIDTH, planes
 from underpaint.errors import CapacityError, DamagedError, NotFoundError
+from underpaint.methods import video_frames
 from underpaint.methods.robust import Robust
 from underpaint.methods.video_message import VideoDecoder, VideoEmbedder
 from underpaint.types import Image, Payload
@@ -69,12 +74,20 @@ def test_a_message_that_cannot_be_decoded_is_damaged(monkeypatch: pytest.MonkeyP
 
 
 def test_frames_without_a_message_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded_together: list[int] = []
+
+    def decode_frames(bits: NDArray[np.float64], *arguments: Any) -> Payload | None:
+        decoded_together.append(len(bits))
+        return video_frames.decode_frames(bits, *arguments)
+
     monkeypatch.setattr("underpaint.methods.video_message.TOGETHER", 4)
+    monkeypatch.setattr("underpaint.methods.video_message.decode_frames", decode_frames)
     reader = VideoDecoder(None)
     for plane in planes(6):
         assert reader.add(plane) is None
-    assert reader.add(marked(planes(1))[0]) is None  # one of three is not asked
+    assert reader.add(marked(planes(1))[0]) is None  # the third frame since then: decoding waits for the fourth
     assert reader.end().text == MESSAGE
+    assert [count for count, _ in groupby(decoded_together)] == [1, 2, 4, 1, 2, 3]
 
 
 def test_still_frames_change_alike() -> None:

@@ -52,8 +52,8 @@ def png(width: int, height: int, bits: int, colour: int, rows: bytes, *extra: by
 def tiff(pixels: NDArray[Any], photometric: int, bits: int = 0, *, float_: bool = False) -> bytes:
     """Return a little-endian, uncompressed TIFF of (H, W) or (H, W, 3) values, of types that Pillow cannot write."""
     height, width, *depth = pixels.shape
-    samples, body = (depth or [1])[0], pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
-    bits = bits or pixels.dtype.itemsize * 8
+    samples, bits = (depth or [1])[0], bits or pixels.dtype.itemsize * 8
+    body = _packed(pixels) if bits == 12 else pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     entries = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 277: samples, 278: height, 279: len(body)}
     entries |= {273: 8 + 2 + 12 * 10 + 4 + 6, 339: 3 if float_ else 1}
     fields = b""
@@ -64,6 +64,12 @@ def tiff(pixels: NDArray[Any], photometric: int, bits: int = 0, *, float_: bool 
             fields += struct.pack("<HHII", tag, 4, 1, value)
     ifd = struct.pack("<H", 10) + fields + struct.pack("<I", 0)
     return b"II*\0\x08\0\0\0" + ifd + struct.pack("<HHH", bits, bits, bits) + body
+
+
+def _packed(pixels: NDArray[np.uint16]) -> bytes:
+    """Return values of 12 bits, an even number in each row, without gaps and with the most significant bit first."""
+    bits = np.unpackbits(pixels.astype(">u2").view(np.uint8)).reshape(-1, 16)
+    return np.packbits(bits[:, -12:]).tobytes()
 
 
 def profile(space: bytes, tag: bytes, body: bytes) -> bytes:

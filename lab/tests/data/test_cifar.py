@@ -24,12 +24,6 @@ from underpaint_lab.training.run_folder import start_from
 RNG = np.random.default_rng(5)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Networks this small only lose time to more."""
-    torch.set_num_threads(1)
-
-
 def stripes(count: int) -> Cifar:
     """Pictures of level stripes, class 0, and of upright ones, class 1."""
     wave = np.where(np.arange(32) // 4 % 2, 220, 30)[:, None, None]

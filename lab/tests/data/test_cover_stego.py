@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lab_support.cover_stego import toy_pairs
 from underpaint import media
 from underpaint.errors import UsageError
 from underpaint.media import samples
@@ -18,13 +19,6 @@ RNG = np.random.default_rng(7)
 
 
 PHOTO = media.read(samples.path("coffee")).pixels
-
-
-def toy(count: int = 12, side: int = 40) -> CoverStegoPairs:
-    """Covers of two levels, whose containers have noise."""
-    covers = np.repeat(RNG.integers(60, 180, (count, 1, 1, 3), dtype=np.uint8), side, 1).repeat(side, 2)
-    noise = RNG.integers(0, 3, (2, *covers.shape), dtype=np.uint8)
-    return CoverStegoPairs("toy", covers, covers + noise, RNG.random((2, count)))
 
 
 def test_cover_and_container_are_cropped_and_rotated_alike() -> None:
@@ -43,7 +37,7 @@ def test_cover_and_container_are_cropped_and_rotated_alike() -> None:
 
 
 def test_training_begins_with_the_highest_payloads() -> None:
-    shown = toy(40)
+    shown = toy_pairs(40)
     for step, lowest in ((0, 30), (CURRICULUM_STEPS // 2, 15), (CURRICULUM_STEPS, 0), (10 * CURRICULUM_STEPS, 0)):
         drawn = shown.drawn(step, 400, np.random.default_rng(0))
         ranks = {int((shown.rates[kind] < shown.rates[kind, number]).sum()) for kind, number in drawn}
@@ -64,7 +58,7 @@ def test_invalid_methods_files_and_networks_are_refused() -> None:
         embed_at(PHOTO, "stdm", 0.1, 0)
     with pytest.raises(UsageError, match="has no pairs"):
         CoverStegoPairs.of("nothing.npz")
-    shown = toy()
+    shown = toy_pairs()
     with pytest.raises(UsageError, match="does not have a stego image"):
         CoverStegoPairs("short", shown.covers, shown.containers[:, 1:], shown.rates)
     with pytest.raises(UsageError, match="no detector is called 'resnet'"):

@@ -16,12 +16,6 @@ from underpaint_lab.export.onnx import Graph, to_onnx
 from underpaint_lab.nets.integer import BOUND, PEAK, SHIFT, FrozenConv, IntegerConv, freeze, largest_sum
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Use one thread: more only slow down small networks."""
-    torch.set_num_threads(1)
-
-
 def layer(
     seed: int = 0, inputs: int = 5, outputs: int = 7, kernel: int = 3, stride: int = 1, scale: float = 1
 ) -> IntegerConv:

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from lab_support.torchvision_names import resnet18_names
 from underpaint.errors import ModelError
 from underpaint_lab.nets.resnet import MEAN, STD, ResNet18, normalise_imagenet, resnet18
-
-
-def official_names() -> Iterator[str]:
-    """The tensors of torchvision's resnet18."""
-
-    def norm(name: str) -> list[str]:
-        return [f"{name}.{kind}" for kind in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
-
-    yield from ("conv1.weight", *norm("bn1"))
-    for layer in range(1, 5):
-        for block in range(2):
-            at = f"layer{layer}.{block}"
-            for number in (1, 2):
-                yield from (f"{at}.conv{number}.weight", *norm(f"{at}.bn{number}"))
-            if layer > 1 and not block:
-                yield from (f"{at}.downsample.0.weight", *norm(f"{at}.downsample.1"))
-    yield from ("fc.weight", "fc.bias")
 
 
 def test_tensors_have_torchvisions_names_and_shapes() -> None:
     network = ResNet18()
     state = network.state_dict()
-    assert list(state) == list(official_names())
+    assert list(state) == list(resnet18_names())
     assert len(state) == 122
     assert sum(parameter.numel() for parameter in network.parameters()) == 11_689_512, "as torchvision documents"
     shapes = {"conv1.weight": (64, 3, 7, 7), "layer4.0.downsample.0.weight": (512, 256, 1, 1), "fc.weight": (1000, 512)}

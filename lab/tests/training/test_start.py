@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from lab_support.toy import Toy, log, recipe, same, toy, train, weights
@@ -24,6 +25,13 @@ def test_a_new_run_starts_from_the_weights_of_an_earlier_one(tmp_path: Path) -> 
         run = tmp_path / f"from {source.name}"
         assert same(weights(train(run, steps=2, start=str(source))), weights(by_hand))
         assert log(run) == log(tmp_path / "by hand")
+
+
+def test_a_run_without_a_start_keeps_the_weights_of_its_model(tmp_path: Path) -> None:
+    model = toy(steps=1, learning_rate=1e-12)
+    before = weights(model.coder[0])
+    train(tmp_path / "earlier")
+    torch.testing.assert_close(weights(train(tmp_path / "run", model).coder[0]), before, rtol=0, atol=1e-9)
 
 
 def test_a_started_run_resumes_without_its_source(tmp_path: Path) -> None:

@@ -60,18 +60,19 @@ class Key:
             raise UsageError(f"a key has {KEY_SIZE} bytes, not {len(self.secret)}")
 
     @classmethod
-    def derive(cls, passphrase: str | None, salt: bytes, cost: int = DEFAULT_COST) -> Key:
+    def derive(cls, passphrase: str | None, salt: bytes, cost: int | None = None) -> Key:
         """Derive a key from a passphrase by Argon2id (RFC 9106).
 
         Args:
             passphrase: Unicode text, normalised to NFC and encoded as UTF-8. With None the key is a published function
                 of the salt: frames are authenticated by it, but not secret.
             salt: any bytes, usually :data:`SALT_SIZE`.
-            cost: number of one of :data:`COSTS`.
+            cost: number of one of :data:`COSTS`; None for :data:`DEFAULT_COST`.
 
         Raises:
             UsageError: the passphrase is empty or no Unicode text, or the cost is unknown.
         """
+        cost = DEFAULT_COST if cost is None else cost
         if cost not in COSTS:
             raise UsageError(f"unknown key derivation cost {cost}")
         if passphrase is None:

@@ -135,5 +135,6 @@ def unwritable(picture: Picture, format: str) -> tuple[str, ...]:  # noqa: A002
 
 def reason(error: Exception) -> str:
     """Return the cause of *error* as one lower-case clause, for messages."""
-    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    cause = getattr(error, "strerror", None)  # of an OSError and of an error of FFmpeg
+    text = cause or str(error) or type(error).__name__
     return text.splitlines()[0][:1].lower() + text.splitlines()[0][1:]

@@ -81,7 +81,7 @@ def open_video(path: str | Path) -> Iterator[InputContainer]:
             container.streams.video[0].thread_type = "AUTO"
             yield container
     except (av.FFmpegError, OSError) as error:
-        raise ImageError(f"cannot read {path}: {_clause(error)}") from error
+        raise ImageError(f"cannot read {path}: {reason(error)}") from error
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def writing(target: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:  # FFmpeg's errors are one of these
-        raise ImageError(f"cannot write {target}: {_clause(error)}") from error
+        raise ImageError(f"cannot write {target}: {reason(error)}") from error
 
 
 def frames(container: InputContainer) -> Iterator[VideoFrame]:
@@ -274,7 +274,3 @@ class Transcoder:
         packets = self._sender.encode(frame)
         self.bits += 8 * sum(packet.size for packet in packets)
         return [each for packet in [*packets, *([None] * (frame is None))] for each in self._receiver.decode(packet)]
-
-
-def _clause(error: Exception) -> str:
-    return reason(error).partition(": '")[0].removeprefix("[")

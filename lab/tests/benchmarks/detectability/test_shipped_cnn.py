@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab_support.cover_stego import toy_pairs
 from underpaint import media, models
 from underpaint.media import samples
 from underpaint.types import Image
 from underpaint_lab.benchmarks.detectability import shipped_cnn
-from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.steganalysis.models import SteganalysisRecipe
@@ -23,13 +23,6 @@ RNG = np.random.default_rng(7)
 
 
 PHOTO = media.read(samples.path("coffee")).pixels
-
-
-def toy(count: int = 12, side: int = 40) -> CoverStegoPairs:
-    """Covers of two levels, whose containers have noise."""
-    covers = np.repeat(RNG.integers(60, 180, (count, 1, 1, 3), dtype=np.uint8), side, 1).repeat(side, 2)
-    noise = RNG.integers(0, 3, (2, *covers.shape), dtype=np.uint8)
-    return CoverStegoPairs("toy", covers, covers + noise, RNG.random((2, count)))
 
 
 def test_shipped_detector_is_measured_on_every_case(
@@ -56,7 +49,7 @@ def test_detectors_can_be_sent_to_other_processes() -> None:
 
 def test_detector_of_a_run_is_measured(tmp_path: Path) -> None:
     recipe = SteganalysisRecipe(steps=1, batch=2, crop=32, network="ye")
-    fit(RECIPES["steganalysis-ye"].model(recipe), toy(), tmp_path, accelerator="cpu", progress=False)
+    fit(RECIPES["steganalysis-ye"].model(recipe), toy_pairs(), tmp_path, accelerator="cpu", progress=False)
     odds = [shipped_cnn.run_score(np.ascontiguousarray(PHOTO[:64, :64] // step), tmp_path) for step in (1, 4)]
     assert odds[0] != odds[1]
 

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import PIL.Image
 import pytest
 import torch
 
+from lab_support.miais import ATTACK, OUR_VICTIM, PUBLISHED_VICTIM, VICTIM
+from lab_support.people import people
 from underpaint.errors import UsageError
-from underpaint.media import read, samples
 from underpaint_lab.benchmarks.faces import privacy
 from underpaint_lab.benchmarks.faces.privacy import containers, controls, obfuscated, recovery
 from underpaint_lab.papers import RECIPES, trained
 from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacherRecipe
-from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
-from underpaint_lab.papers.miais.published import MiaisPublishedRecipe
-from underpaint_lab.papers.miais.recovery_attack import (
-    AttackRecipe,
-)
+from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SMALL: dict[str, Any] = {"steps": 2, "batch": 8, "crop": 32, "classes": 10, "width": 8, "size": 16}
-PUBLISHED = MiaisPublishedRecipe(**SMALL, content=False, generator=8, downs=3)
-OURS = MiaisOursRecipe(**SMALL, hidden=8)
-ATTACK = AttackRecipe(steps=2, batch=8, crop=32, width=8)
-PHOTO = read(samples.path("chelsea")).pixels[100:164, 200:264]
 
 
 @pytest.fixture(autouse=True)
@@ -42,47 +29,26 @@ def _seed() -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten people of noise, each with a brightness of their own, and textures and photographs of noise."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    for name in ("faces", "textures", "covers"):
-        (folder / name).mkdir()
-    rows = ["file,identity"]
-    with zipfile.ZipFile(folder / "faces" / "few.zip", "w") as archive:
-        for number in range(60):
-            rows.append(f"{number}.png,{number // 6}")
-            archive.writestr(f"{number}.png", png(rng.integers(20 * (number // 6), 256, (32, 32, 3), dtype=np.uint8)))
-    (folder / "faces" / "few.csv").write_text("\n".join(rows))
-    for file in ("textures/textures.zip", "covers/train.zip"):
-        with zipfile.ZipFile(folder / file, "w") as archive:
-            for number in range(10):
-                archive.writestr(f"{number}.png", png(rng.integers(256, size=(40, 40, 3), dtype=np.uint8)))
-    return folder
+    return people(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
 def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two steps of all that attacks are made of, and of two classifiers of obscured faces."""
     folder = tmp_path_factory.mktemp("runs")
-    known = replace(RECIPES["miais-teacher"].recipe, **SMALL)
+    known = replace(RECIPES["miais-teacher"].recipe, **VICTIM)
     begun = [
         ("miais-teacher", "miais-teacher", known),
-        ("miais-obscured", "miais-obscured-plain", ObfuscatedTeacherRecipe(**SMALL)),
-        ("miais-obscured", "miais-obscured-BWS", ObfuscatedTeacherRecipe(**SMALL, way="BWS")),
-        ("miais-published", "miais-published", PUBLISHED),
-        ("miais", "miais", OURS),
+        ("miais-obscured", "miais-obscured-plain", ObfuscatedTeacherRecipe(**VICTIM)),
+        ("miais-obscured", "miais-obscured-BWS", ObfuscatedTeacherRecipe(**VICTIM, way="BWS")),
+        ("miais-published", "miais-published", PUBLISHED_VICTIM),
+        ("miais", "miais", OUR_VICTIM),
     ]
     for name, run, recipe in begun:
         read = RECIPES[name].read
         assert read is not None
         fit(RECIPES[name].model(recipe), read(data), folder / run, progress=False)
     return folder
-
-
-def png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_obfuscated_faces_stand_beside_plain_ones(data: Path, runs: Path) -> None:
@@ -141,4 +107,4 @@ def test_a_trained_model_is_in_evaluation_mode(runs: Path) -> None:
     model = trained("miais", runs / "miais")
     assert isinstance(model, MiaisOurs)
     assert not model.training
-    assert model.recipe == OURS
+    assert model.recipe == OUR_VICTIM

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from lab_support.people import people
 from underpaint.errors import UsageError
@@ -34,7 +33,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_of(name: str, data: Path, folder: Path, **settings: Any) -> Path:
     """A run of two steps."""
-    torch.set_num_threads(1)
     entry = RECIPES[name]
     assert isinstance(entry.recipe, RecognitionRecipe)
     assert entry.read is not None

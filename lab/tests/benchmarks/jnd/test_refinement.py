@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
+from lab_support.jnd import half_classifier, pictures, psnrs, untrained_panel
 from underpaint import media, models
 from underpaint.types import Image
 from underpaint_lab.benchmarks.core import report
@@ -22,48 +22,22 @@ from underpaint_lab.papers.dmvjnd import panel as panels
 from underpaint_lab.papers.dmvjnd.moving import move_to_psnr
 from underpaint_lab.papers.dmvjnd.nets import Panel
 
-
-def sides() -> CamClassifier:
-    """Return a classifier whose logits are the brightness of the left and the right half."""
-    halves = nn.Conv2d(3, 2, 8, stride=8)
-    network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
-    with torch.no_grad():
-        halves.weight.zero_()
-        halves.weight[0, :, :, :4] = 0.1
-        halves.weight[1, :, :, 4:] = 0.1
-        assert halves.bias is not None
-        halves.bias.fill_(5.0)
-        network.classify.weight.copy_(torch.eye(2))
-        network.classify.bias.zero_()
-    return network
-
-
-def pictures(count: int = 4) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 32, 32), generator=generator) / 255
-
-
-def decibels(a: Tensor, b: Tensor) -> Tensor:
-    return -10 * (a - b).square().mean(dim=(1, 2, 3)).log10()
-
-
 RNG = np.random.default_rng(3)
 
 
 @pytest.fixture(autouse=True)
 def _panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
     """A panel of untrained classifiers in place of the zoo's."""
-    torch.manual_seed(0)
-    panel = Panel([NETWORKS["plain"](10) for _ in range(4)])
+    panel = untrained_panel()
     monkeypatch.setattr(panels, "load_panel", lambda _names: panel)
     monkeypatch.setattr(refinement, "load_panel", lambda _names: panel)
     return panel
 
 
 def test_refinement_restores_labels_at_the_same_psnr() -> None:
-    images, other = pictures(8), sides()
+    images, other = pictures(8), half_classifier()
     other.classify.weight.data.mul_(-1)
-    both = Panel([sides(), other])
+    both = Panel([half_classifier(), other])
     with torch.no_grad():
         before = both(images)[0].view(8, 2, 2).argmax(dim=2)
         swapped = move_to_psnr(images, images.flip(3) - images, torch.full((8, 1), 12.0))
@@ -73,7 +47,7 @@ def test_refinement_restores_labels_at_the_same_psnr() -> None:
     ]
     assert torch.equal(refined(both, images, swapped, 12.0, 0), swapped)
     assert lost[1] < lost[0]
-    assert (decibels(images, refined(both, images, swapped, 12.0, 8)) <= 12.001).all()
+    assert (psnrs(images, refined(both, images, swapped, 12.0, 8)) <= 12.001).all()
     assert torch.equal(refined(both, images, images, 12.0, 3), images), (
         "pictures that keep their labels are not changed"
     )

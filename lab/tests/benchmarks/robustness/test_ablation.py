@@ -8,32 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from underpaint import media
-from underpaint.media import samples
+from lab_support.robust import PUBLISHED
 from underpaint.metrics import psnr
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.robustness import ablation
 from underpaint_lab.benchmarks.robustness.rows import qualities
 from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.robust.published import RECIPES, RobustPublished, RobustPublishedRecipe
+from underpaint_lab.papers.robust.published import RECIPES, RobustPublished
 from underpaint_lab.training.trainable import RecipeEntry
-
-TOY = RobustPublishedRecipe(
-    steps=2,
-    batch=8,
-    crop=16,
-    attack="none",
-    bits=2,
-    channels=8,
-    encoder_blocks=1,
-    decoder_blocks=1,
-    discriminator_blocks=1,
-)
-
-
-@pytest.fixture(scope="module")
-def photographs() -> Photographs:
-    return Photographs("samples", [media.read(samples.path(name)).pixels for name in samples.names()])
 
 
 def test_changes_are_scaled_to_an_equal_psnr() -> None:
@@ -47,17 +29,17 @@ def test_changes_are_scaled_to_an_equal_psnr() -> None:
 
 
 def test_a_column_is_trained_measured_and_written(
-    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ablation, "CROPS", 4)
     monkeypatch.setattr(ablation, "ABLATION_CHANNELS", ("none", "jpeg:50"))
     for name in ("start", "shin-song"):
-        recipe = replace(TOY, attack="none" if name == "start" else name)
+        recipe = replace(PUBLISHED, attack="none" if name == "start" else name)
         monkeypatch.setitem(RECIPES, f"robust-ablation-{name}", RecipeEntry(RobustPublished, recipe, ""))
-    start = ablation.train_start(photographs, tmp_path)
-    run = ablation.train("shin-song", start, photographs, tmp_path)
-    assert ablation.train("shin-song", tmp_path / "missing", photographs, tmp_path) == run, "it is finished"
-    found = ablation.measure("shin-song", run, photographs, seed=0, command="as in the test")
+    start = ablation.train_start(sample_photographs, tmp_path)
+    run = ablation.train("shin-song", start, sample_photographs, tmp_path)
+    assert ablation.train("shin-song", tmp_path / "missing", sample_photographs, tmp_path) == run, "it is finished"
+    found = ablation.measure("shin-song", run, sample_photographs, seed=0, command="as in the test")
     assert [(row.channel, row.sent, row.bits) for row in found.rows[:2]] == [("none", 4, 8), ("jpeg:50", 4, 8)]
     assert [quality.psnr_mean for quality in qualities(found)[1:]] == pytest.approx(list(ablation.EQUAL), abs=0.02)
     assert [stage["stage"] for stage in found.notes["training"]] == ["start", "shin-song"]

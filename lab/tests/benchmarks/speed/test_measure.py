@@ -19,7 +19,9 @@ from underpaint_lab.data.pictures import pictures_in
 from underpaint_lab.provenance import Source
 
 
-@pytest.mark.parametrize(("method", "option", "size"), [("stdm", "-m", len(measure.MESSAGE)), ("lsb", "-f", 500)])
+@pytest.mark.parametrize(
+    ("method", "option", "size"), [("stdm", "-m", len(measure.MESSAGE)), ("lsb", "-f", 500), ("basn-stc", "-f", 500)]
+)
 def test_start_hide_and_reveal_are_timed(
     method: str, option: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from underpaint import media
+from lab_support.basn import EXACT, REACH, details, view
 from underpaint.errors import ModelError, UsageError
-from underpaint.media import samples
 from underpaint.models import Session
 from underpaint.models.session import load_onnxruntime
 from underpaint_lab.data.photographs import Photographs
@@ -32,23 +30,6 @@ from underpaint_lab.papers.basn.exact import (
 )
 from underpaint_lab.steganalysis.costs import hill
 from underpaint_lab.training.loop import fit, restore
-
-PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
-
-
-TOY = ExactRecipe(steps=2, teachers=(), batch=2, crop=56, learning_rate=1e-4)
-
-
-#: Receptive field in pixels, as on the card.
-REACH = 48
-
-
-def view(side: int = 64, top: int = 60) -> Tensor:
-    return torch.from_numpy(PICTURES[0][top : top + side, 150 : 150 + side].transpose(2, 0, 1)[None] & 0xF0).float()
-
-
-def images(count: int = 3, side: int = 56) -> Tensor:
-    return Photographs("samples", PICTURES).batch(0, size=count, crop=side, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +55,13 @@ def graph(randomised: IntegerAttention) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(sample_photographs: Photographs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short run without task networks, for texture alone."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     changes = {"steps": 80, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
-    recipe = ExactRecipe(**(asdict(TOY) | changes))
-    fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+    recipe = ExactRecipe(**(asdict(EXACT) | changes))
+    fit(ExactBasn(recipe), sample_photographs, folder, accelerator="cpu", progress=False)
     return folder
 
 
@@ -110,7 +91,7 @@ def test_attention_is_bit_identical_across_runtimes_tiles_and_threads(
     randomised: IntegerAttention, graph: bytes
 ) -> None:
     """Whole and in tiles, optimised and not, one thread and two, PyTorch and ONNX Runtime, 32 bits and 64."""
-    seen = view(200)
+    seen = view(152)
     with torch.no_grad():
         wanted = freeze(randomised)(seen).numpy()
         assert np.array_equal(randomised(seen).numpy(), wanted)
@@ -169,7 +150,7 @@ def test_gradient_of_the_variance_keeps_the_payload() -> None:
 
 
 def test_sensitivity_predicts_the_change_of_features() -> None:
-    teacher, batch = TaskNetwork("resnet"), images(2)
+    teacher, batch = TaskNetwork("resnet"), details(2)
     torch.manual_seed(0)
     forecast = torch.stack([teacher.sensitivity(batch) for _ in range(80)]).mean(0).flatten(1).sum(1)
     step, found = 1e-4, []
@@ -184,7 +165,7 @@ def test_sensitivity_predicts_the_change_of_features() -> None:
 @pytest.mark.parametrize("crop", [48, 60])
 def test_crops_that_are_too_small_or_no_multiple_of_8_are_refused(crop: int) -> None:
     with pytest.raises(UsageError, match="crop must be"):
-        ExactRecipe(**(asdict(TOY) | {"crop": crop}))
+        ExactRecipe(**(asdict(EXACT) | {"crop": crop}))
 
 
 def test_unknown_task_network_is_refused() -> None:
@@ -205,9 +186,9 @@ def test_losses_train_the_attention_network() -> None:
     torch.manual_seed(0)
     always = {"texture", "error"}
     for teachers, names in (((), always), (("resnet",), always | {"features"})):
-        model = ExactBasn(ExactRecipe(**(asdict(TOY) | {"teachers": teachers})))
+        model = ExactBasn(ExactRecipe(**(asdict(EXACT) | {"teachers": teachers})))
         assert {name.split(".")[0] for name in model.state_dict()} == {"attention"}
-        ((part, losses),) = model.losses(images(), 0, np.random.default_rng(0))
+        ((part, losses),) = model.losses(details(), 0, np.random.default_rng(0))
         assert (part, set(losses)) == ("attention", names)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         for name, parameter in model.named_parameters():
@@ -219,7 +200,7 @@ def test_losses_train_the_attention_network() -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
-    model = ExactBasn(ExactRecipe(**(asdict(TOY) | {"teachers": ("resnet",)})))
+    model = ExactBasn(ExactRecipe(**(asdict(EXACT) | {"teachers": ("resnet",)})))
     for _, losses in model.losses(torch.full((2, 3, 56, 56), level / 255), 0, np.random.default_rng(0)):
         total = torch.stack(list(losses.values())).sum()
         assert bool(total.isfinite())
@@ -231,9 +212,9 @@ def test_training_lowers_the_texture_loss(run: Path) -> None:
     lines = [json.loads(line)["losses"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert set(lines[-1]) == {"attention.texture", "attention.error"}
     torch.manual_seed(0)
-    trained, first = ExactBasn(TOY).eval(), ExactBasn(TOY).eval()
+    trained, first = ExactBasn(EXACT).eval(), ExactBasn(EXACT).eval()
     restore(trained, run)
-    seen = 255 * images(8)
+    seen = 255 * details(8)
     with torch.no_grad():
         payload, costs = torch.full((8,), 1.5), smoothness_cost(seen)
         before, after = (

@@ -7,30 +7,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from underpaint import media
-from underpaint.media import samples
+from lab_support.basn import losses_of, published
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.basn.losses import FUSIONS, itc_penalty, mfd_penalty, simulate_embedding
 from underpaint_lab.papers.basn.nets import median_filter, variance_pool
-from underpaint_lab.papers.basn.published import RECIPES, BasnRecipe, Itc
-
-TOY = BasnRecipe(steps=2, batch=2, crop=32, width=8, task_width=8)
-
-
-@pytest.fixture(scope="module")
-def photographs() -> Photographs:
-    return Photographs("samples", [media.read(samples.path(name)).pixels for name in samples.names()])
-
-
-def made(stage: str, recipe: BasnRecipe = TOY) -> Any:
-    return RECIPES[f"basn-{stage}"].model(recipe)
-
-
-def parts(model: Any, images: Tensor) -> tuple[str, dict[str, Tensor]]:
-    (found,) = model.losses(images, 0, np.random.default_rng(0))
-    return cast("tuple[str, dict[str, Tensor]]", found)
+from underpaint_lab.papers.basn.published import Itc
 
 
 @pytest.mark.parametrize(
@@ -82,18 +64,18 @@ def test_fusions_are_minimum_and_mean() -> None:
     assert FUSIONS["mean"](itc, mfd).tolist() == pytest.approx([0.4, 0.65])
 
 
-def test_stages_have_the_losses_of_the_equations(photographs: Photographs) -> None:
-    images = photographs.batch(0, size=2, crop=32, seed=0)
-    model = cast("Itc", made("itc"))
+def test_stages_have_the_losses_of_the_equations(sample_photographs: Photographs) -> None:
+    images = sample_photographs.batch(0, size=2, crop=32, seed=0)
+    model = cast("Itc", published("itc"))
     attention = model.itc(images)
     mixed = attention * median_filter(images) + (1 - attention) * images
-    _, found = parts(model, images)
+    _, found = losses_of(model, images)
     assert found["variance"].item() == pytest.approx(0.99 * variance_pool(mixed).mean().item(), rel=1e-4)
     assert found["area"].item() == pytest.approx(0.01 * itc_penalty(attention).item(), rel=1e-4)
-    _, found = parts(made("mfd-auto"), images)
-    auto = cast("Any", made("mfd-auto"))
+    _, found = losses_of(published("mfd-auto"), images)
+    auto = cast("Any", published("mfd-auto"))
     wanted = (auto.auto(images) - images).square().sum() / 2
     assert found["error"].item() == pytest.approx(wanted.item(), rel=1e-4)
-    _, found = parts(made("mfd"), images)
+    _, found = losses_of(published("mfd"), images)
     assert list(found) == ["features", "cover", "attention", "area"]
     assert all(0 < loss.item() < 1 for loss in found.values())

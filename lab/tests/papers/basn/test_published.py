@@ -11,31 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from underpaint import media
+from lab_support.basn import PUBLISHED, losses_of, published
 from underpaint.errors import ModelError, UsageError
-from underpaint.media import samples
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.resnet import ResNet18
 from underpaint_lab.papers.basn.losses import simulate_embedding
 from underpaint_lab.papers.basn.nets import Version
 from underpaint_lab.papers.basn.published import RECIPES, BasnRecipe, Mfd, TuneItc
 from underpaint_lab.training.loop import fit
-
-TOY = BasnRecipe(steps=2, batch=2, crop=32, width=8, task_width=8)
-
-
-@pytest.fixture(scope="module")
-def photographs() -> Photographs:
-    return Photographs("samples", [media.read(samples.path(name)).pixels for name in samples.names()])
-
-
-def made(stage: str, recipe: BasnRecipe = TOY) -> Any:
-    return RECIPES[f"basn-{stage}"].model(recipe)
-
-
-def parts(model: Any, images: Tensor) -> tuple[str, dict[str, Tensor]]:
-    (found,) = model.losses(images, 0, np.random.default_rng(0))
-    return cast("tuple[str, dict[str, Tensor]]", found)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +27,7 @@ def parts(model: Any, images: Tensor) -> tuple[str, dict[str, Tensor]]:
 )
 def test_invalid_settings_are_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        replace(TOY, **wrong)  # type: ignore[arg-type]
+        replace(PUBLISHED, **wrong)  # type: ignore[arg-type]
 
 
 def test_recipes_have_the_published_protocol() -> None:
@@ -59,12 +42,14 @@ def test_recipes_have_the_published_protocol() -> None:
 
 
 @pytest.mark.parametrize(("version", "power"), [("code", 2), ("paper", 1)])
-def test_fine_tuning_differs_between_paper_and_code(version: Version, power: int, photographs: Photographs) -> None:
-    images = photographs.batch(0, size=2, crop=32, seed=0)
-    model = cast("TuneItc", made("tune-itc", replace(TOY, version=version)))
+def test_fine_tuning_differs_between_paper_and_code(
+    version: Version, power: int, sample_photographs: Photographs
+) -> None:
+    images = sample_photographs.batch(0, size=2, crop=32, seed=0)
+    model = cast("TuneItc", published("tune-itc", replace(PUBLISHED, version=version)))
     model.train()
     torch.manual_seed(4)
-    _, found = parts(model, images)
+    _, found = losses_of(model, images)
     torch.manual_seed(4)
     attention = model.itc(images)
     stego = simulate_embedding(images, (attention + model.mfd(images)) / 2)
@@ -74,13 +59,13 @@ def test_fine_tuning_differs_between_paper_and_code(version: Version, power: int
 
 @pytest.mark.parametrize("version", ["code", "paper"])
 def test_stages_begin_with_earlier_runs_and_train_one_network(
-    version: Version, photographs: Photographs, tmp_path: Path
+    version: Version, sample_photographs: Photographs, tmp_path: Path
 ) -> None:
     """Each trains only its own network, begins with what the stages before it learned, and leaves the others alone."""
     torch.manual_seed(9)
     torch.save(ResNet18(classes=3, width=8).state_dict(), tmp_path / "resnet.pth")
     runs: Any = {"auto": f"{tmp_path / 'mfd-auto'}", "itc": f"{tmp_path / 'itc'}", "mfd": f"{tmp_path / 'mfd'}"}
-    recipe = replace(TOY, version=version, task=str(tmp_path / "resnet.pth"), **runs)
+    recipe = replace(PUBLISHED, version=version, task=str(tmp_path / "resnet.pth"), **runs)
     done: dict[str, dict[str, Tensor]] = {}
     for stage in ("itc", "mfd-auto", "mfd", "tune-itc", "tune-mfd"):
         if stage == "tune-mfd":
@@ -90,7 +75,7 @@ def test_stages_begin_with_earlier_runs_and_train_one_network(
         if entry.inherit:
             entry.inherit(model)
         before = {name: value.clone() for name, value in model.state_dict().items()}
-        fit(model, photographs, tmp_path / stage, accelerator="cpu", progress=False)
+        fit(model, sample_photographs, tmp_path / stage, accelerator="cpu", progress=False)
         done[stage] = model.state_dict()
         trained = {"itc": "itc", "mfd-auto": "auto", "mfd": "mfd", "tune-itc": "itc", "tune-mfd": "mfd"}[stage]
         for name, value in done[stage].items():
@@ -110,39 +95,39 @@ def test_stages_begin_with_earlier_runs_and_train_one_network(
     assert torch.equal(done["tune-mfd"]["task.layer2.1.conv2.weight"], official["layer2.1.conv2.weight"])
 
 
-def test_task_network_is_loaded_from_a_run(photographs: Photographs, tmp_path: Path) -> None:
-    model = cast("Mfd", made("mfd", replace(TOY, task=str(tmp_path))))
+def test_task_network_is_loaded_from_a_run(sample_photographs: Photographs, tmp_path: Path) -> None:
+    model = cast("Mfd", published("mfd", replace(PUBLISHED, task=str(tmp_path))))
     with pytest.raises(ModelError, match="there is no checkpoint"):
         model.inherit()
 
     class Classifier(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.recipe = replace(TOY, steps=1)
+            self.recipe = replace(PUBLISHED, steps=1)
             self.network = ResNet18(classes=3, width=8)
 
         def losses(self, images: Tensor, *_: object) -> Any:
             yield "network", {"odds": self.network(images).mean()}
 
     classifier = Classifier()
-    fit(classifier, photographs, tmp_path, accelerator="cpu", progress=False)
+    fit(classifier, sample_photographs, tmp_path, accelerator="cpu", progress=False)
     model.inherit()
     taken, given = (network.state_dict()["layer2.1.conv2.weight"] for network in (model.task, classifier.network))
     assert torch.equal(taken, given)
     with pytest.raises(ModelError, match="of another network"):
-        cast("Mfd", made("mfd", replace(TOY, task=str(tmp_path), task_width=16))).inherit()
+        cast("Mfd", published("mfd", replace(PUBLISHED, task=str(tmp_path), task_width=16))).inherit()
 
 
 @pytest.mark.parametrize("stage", ["itc", "mfd-auto", "mfd", "tune-itc", "tune-mfd"])
-def test_losses_decrease(stage: str, photographs: Photographs) -> None:
+def test_losses_decrease(stage: str, sample_photographs: Photographs) -> None:
     torch.manual_seed(0)
-    model = made(stage).train()
-    images = photographs.batch(0, size=4, crop=32, seed=0)
+    model = published(stage).train()
+    images = sample_photographs.batch(0, size=4, crop=32, seed=0)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=3e-3)
     losses = []
     for _ in range(12):
-        _, found = parts(model, images)
+        _, found = losses_of(model, images)
         loss = torch.stack(list(found.values())).sum()
         optimiser.zero_grad()
         torch.autograd.backward(loss)

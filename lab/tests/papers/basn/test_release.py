@@ -10,52 +10,31 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from lab_support.basn import EXACT, REACH, view
 from lab_support.run_lab import run as run_lab
-from underpaint import media, models
+from underpaint import models
 from underpaint.errors import ModelError
-from underpaint.media import samples
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.nets.integer import PEAK
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.basn.exact import (
     ExactBasn,
     ExactRecipe,
-    IntegerAttention,
 )
 from underpaint_lab.papers.basn.published import BasnRecipe
 from underpaint_lab.papers.basn.release import basn, published
 from underpaint_lab.training.loop import fit
 
-PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
-
-
-TOY = ExactRecipe(steps=2, teachers=(), batch=2, crop=56, learning_rate=1e-4)
-
-
-#: Receptive field in pixels, as on the card.
-REACH = 48
-
-
-def view(side: int = 64, top: int = 60) -> Tensor:
-    return torch.from_numpy(PICTURES[0][top : top + side, 150 : 150 + side].transpose(2, 0, 1)[None] & 0xF0).float()
-
 
 @pytest.fixture(scope="module")
-def attention() -> IntegerAttention:
-    torch.manual_seed(0)
-    return IntegerAttention().eval()
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(sample_photographs: Photographs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short run without task networks."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     changes = {"steps": 2, "batch": 4, "learning_rate": 1e-3, "decay": "cosine", "clip": 1.0, "error": 0.0}
-    recipe = ExactRecipe(**(asdict(TOY) | changes))
-    fit(ExactBasn(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+    recipe = ExactRecipe(**(asdict(EXACT) | changes))
+    fit(ExactBasn(recipe), sample_photographs, folder, accelerator="cpu", progress=False)
     return folder
 
 

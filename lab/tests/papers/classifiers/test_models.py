@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 
+from lab_support.labelled import stripes, write
 from lab_support.run_lab import run
+from lab_support.torchvision_names import resnet18_names
 from underpaint.errors import ModelError, UsageError
 from underpaint_lab.data.labelled import Labelled
 from underpaint_lab.export.from_zoo import from_zoo_cifar
 from underpaint_lab.papers.classifiers.models import ClassifierRecipe, TrainableClassifier, accuracy, cutmix
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.run_folder import learned
-
-RNG = np.random.default_rng(3)
-
-
-def stripes(count: int, side: int = 40) -> Labelled:
-    """Pictures of level stripes, class 0, and of upright ones, class 1."""
-    wave = np.where(np.arange(side) // 4 % 2, 220, 30)[:, None, None]
-    pictures, labels = [], []
-    for label in np.arange(count) % 2:
-        noise = RNG.integers(-20, 21, (side, side, 3))
-        pictures.append((noise + (wave.transpose(1, 0, 2) if label else wave)).astype(np.uint8))
-        labels.append(int(label))
-    return Labelled("stripes", pictures, labels)
-
-
-def official_names() -> Iterator[str]:
-    """The tensors of torchvision's resnet18."""
-
-    def norm(name: str) -> list[str]:
-        return [f"{name}.{kind}" for kind in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
-
-    yield from ("conv1.weight", *norm("bn1"))
-    for layer in range(1, 5):
-        for block in range(2):
-            at = f"layer{layer}.{block}"
-            for number in (1, 2):
-                yield from (f"{at}.conv{number}.weight", *norm(f"{at}.bn{number}"))
-            if layer > 1 and not block:
-                yield from (f"{at}.downsample.0.weight", *norm(f"{at}.downsample.1"))
-    yield from ("fc.weight", "fc.bias")
-
-
-def write(folder: Path, pictures: Labelled, split: str = "train") -> Path:
-    folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"{split}.zip", "w") as archive, (folder / "labels.csv").open("a") as file:
-        rows = csv.writer(file)
-        if not file.tell():
-            rows.writerow(("split", "file", "label"))
-        for index, (picture, label) in enumerate(zip(pictures.pictures, pictures.labels, strict=True)):
-            with archive.open(f"{index}.png", "w") as member:
-                PIL.Image.fromarray(picture).save(member, "PNG")
-            rows.writerow((split, f"{index}.png", label))
-    return folder
 
 
 def test_cutmix_pastes_one_rectangle_with_its_class() -> None:
@@ -120,7 +75,7 @@ def test_a_classifier_learns(tmp_path: Path) -> None:
     fit(model, stripes(40), tmp_path, accelerator="cpu", progress=False)
     assert accuracy(model.network, stripes(30, side=32)) > 0.9
     weights = learned(tmp_path, "network")
-    assert list(weights) == list(official_names())
+    assert list(weights) == list(resnet18_names())
     assert torch.equal(weights["fc.bias"], model.network.state_dict()["fc.bias"])
     with pytest.raises(ModelError, match="has no part 'decoder'"):
         learned(tmp_path, "decoder")

@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from lab_support.jnd import pictures, psnrs
 from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers.dmvjnd.moving import jitter, missing_headroom, move_to_psnr
-
-
-def pictures(count: int = 4) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 32, 32), generator=generator) / 255
-
-
-def decibels(a: Tensor, b: Tensor) -> Tensor:
-    return -10 * (a - b).square().mean(dim=(1, 2, 3)).log10()
 
 
 @pytest.mark.parametrize("psnr", [9.56, 14.0, 20.0, 40.0])
@@ -26,7 +17,7 @@ def test_pictures_are_changed_to_the_psnr(psnr: float) -> None:
     changed = move_to_psnr(images, direction, torch.full((4, 1), psnr))
     levels = 255 * changed
     assert torch.equal(levels, levels.round().clamp(0, 255)), "8-bit pictures"
-    found = decibels(images, changed)
+    found = psnrs(images, changed)
     assert (found <= psnr + 1e-3).all()
     assert (found > psnr - 0.1).all()
     twice = move_to_psnr(images, 2 * direction, torch.full((4, 1), psnr))
@@ -37,7 +28,7 @@ def test_small_components_grow_when_large_ones_are_clipped() -> None:
     images, direction = torch.full((1, 3, 8, 8), 0.2), torch.full((1, 3, 8, 8), 0.003)
     direction[:, :, :4] = -1
     changed = move_to_psnr(images, direction, torch.full((1, 1), 6.0))
-    assert decibels(images, changed) <= 6.001
+    assert psnrs(images, changed) <= 6.001
 
 
 def test_directions_out_of_range_leave_the_picture_unchanged() -> None:

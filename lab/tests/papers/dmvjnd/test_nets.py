@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from lab_support.jnd import pictures
 from underpaint_lab.nets.cifar_classifiers import NETWORKS, WithCam
 from underpaint_lab.nets.classifiers import CLASSIFIERS
 from underpaint_lab.papers.dmvjnd.nets import EncoderDecoder, JndGenerator, Panel
-
-
-def pictures(count: int = 4) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 32, 32), generator=generator) / 255
 
 
 def test_the_published_network_has_the_published_shape() -> None:

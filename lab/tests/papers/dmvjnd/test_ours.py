@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
+from lab_support.jnd import half_classifier, panel, pictures, psnrs
 from underpaint.errors import UsageError
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
 from underpaint_lab.noise_layers.layer import round_8_bit
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.dmvjnd.nets import Panel
@@ -29,35 +28,6 @@ OURS = JndOursRecipe(steps=2, batch=2, crop=32)
 
 
 RNG = np.random.default_rng(3)
-
-
-def sides() -> CamClassifier:
-    """Return a classifier whose logits are the brightness of the left and the right half."""
-    halves = nn.Conv2d(3, 2, 8, stride=8)
-    network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
-    with torch.no_grad():
-        halves.weight.zero_()
-        halves.weight[0, :, :, :4] = 0.1
-        halves.weight[1, :, :, 4:] = 0.1
-        assert halves.bias is not None
-        halves.bias.fill_(5.0)
-        network.classify.weight.copy_(torch.eye(2))
-        network.classify.bias.zero_()
-    return network
-
-
-def panel(count: int = 4) -> Panel:
-    torch.manual_seed(0)
-    return Panel([sides(), *(NETWORKS["plain"](2) for _ in range(count - 1))])
-
-
-def pictures(count: int = 4) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 32, 32), generator=generator) / 255
-
-
-def decibels(a: Tensor, b: Tensor) -> Tensor:
-    return -10 * (a - b).square().mean(dim=(1, 2, 3)).log10()
 
 
 def test_length_loss_grows_with_the_direction() -> None:
@@ -104,7 +74,8 @@ def test_no_change_has_no_divergence() -> None:
 def test_training_lowers_the_losses() -> None:
     torch.manual_seed(1)
     model = JndOurs(
-        replace(OURS, lowest_psnr=12.0, highest_psnr=12.0, scaled=0.0, scattered=0.0, asked=1), Panel([sides()])
+        replace(OURS, lowest_psnr=12.0, highest_psnr=12.0, scaled=0.0, scattered=0.0, asked=1),
+        Panel([half_classifier()]),
     )
     model.recipe = replace(model.recipe, classifiers=("sides",))
     generator = torch.Generator().manual_seed(0)
@@ -163,4 +134,4 @@ def test_both_systems_are_trained_by_the_loop(kind: type[JndPublished] | type[Jn
             assert model.change(pictures()).shape == (4, 3, 32, 32)
         else:
             changed = model.changed(pictures(), 14.0)
-            assert (decibels(pictures(), changed) <= 14.001).all()
+            assert (psnrs(pictures(), changed) <= 14.001).all()

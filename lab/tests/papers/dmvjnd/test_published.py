@@ -8,41 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from underpaint_lab.nets.cifar_classifiers import NETWORKS, CamClassifier
-from underpaint_lab.papers.dmvjnd.nets import Panel
+from lab_support.jnd import panel, pictures
 from underpaint_lab.papers.dmvjnd.published import JndPublished, JndPublishedRecipe, magnitude_loss, place_loss
 
 PUBLISHED = JndPublishedRecipe(steps=2, batch=2, crop=32, width=8)
 
 
 RNG = np.random.default_rng(3)
-
-
-def sides() -> CamClassifier:
-    """Return a classifier whose logits are the brightness of the left and the right half."""
-    halves = nn.Conv2d(3, 2, 8, stride=8)
-    network = CamClassifier(nn.Sequential(halves, nn.ReLU()), 2, 2)
-    with torch.no_grad():
-        halves.weight.zero_()
-        halves.weight[0, :, :, :4] = 0.1
-        halves.weight[1, :, :, 4:] = 0.1
-        assert halves.bias is not None
-        halves.bias.fill_(5.0)
-        network.classify.weight.copy_(torch.eye(2))
-        network.classify.bias.zero_()
-    return network
-
-
-def panel(count: int = 4) -> Panel:
-    torch.manual_seed(0)
-    return Panel([sides(), *(NETWORKS["plain"](2) for _ in range(count - 1))])
-
-
-def pictures(count: int = 4) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 32, 32), generator=generator) / 255
 
 
 def test_magnitude_loss_is_least_at_one_minus_mean_attention() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from lab_support.jnd import untrained_panel
 from underpaint_lab.benchmarks.jnd import refinement
 from underpaint_lab.data.labelled import Labelled
-from underpaint_lab.nets.cifar_classifiers import NETWORKS
 from underpaint_lab.papers.dmvjnd import panel as panels
 from underpaint_lab.papers.dmvjnd import release
 from underpaint_lab.papers.dmvjnd.nets import JndGenerator, Panel, UnitRangeChange
@@ -25,8 +25,7 @@ RNG = np.random.default_rng(3)
 @pytest.fixture(autouse=True)
 def _panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
     """A panel of untrained classifiers in place of the zoo's."""
-    torch.manual_seed(0)
-    panel = Panel([NETWORKS["plain"](10) for _ in range(4)])
+    panel = untrained_panel()
     monkeypatch.setattr(panels, "load_panel", lambda _names: panel)
     monkeypatch.setattr(refinement, "load_panel", lambda _names: panel)
     return panel

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 import torch
@@ -18,9 +16,6 @@ from underpaint_lab.papers.miais.nets import (
     Restorer,
     StegGenerator,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_networks_are_of_the_published_size() -> None:

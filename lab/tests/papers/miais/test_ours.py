@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from underpaint.media import read, samples
+from lab_support.miais import OURS, PHOTO, batch, with_gradient
 from underpaint_lab.papers.miais.nets import (
     Keys,
 )
-from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
-
-if TYPE_CHECKING:
-    pass
-
-
-SMALL: dict[str, Any] = {"steps": 8, "batch": 8, "crop": 32, "classes": 3, "width": 8, "size": 16}
-
-
-OURS = MiaisOursRecipe(**SMALL, hidden=16)
-
-
-PHOTO = read(samples.path("coffee")).pixels
-
-
-def batch(size: int = 8, side: int = 32) -> torch.Tensor:
-    """Noise in noise, pairs of neighbours of one class: ``(size, 7, side, side)``."""
-    images = torch.rand(size, 7, side, side, generator=torch.Generator().manual_seed(0))
-    images[:, 6] = torch.arange(size)[:, None, None] // 2 % 3
-    return images
-
-
-def learned(model: torch.nn.Module, losses: dict[str, torch.Tensor]) -> set[str]:
-    """Networks that get a gradient."""
-    model.zero_grad()
-    torch.autograd.backward(list(losses.values()))
-    names = [name for name, each in model.named_parameters() if each.grad is not None and each.grad.abs().sum() > 0]
-    return {name.split(".")[1] if name.startswith("networks") else name.split(".")[0] for name in names}
+from underpaint_lab.papers.miais.ours import MiaisOurs
 
 
 def test_untrained_networks_embed_readable_codes() -> None:
@@ -68,7 +40,7 @@ def test_losses_train_embedder_and_extractor() -> None:
     for _ in range(3):  # what begins at nothing lets through no gradient at first
         ((part, losses),) = model.losses(batch(), 0, np.random.default_rng(0))
         assert (part, set(losses)) == ("networks", {"cover", "identity"})
-        assert learned(model, losses) == {"writer", "reader"}
+        assert with_gradient(model, losses) == {"writer", "reader"}
         optimiser.step()
     assert all(
         parameter.grad.abs().sum() > 0 for parameter in model.networks.parameters() if parameter.grad is not None

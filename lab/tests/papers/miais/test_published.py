@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from lab_support.miais import OURS, SMALL, batch, pairs, with_gradient
 from underpaint.errors import ModelError, UsageError
-from underpaint.media import read, samples
-from underpaint_lab.data.faces import Faces, KnownPairs
-from underpaint_lab.data.photographs import Photographs
-from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
+from underpaint_lab.papers.miais.ours import MiaisOurs
 from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe, balanced
 from underpaint_lab.papers.miais.teacher import RecognitionRecipe, Teacher, TeacherRecipe
 from underpaint_lab.training.loop import fit
@@ -23,40 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-SMALL: dict[str, Any] = {"steps": 8, "batch": 8, "crop": 32, "classes": 3, "width": 8, "size": 16}
-
-
 PUBLISHED = MiaisPublishedRecipe(**SMALL, generator=8, downs=4, restorer=8, joint=0.5, epoch=2)
 
 
-OURS = MiaisOursRecipe(**SMALL, hidden=16)
-
-
-PHOTO = read(samples.path("coffee")).pixels
-
-
 RNG = np.random.default_rng(3)
-
-
-def batch(size: int = 8, side: int = 32) -> torch.Tensor:
-    """Noise in noise, pairs of neighbours of one class: ``(size, 7, side, side)``."""
-    images = torch.rand(size, 7, side, side, generator=torch.Generator().manual_seed(0))
-    images[:, 6] = torch.arange(size)[:, None, None] // 2 % 3
-    return images
-
-
-def pairs() -> KnownPairs:
-    rng = np.random.default_rng(0)
-    faces = [rng.integers(256, size=(40, 40, 3), dtype=np.uint8) for _ in range(12)]
-    return KnownPairs(Photographs("coffee", [PHOTO]), Faces("noise", faces, np.arange(3).repeat(4).tolist()))
-
-
-def learned(model: torch.nn.Module, losses: dict[str, torch.Tensor]) -> set[str]:
-    """Networks that get a gradient."""
-    model.zero_grad()
-    torch.autograd.backward(list(losses.values()))
-    names = [name for name, each in model.named_parameters() if each.grad is not None and each.grad.abs().sum() > 0]
-    return {name.split(".")[1] if name.startswith("networks") else name.split(".")[0] for name in names}
 
 
 def test_stages_alternate_after_the_joint_steps() -> None:
@@ -82,7 +50,7 @@ def test_every_stage_trains_its_networks(minimax: bool, content: bool, multitask
         networks, terms = wanted[recipe.stage(step)]
         assert part == "networks"
         assert set(losses) == terms
-        assert learned(model, losses) == networks
+        assert with_gradient(model, losses) == networks
 
 
 def test_embedding_concatenates_both_classifiers() -> None:

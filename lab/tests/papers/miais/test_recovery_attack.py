@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from lab_support.miais import ATTACK, OUR_VICTIM, PUBLISHED_VICTIM, VICTIM
 from underpaint.errors import UsageError
 from underpaint.media import read, samples
 from underpaint_lab.papers.miais.nets import EmbeddingDecoder
 from underpaint_lab.papers.miais.obfuscated_teacher import ObfuscatedTeacher, ObfuscatedTeacherRecipe
 from underpaint_lab.papers.miais.obfuscations import OBFUSCATIONS, SHARED_KEY_OBFUSCATIONS, obfuscate
-from underpaint_lab.papers.miais.ours import MiaisOurs, MiaisOursRecipe
-from underpaint_lab.papers.miais.published import MiaisPublished, MiaisPublishedRecipe
+from underpaint_lab.papers.miais.ours import MiaisOurs
+from underpaint_lab.papers.miais.published import MiaisPublished
 from underpaint_lab.papers.miais.recovery_attack import (
-    AttackRecipe,
     Knowledge,
     LeakedPairs,
     RecoveryAttack,
@@ -26,10 +26,6 @@ from underpaint_lab.papers.miais.recovery_attack import (
 )
 from underpaint_lab.papers.miais.teacher import recogniser
 
-SMALL: dict[str, Any] = {"steps": 2, "batch": 8, "crop": 32, "classes": 10, "width": 8, "size": 16}
-PUBLISHED = MiaisPublishedRecipe(**SMALL, content=False, generator=8, downs=3)
-OURS = MiaisOursRecipe(**SMALL, hidden=8)
-ATTACK = AttackRecipe(steps=2, batch=8, crop=32, width=8)
 PHOTO = read(samples.path("chelsea")).pixels[100:164, 200:264]
 
 
@@ -39,7 +35,7 @@ def _seed() -> None:
 
 
 def attacker(knows: Knowledge, victim: MiaisPublished | MiaisOurs | None = None) -> RecoveryAttack:
-    return RecoveryAttack(replace(ATTACK, knows=knows), victim or MiaisOurs(OURS), recogniser(OURS)).train()
+    return RecoveryAttack(replace(ATTACK, knows=knows), victim or MiaisOurs(OUR_VICTIM), recogniser(OUR_VICTIM)).train()
 
 
 @pytest.mark.parametrize("way", OBFUSCATIONS)
@@ -53,13 +49,13 @@ def test_a_shared_key_is_the_same_for_all_pictures(way: str) -> None:
 def test_the_classifier_gets_obfuscated_pictures_only() -> None:
     secrets = torch.from_numpy(PHOTO).permute(2, 0, 1)[None] / 255
     rng = np.random.default_rng(0)
-    model = ObfuscatedTeacher(ObfuscatedTeacherRecipe(**SMALL, way="DIO"))
+    model = ObfuscatedTeacher(ObfuscatedTeacherRecipe(**VICTIM, way="DIO"))
     assert torch.allclose(
         255 * model.shown(secrets, rng)[0].permute(1, 2, 0), torch.from_numpy(OBFUSCATIONS["DIO"](PHOTO, rng)).float()
     )
-    assert torch.allclose(ObfuscatedTeacher(ObfuscatedTeacherRecipe(**SMALL)).shown(secrets, rng), secrets)
+    assert torch.allclose(ObfuscatedTeacher(ObfuscatedTeacherRecipe(**VICTIM)).shown(secrets, rng), secrets)
     with pytest.raises(UsageError, match="no obfuscation is called 'XYZ'"):
-        ObfuscatedTeacherRecipe(**SMALL, way="XYZ")
+        ObfuscatedTeacherRecipe(**VICTIM, way="XYZ")
 
 
 def test_leaked_pairs_are_used_unchanged() -> None:
@@ -95,11 +91,11 @@ def test_an_attacker_with_the_key_decodes_the_embedding() -> None:
     assert codes is not None
     assert (containers.shape, codes.shape) == ((4, 3, 32, 32), (4, 16))
     with pytest.raises(UsageError, match="no keys"):
-        attacker("key", MiaisPublished(PUBLISHED))
+        attacker("key", MiaisPublished(PUBLISHED_VICTIM))
 
 
 def test_few_pairs_of_one_key_reveal_the_key() -> None:
-    victim, covers = MiaisOurs(OURS).eval(), torch.rand(12, 3, 1, 1).expand(-1, -1, 32, 32)
+    victim, covers = MiaisOurs(OUR_VICTIM).eval(), torch.rand(12, 3, 1, 1).expand(-1, -1, 32, 32)
     secrets = torch.rand(12, 3, 32, 32) * torch.rand(12, 3, 1, 1)
     found = recover_codes(victim, (covers[:8], secrets[:8]), (covers[8:], secrets[8:]), np.random.default_rng(0))
     assert torch.allclose(found, victim.code(secrets[8:]), atol=0.3)

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from lab_support.pixinpix import cover_and_secret
 from underpaint.errors import UsageError
-from underpaint.media import read, samples
 from underpaint_lab.nets.image_hiding import NETWORK_PAIRS
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.pixinpix.baselines import PixInPixBaseline, PixInPixBaselineRecipe
 
-if TYPE_CHECKING:
-    pass
-
-
 RNG = np.random.default_rng(3)
-
-
-def photograph(side: int = 64) -> torch.Tensor:
-    """Two squares of samples, ``(1, 6, side, side)`` in [0, 1]."""
-    both = [read(samples.path(name)).pixels[100 : 100 + side, 100 : 100 + side] for name in ("coffee", "chelsea")]
-    return torch.from_numpy(np.concatenate(both, axis=2)).permute(2, 0, 1)[None] / 255
-
-
-def _descend(losses: dict[str, torch.Tensor]) -> None:
-    torch.autograd.backward(list(losses.values()))
 
 
 @pytest.mark.parametrize("name", NETWORK_PAIRS)
@@ -37,10 +23,10 @@ def test_losses_train_both_networks(name: str) -> None:
     recipe = RECIPES[name].recipe
     assert isinstance(recipe, PixInPixBaselineRecipe)
     model = PixInPixBaseline(replace(recipe, width=8))
-    losses = dict(model.losses(photograph(32).repeat(2, 1, 1, 1), 0, RNG))
+    losses = dict(model.losses(cover_and_secret(32).repeat(2, 1, 1, 1), 0, RNG))
     assert {"cover", "secret"} <= set(losses["networks"])
     assert ("critic" in losses) == (recipe.critic > 0)
-    _descend(losses["networks"])
+    torch.autograd.backward(list(losses["networks"].values()))
     for part in ("hide", "reveal"):
         assert all(parameter.grad is not None for parameter in model.networks[part].parameters())
 

@@ -3,53 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
+from lab_support.pixinpix import OURS, cover_and_secret
 from underpaint.errors import UsageError
-from underpaint.media import read, samples
 from underpaint_lab.papers.pixinpix.models import (
     PixInPixOurs,
-    PixInPixOursRecipe,
     PixInPixPublished,
     PixInPixPublishedRecipe,
 )
 
-if TYPE_CHECKING:
-    pass
-
-
 PUBLISHED = PixInPixPublishedRecipe(steps=2, batch=2, crop=32)
-
-
-OURS = PixInPixOursRecipe(steps=2, batch=2, crop=32)
 
 
 RNG = np.random.default_rng(3)
 
 
-def photograph(side: int = 64) -> torch.Tensor:
-    """Two squares of samples, ``(1, 6, side, side)`` in [0, 1]."""
-    both = [read(samples.path(name)).pixels[100 : 100 + side, 100 : 100 + side] for name in ("coffee", "chelsea")]
-    return torch.from_numpy(np.concatenate(both, axis=2)).permute(2, 0, 1)[None] / 255
-
-
-def _descend(losses: dict[str, torch.Tensor]) -> None:
-    torch.autograd.backward(list(losses.values()))
-
-
 def test_residual_networks_begin_with_the_cover() -> None:
-    covers, secrets = photograph().chunk(2, dim=1)
+    covers, secrets = cover_and_secret().chunk(2, dim=1)
     assert torch.allclose(PixInPixPublished(PUBLISHED).container(covers, secrets), covers, atol=1e-6)
     painted = PixInPixPublished(replace(PUBLISHED, residual=False)).container(covers, secrets)
     assert not torch.allclose(painted, covers, atol=0.05)
 
 
 def test_containers_are_8_bit_unless_as_printed() -> None:
-    both = photograph(32).chunk(2, dim=1)
+    both = cover_and_secret(32).chunk(2, dim=1)
     made = 255 * PixInPixPublished(replace(PUBLISHED, residual=False)).container(*both)
     assert torch.allclose(made, made.round(), atol=1e-3)
     printed = 255 * PixInPixPublished(replace(PUBLISHED, residual=False, rounded=False)).container(*both)
@@ -59,9 +41,9 @@ def test_containers_are_8_bit_unless_as_printed() -> None:
 @pytest.mark.parametrize("changes", [{}, {"residual": False, "rounded": False, "normalised": False}])
 def test_published_losses_train_the_networks(changes: dict[str, Any]) -> None:
     model = PixInPixPublished(replace(PUBLISHED, **changes))
-    ((part, losses),) = model.losses(photograph(32).repeat(2, 1, 1, 1), 0, RNG)
+    ((part, losses),) = model.losses(cover_and_secret(32).repeat(2, 1, 1, 1), 0, RNG)
     assert (part, set(losses)) == ("networks", {"cover", "secret"})
-    _descend(losses)
+    torch.autograd.backward(list(losses.values()))
     (gradient,) = [each.grad for name, each in model.named_parameters() if name == "networks.hide.head.weight"]
     assert gradient is not None
     assert gradient.abs().sum() > 0
@@ -70,9 +52,9 @@ def test_published_losses_train_the_networks(changes: dict[str, Any]) -> None:
 def test_our_losses_train_every_parameter() -> None:
     model = PixInPixOurs(OURS)
     torch.nn.init.normal_(cast("torch.nn.Conv2d", model.blocks.mend[-1]).weight)
-    ((part, losses),) = model.losses(photograph(), 0, RNG)
+    ((part, losses),) = model.losses(cover_and_secret(), 0, RNG)
     assert (part, set(losses)) == ("blocks", {"cover", "secret"})
-    _descend(losses)
+    torch.autograd.backward(list(losses.values()))
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name

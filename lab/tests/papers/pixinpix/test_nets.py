@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 import torch
 
+from lab_support.pixinpix import cover_and_secret
 from underpaint.coding.keys import KEY_SIZE, Key
 from underpaint.embedding import residues
 from underpaint.embedding.residues import VALUES
-from underpaint.media import read, samples
 from underpaint_lab.papers.pixinpix.nets import BlockCoder, FrozenBlockCoder, LevelTable, SecretDecoder, SecretEncoder
-
-if TYPE_CHECKING:
-    pass
-
-
-def photograph(side: int = 64) -> torch.Tensor:
-    """Two squares of samples, ``(1, 6, side, side)`` in [0, 1]."""
-    both = [read(samples.path(name)).pixels[100 : 100 + side, 100 : 100 + side] for name in ("coffee", "chelsea")]
-    return torch.from_numpy(np.concatenate(both, axis=2)).permute(2, 0, 1)[None] / 255
 
 
 def test_trained_transform_stays_orthonormal() -> None:
@@ -31,7 +20,7 @@ def test_trained_transform_stays_orthonormal() -> None:
 
 
 def test_untrained_coder_is_better_than_four_lowest_bits() -> None:
-    secret = 255 * photograph()[:, 3:]
+    secret = 255 * cover_and_secret()[:, 3:]
     blocks = BlockCoder()
     symbols = blocks.symbols(blocks.coefficients(secret), 1.0)
     error = (blocks.picture(symbols).round().clamp(0, 255) - secret).square().mean()
@@ -75,7 +64,7 @@ def test_kinds_with_too_many_levels_are_not_chosen() -> None:
 
 
 def test_a_larger_weight_of_the_secret_lowers_its_error() -> None:
-    secret = 255 * photograph()[:, 3:]
+    secret = 255 * cover_and_secret()[:, 3:]
     blocks = BlockCoder()
 
     @torch.no_grad()
@@ -88,7 +77,7 @@ def test_a_larger_weight_of_the_secret_lowers_its_error() -> None:
 
 def test_exported_networks_compute_the_same_as_the_coder() -> None:
     blocks = FrozenBlockCoder(BlockCoder())
-    secret = 255 * photograph(32)[:, 3:]
+    secret = 255 * cover_and_secret(32)[:, 3:]
     numbers, kinds = SecretEncoder(blocks, 1.0)(secret)
     assert torch.equal(LevelTable(blocks)(kinds.flatten()), blocks.levels[kinds.flatten().long()])
     assert (SecretDecoder(blocks)(numbers, kinds) - secret).abs().mean() < 5

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab_support.pixinpix import OURS
 from underpaint import metrics
 from underpaint.media import read, samples
 from underpaint.methods import pixinpix
@@ -16,16 +17,12 @@ from underpaint_lab.export.onnx import export
 from underpaint_lab.papers.pixinpix import nets
 from underpaint_lab.papers.pixinpix.models import (
     PixInPixOurs,
-    PixInPixOursRecipe,
 )
 from underpaint_lab.papers.pixinpix.release import pictures
 from underpaint_lab.training.loop import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-OURS = PixInPixOursRecipe(steps=2, batch=2, crop=32)
 
 
 def pairs() -> CoverSecretPairs:
@@ -35,7 +32,7 @@ def pairs() -> CoverSecretPairs:
 
 def test_a_released_model_hides_and_reveals_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (nets, pixinpix):
-        monkeypatch.setattr(module, "KINDS", 6)  # the export takes a time in proportion
+        monkeypatch.setattr(module, "KINDS", 4)  # the export takes a time in proportion
     model = PixInPixOurs(OURS)
     fit(model, pairs(), tmp_path / "run", progress=False)  # type: ignore[arg-type]
     graphs, card = pictures("pixinpix", tmp_path / "run", {})

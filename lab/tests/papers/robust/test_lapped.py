@@ -5,34 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from underpaint import media
+from lab_support.robust import CALM, PICTURES, flat, images, tensor
 from underpaint.embedding import lapped as lattice
-from underpaint.media import samples
-from underpaint.types import Image
 from underpaint_lab.papers.robust import lapped
-
-PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
-
-
-CALM = (PICTURES[1][:128, :128] // 2 + 60).astype(np.uint8)
-
-
-def tensor(pictures: Image) -> Tensor:
-    """``(B, 3, H, W)`` in [0, 1] of ``(B, H, W, 3)``."""
-    return torch.from_numpy(pictures.astype(np.float32) / 255).permute(0, 3, 1, 2)
-
-
-def flat(maps: Tensor) -> NDArray[np.float32]:
-    """Maps of one picture in the runtime's order, block by block."""
-    return np.asarray(maps[0].permute(1, 2, 0).detach().numpy().ravel())
-
-
-def images(count: int = 4, side: int = 32) -> Tensor:
-    tiles = [PICTURES[i % 2][40 * i : 40 * i + side, 60 * i : 60 * i + side] for i in range(count)]
-    return tensor(np.stack(tiles))
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 64), (48, 32), (128, 160)])

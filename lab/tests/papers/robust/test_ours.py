@@ -4,61 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from underpaint import media, models
+from lab_support.robust import CALM, flat, images, our_model, tensor
+from underpaint import models
 from underpaint.channels import parse
-from underpaint.media import samples
-from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
 from underpaint_lab.papers.robust.network_canvas import COUNT, NetworkCanvas
 from underpaint_lab.papers.robust.ours import (
     RandomKeys,
     RobustOurs,
-    RobustOursRecipe,
     embed_stdm,
     random_channel,
 )
 from underpaint_lab.training.loop import fit
-
-PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
-
-
-CALM = (PICTURES[1][:128, :128] // 2 + 60).astype(np.uint8)
-
-
-TOY = RobustOursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, depth=1)
 
 
 @pytest.fixture
 def jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use one channel, which needs no extra."""
     monkeypatch.setattr(ours, "random_channel", lambda _rng: "jpeg:20")
-
-
-def tensor(pictures: Image) -> Tensor:
-    """``(B, 3, H, W)`` in [0, 1] of ``(B, H, W, 3)``."""
-    return torch.from_numpy(pictures.astype(np.float32) / 255).permute(0, 3, 1, 2)
-
-
-def flat(maps: Tensor) -> NDArray[np.float32]:
-    """Maps of one picture in the runtime's order, block by block."""
-    return np.asarray(maps[0].permute(1, 2, 0).detach().numpy().ravel())
-
-
-def toy(**changes: Any) -> RobustOurs:
-    torch.manual_seed(0)
-    return RobustOurs(RobustOursRecipe(**(asdict(TOY) | changes)))
 
 
 def randomised(model: RobustOurs) -> RobustOurs:
@@ -69,13 +43,8 @@ def randomised(model: RobustOurs) -> RobustOurs:
     return model
 
 
-def images(count: int = 4, side: int = 32) -> Tensor:
-    tiles = [PICTURES[i % 2][40 * i : 40 * i + side, 60 * i : 60 * i + side] for i in range(count)]
-    return tensor(np.stack(tiles))
-
-
 def test_untrained_networks_leave_plain_stdm() -> None:
-    model = toy()
+    model = our_model()
     light = lapped.luma(images())
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
@@ -99,7 +68,7 @@ def test_untrained_networks_leave_plain_stdm() -> None:
 
 def test_the_canvas_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
     """The canvas' weights and corrections equal those of the networks: order, scale and masking."""
-    model = randomised(toy())
+    model = randomised(our_model())
 
     def graph(network: nn.Module) -> SimpleNamespace:
         def run(inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -182,7 +151,7 @@ def test_random_channels_are_valid_in_the_runtime() -> None:
 
 @pytest.mark.usefixtures("jpeg")
 def test_each_loss_trains_its_own_outputs() -> None:
-    model = toy()
+    model = our_model()
     batch = images()
     parts = model.losses(batch, 0, np.random.default_rng(0))
     name, losses = next(parts)
@@ -209,7 +178,7 @@ def test_each_loss_trains_its_own_outputs() -> None:
 
 @pytest.mark.usefixtures("jpeg")
 def test_losses_are_reproducible_from_the_seed() -> None:
-    model, batch = randomised(toy()), images()
+    model, batch = randomised(our_model()), images()
     first, again, other = (
         [
             float(loss.detach())
@@ -224,7 +193,7 @@ def test_losses_are_reproducible_from_the_seed() -> None:
 @pytest.mark.usefixtures("jpeg")
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
-    model = randomised(toy())
+    model = randomised(our_model())
     flat_ones = torch.full((2, 3, 32, 32), level / 255)
     for _, losses in model.losses(flat_ones, 0, np.random.default_rng(0)):
         total = torch.stack(list(losses.values())).sum()
@@ -235,7 +204,7 @@ def test_gradients_are_finite_for_flat_pictures(level: int) -> None:
 
 
 @pytest.mark.usefixtures("jpeg")
-def test_training_lowers_forecast_and_correction_losses(tmp_path: Path) -> None:
+def test_training_lowers_forecast_and_correction_losses(sample_photographs: Photographs, tmp_path: Path) -> None:
     def mean_losses(model: RobustOurs) -> dict[str, float]:
         """Return the losses of the same pictures with the same random numbers."""
         found: dict[str, list[float]] = {}
@@ -245,9 +214,9 @@ def test_training_lowers_forecast_and_correction_losses(tmp_path: Path) -> None:
                     found.setdefault(name, []).append(float(loss.detach()))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
-    model = toy()
+    model = our_model()
     before = mean_losses(model)
-    fit(model, Photographs("samples", PICTURES), tmp_path, accelerator="cpu", progress=False)
+    fit(model, sample_photographs, tmp_path, accelerator="cpu", progress=False)
     after = mean_losses(model)
     assert after["forecast"] < before["forecast"] - 0.03
     assert after["correction"] < before["correction"] - 0.005

@@ -14,35 +14,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from underpaint import media
+from lab_support.robust import PUBLISHED
 from underpaint.errors import MissingExtraError, UsageError
-from underpaint.media import samples
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import published as paper
 from underpaint_lab.papers.robust.published import ATTACKS, RECIPES, RobustPublished, RobustPublishedRecipe
 from underpaint_lab.training.loop import fit
 from underpaint_lab.training.trainable import RecipeEntry
 
-TOY = RobustPublishedRecipe(
-    steps=2,
-    batch=8,
-    crop=16,
-    attack="none",
-    bits=2,
-    channels=8,
-    encoder_blocks=1,
-    decoder_blocks=1,
-    discriminator_blocks=1,
-)
-
-
-@pytest.fixture(scope="module")
-def photographs() -> Photographs:
-    return Photographs("samples", [media.read(samples.path(name)).pixels for name in samples.names()])
-
 
 def toy(**changes: object) -> RobustPublished:
-    recipe = replace(TOY, **changes)  # type: ignore[arg-type]
+    recipe = replace(PUBLISHED, **changes)  # type: ignore[arg-type]
     return cast("RobustPublished", RecipeEntry(RobustPublished, recipe, "").model(recipe))
 
 
@@ -93,15 +75,15 @@ def test_outputs_have_the_expected_shapes() -> None:
 )
 def test_invalid_settings_are_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        replace(TOY, **wrong)  # type: ignore[arg-type]
+        replace(PUBLISHED, **wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_attack_trains_the_encoder(attack: str, photographs: Photographs) -> None:
+def test_every_attack_trains_the_encoder(attack: str, sample_photographs: Photographs) -> None:
     """The message's own loss moves the encoder: the gradient finds its way through the attack."""
     model = toy(attack=attack, batch=2)
     encoder = model.coder.encoder
-    losses = model.losses(photographs.batch(0, size=2, crop=16, seed=0), 0, np.random.default_rng(0))
+    losses = model.losses(sample_photographs.batch(0, size=2, crop=16, seed=0), 0, np.random.default_rng(0))
     assert next(losses)[0] == "discriminator"
     try:
         part, terms = next(losses)
@@ -113,10 +95,10 @@ def test_every_attack_trains_the_encoder(attack: str, photographs: Photographs) 
     assert any(bool(gradient.any()) for gradient in gradients[:2]), "no gradient in the first layer"
 
 
-def test_parts_are_trained_by_their_own_losses(photographs: Photographs) -> None:
+def test_parts_are_trained_by_their_own_losses(sample_photographs: Photographs) -> None:
     """The discriminator's step does not reach the encoder, and the coder's losses are weighted as published."""
     model = toy(message_weight=2.0, image_weight=0.0, adversarial_weight=0.5)
-    images = photographs.batch(0, size=4, crop=16, seed=0)
+    images = sample_photographs.batch(0, size=4, crop=16, seed=0)
     losses = model.losses(images, 0, np.random.default_rng(0))
     _, discriminator = next(losses)
     reached = torch.autograd.grad(
@@ -130,16 +112,16 @@ def test_parts_are_trained_by_their_own_losses(photographs: Photographs) -> None
     assert coder["adversarial"].item() == pytest.approx(0.5 / 0.01 * unweighted["adversarial"].item())
 
 
-def test_training_lowers_the_message_loss(photographs: Photographs, tmp_path: Path) -> None:
+def test_training_lowers_the_message_loss(sample_photographs: Photographs, tmp_path: Path) -> None:
     model = toy(steps=60, learning_rate=1e-2)
-    fit(model, photographs, tmp_path, accelerator="cpu", progress=False)
+    fit(model, sample_photographs, tmp_path, accelerator="cpu", progress=False)
     log = [json.loads(line)["losses"]["coder.message"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert np.mean(log[-10:]) < 0.6 * np.mean(log[:10])
     assert np.mean(log[-10:]) < 0.2, "a decoder that answers 1/2 has a loss of 1/4"
 
 
 def test_an_interrupted_run_resumes_exactly(
-    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the last bit, with two optimisers, running statistics and an attack that draws lots."""
     whole, begun = toy(steps=4, attack="drop+mask"), toy(steps=4, attack="drop+mask")
@@ -150,11 +132,11 @@ def test_an_interrupted_run_resumes_exactly(
             signal.raise_signal(signal.SIGINT)
         return losses(images, step, rng)
 
-    fit(whole, photographs, tmp_path / "whole", accelerator="cpu", progress=False)
+    fit(whole, sample_photographs, tmp_path / "whole", accelerator="cpu", progress=False)
     monkeypatch.setattr(begun, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fit(begun, photographs, tmp_path / "begun", accelerator="cpu", progress=False)
+        fit(begun, sample_photographs, tmp_path / "begun", accelerator="cpu", progress=False)
     resumed = toy(steps=4, attack="drop+mask")
-    fit(resumed, photographs, tmp_path / "begun", accelerator="cpu", progress=False)
+    fit(resumed, sample_photographs, tmp_path / "begun", accelerator="cpu", progress=False)
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name

@@ -7,16 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from lab_support.robust import CALM, our_model, tensor
 from lab_support.run_lab import run as run_lab
-from underpaint import media, models
+from underpaint import models
 from underpaint.errors import ModelError, UsageError
-from underpaint.media import samples
-from underpaint.types import Image
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
@@ -28,34 +26,16 @@ from underpaint_lab.papers.robust.ours import (
 from underpaint_lab.papers.robust.release import robust
 from underpaint_lab.training.loop import fit
 
-PICTURES = [media.read(samples.path(name)).pixels for name in samples.names()]
-
-
-CALM = (PICTURES[1][:128, :128] // 2 + 60).astype(np.uint8)
-
-
-TOY = RobustOursRecipe(steps=30, batch=6, crop=32, learning_rate=1e-2, width=8, depth=1)
-
-
-def tensor(pictures: Image) -> Tensor:
-    """``(B, 3, H, W)`` in [0, 1] of ``(B, H, W, 3)``."""
-    return torch.from_numpy(pictures.astype(np.float32) / 255).permute(0, 3, 1, 2)
-
-
-def toy(**changes: Any) -> RobustOurs:
-    torch.manual_seed(0)
-    return RobustOurs(RobustOursRecipe(**(asdict(TOY) | changes)))
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(sample_photographs: Photographs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps with the released size."""
     folder = tmp_path_factory.mktemp("run")
     recipe = RobustOursRecipe(**(asdict(RECIPES["robust"].recipe) | {"steps": 2, "batch": 2, "crop": 32}))
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "random_channel", lambda _rng: "jpeg:20")
-        fit(RobustOurs(recipe), Photographs("samples", PICTURES), folder, accelerator="cpu", progress=False)
+        fit(RobustOurs(recipe), sample_photographs, folder, accelerator="cpu", progress=False)
     return folder
 
 
@@ -70,13 +50,13 @@ def test_release_has_graphs_and_card(run: Path) -> None:
     assert "samples, 2 pictures" in card.training_data
 
 
-def test_runs_of_other_networks_are_refused(run: Path, tmp_path: Path) -> None:
+def test_runs_of_other_networks_are_refused(run: Path, sample_photographs: Photographs, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model is called 'nothing'") as error:
         release.release("nothing", run, tmp_path, {})
     assert "robust" in str(error.value.hint)
     with pytest.raises(ModelError, match="no checkpoint"):
         release.release("robust", tmp_path, tmp_path / "zoo", {})
-    fit(toy(steps=1), Photographs("samples", PICTURES), tmp_path / "toy", accelerator="cpu", progress=False)
+    fit(our_model(steps=1), sample_photographs, tmp_path / "toy", accelerator="cpu", progress=False)
     with pytest.raises(ModelError, match="of another network"):
         release.release("robust", tmp_path / "toy", tmp_path / "zoo", {})
     assert not (tmp_path / "zoo").exists()

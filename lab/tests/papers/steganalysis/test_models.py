@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from underpaint_lab.data.cover_stego import CoverStegoPairs
+from lab_support.cover_stego import toy_pairs
 from underpaint_lab.papers import RECIPES
 from underpaint_lab.papers.steganalysis.models import RichModelPairs, SteganalysisRecipe
 from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, LightSteganalyser
@@ -16,16 +16,9 @@ from underpaint_lab.papers.steganalysis.nets import STEGANALYSERS, LightSteganal
 RNG = np.random.default_rng(7)
 
 
-def toy(count: int = 12, side: int = 40) -> CoverStegoPairs:
-    """Covers of two levels, whose containers have noise."""
-    covers = np.repeat(RNG.integers(60, 180, (count, 1, 1, 3), dtype=np.uint8), side, 1).repeat(side, 2)
-    noise = RNG.integers(0, 3, (2, *covers.shape), dtype=np.uint8)
-    return CoverStegoPairs("toy", covers, covers + noise, RNG.random((2, count)))
-
-
 @pytest.mark.parametrize("name", STEGANALYSERS)
 def test_every_recipe_has_a_loss(name: str) -> None:
-    entry, shown = RECIPES[f"steganalysis-{name}"], toy()
+    entry, shown = RECIPES[f"steganalysis-{name}"], toy_pairs()
     assert isinstance(entry.recipe, SteganalysisRecipe)
     if name == "light":
         shown = RichModelPairs("toy", shown.covers, shown.containers, shown.rates)
@@ -35,7 +28,7 @@ def test_every_recipe_has_a_loss(name: str) -> None:
 
 
 def test_precomputed_features_give_the_same_logits() -> None:
-    shown = toy()
+    shown = toy_pairs()
     counted = RichModelPairs("toy", shown.covers, shown.containers, shown.rates)
     light = LightSteganalyser().eval()
     ((kind, number),) = counted.drawn(5, 1, np.random.default_rng([0, 5, 0, 1]))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from lab_support.cover_stego import toy_pairs
 from underpaint.errors import UsageError
-from underpaint_lab.data.cover_stego import CoverStegoPairs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.steganalysis.models import RichModelPairs
 from underpaint_lab.training import run_folder as folder
@@ -20,15 +20,8 @@ from underpaint_lab.training.loop import fit
 RNG = np.random.default_rng(7)
 
 
-def toy(count: int = 12, side: int = 40) -> CoverStegoPairs:
-    """Covers of two levels, whose containers have noise."""
-    covers = np.repeat(RNG.integers(60, 180, (count, 1, 1, 3), dtype=np.uint8), side, 1).repeat(side, 2)
-    noise = RNG.integers(0, 3, (2, *covers.shape), dtype=np.uint8)
-    return CoverStegoPairs("toy", covers, covers + noise, RNG.random((2, count)))
-
-
 def test_a_trained_detector_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = toy()
+    shown = toy_pairs()
     np.savez(tmp_path / "pairs.npz", covers=shown.covers, containers=shown.containers, rates=shown.rates)
     counted = RichModelPairs.of(tmp_path / "pairs.npz")
     recipe = replace(RECIPES["steganalysis-light"].recipe, steps=40, batch=8, warmup=0, ema=0.0)

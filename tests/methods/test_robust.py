@@ -166,7 +166,7 @@ def test_the_layout_of_version_1_is_frozen() -> None:
         for spread in (pilots, message):
             for part in (spread.order.astype("<i4"), spread.signs.astype("i1"), (spread.dither * 2**32).astype("<u4")):
                 layout.update(np.ascontiguousarray(part).tobytes())
-        layout.update(watermark.pilot(key, 13).tobytes() + bytes([count]))
+        layout.update(watermark.pilot(canvas, key, 13).tobytes() + bytes([count]))
     assert layout.hexdigest() == "efe4ef6a9f7f66dcf9529ba097185d28d1223787c8585a08208cccdbc1727eae"
 
 

@@ -116,6 +116,11 @@ class _LossyFile:
         """True if the result depends on the seed."""
         return self.chain.random
 
+    @property
+    def geometric(self) -> bool:
+        """True if pixels are moved, resampled or cut off."""
+        return self.chain.geometric
+
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
         return self.chain(self.delivery.deliver(image).pixels, seed)

@@ -16,6 +16,8 @@ Matrix = NDArray[np.float64]
 
 #: A received picture is reduced first if a pixel of the straightened one shows more than this many of its pixels.
 _MAX_REDUCTION = 1.3
+#: Levels by which pixels of a flat border differ at most, and share of its pixels that may differ more.
+_MAX_DIFFERENCE, _MAX_OTHER = 12, 0.01
 
 
 def transform(matrix: Matrix, points: Matrix) -> Matrix:
@@ -63,3 +65,29 @@ class Placement:
         """Return the corners of the received picture in coordinates of the unit square, ``(4, 2)``, in turn."""
         height, width = image.shape[:2]
         return transform(np.linalg.inv(self.matrix), corners(width, height))
+
+
+def trimmed(image: Image) -> Image:
+    """Return *image* without flat borders: rows and columns at the edges that have the colour of their corner.
+
+    A row counts if at most :data:`_MAX_OTHER` of its pixels differ by more than :data:`_MAX_DIFFERENCE` levels.
+    """
+    height, width = image.shape[:2]
+    top, bottom = _flat_rows(image), _flat_rows(image[::-1])
+    if top + bottom >= height:
+        return image
+    inner = image[top : height - bottom].transpose(1, 0, 2)
+    left, right = _flat_rows(inner), _flat_rows(inner[::-1])
+    if left + right >= width:
+        return image
+    return image[top : height - bottom, left : width - right]
+
+
+def _flat_rows(image: Image) -> int:
+    """Return the number of flat rows at the top."""
+    colour = image[0, 0].astype(np.int16)
+    for number, row in enumerate(image):
+        different = np.abs(row - colour).max(axis=1) > _MAX_DIFFERENCE
+        if different.mean() > _MAX_OTHER:
+            return number
+    return len(image)

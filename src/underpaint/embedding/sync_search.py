@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ class _Whitening:
     """Settings of the planes that are searched. Lengths are in pixels of the reduced picture."""
 
     longest: int = 512  # longest side of the reduced picture
+    longest_in_window: int = 288  # the same for a window of it
+    smallest_window: int = 128  # least side of a window, in pixels of the picture
     luma_mean: float = 6.0  # side of the squares whose mean is subtracted from the luma
     cr_mean: float = 8.0  # the same for Cr
     deviation: float = 8.0  # side of the squares over which the standard deviation is taken
@@ -68,6 +71,7 @@ class _Refinement:
     parts: int = 6  # parts along each side of the picture
     reaches: tuple[float, ...] = (0.012, 0.012, 0.006)  # largest displacement in each round, in units
     shifts: int = 9  # displacements tried along each direction
+    few_shifts: int = 5  # the same where candidates are only ranked
     steps: int = 3  # Gauss–Newton steps
     max_step: float = 0.006  # largest displacement at the edge in a step, in units
 
@@ -87,14 +91,14 @@ class Candidate(NamedTuple):
 
 
 class Received:
-    """Whitened luma and Cr of a received picture, reduced to at most 512 pixels."""
+    """Whitened luma and Cr of a received picture, reduced to sides of at most *longest* pixels."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, longest: int) -> None:
         from PIL import Image as Pillow
 
         pixels = Pillow.fromarray(image)
         self.full_size = pixels.size
-        ratio = min(1.0, _WHITENING.longest / max(pixels.size))
+        ratio = min(1.0, longest / max(pixels.size))
         size = tuple(max(1, round(length * ratio)) for length in pixels.size)
         if size != pixels.size:
             pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
@@ -124,29 +128,73 @@ class Received:
         return Placement(to_full @ np.linalg.inv(matrix) @ to_units)
 
 
-def search(image: Image, count: int, starts: int) -> Iterator[Placement]:
+@dataclass(frozen=True)
+class Effort:
+    """Extent of a search."""
+
+    maps: int  # linear maps whose phases are read
+    window_maps: int  # the same in a window
+    ranked: int  # uncertain candidates that are ranked by the correlation of parts of the picture
+    starts: int  # of these, and of those in windows, candidates that are refined
+    min_agreement: float  # least sum of the correlations of parts at which the refinement goes on
+
+
+#: No picture without a pattern, of 23, had an agreement above 320 among its best three.
+NORMAL = Effort(maps=40, window_maps=16, ranked=16, starts=3, min_agreement=320)
+THOROUGH = Effort(maps=300, window_maps=80, ranked=120, starts=12, min_agreement=0)
+
+
+def search(image: Image, effort: Effort = NORMAL) -> Iterator[Placement]:
     """Yield places where a marked picture may lie, the likeliest first.
 
     Args:
         image: the received picture, ``uint8 (H, W, 3)``.
-        count: linear maps whose phases are read.
-        starts: uncertain candidates that are refined at most.
+        effort: extent of the search.
     """
-    received = Received(image)
-    found = candidates(received, count)
-    for matrix in _in_turn(received, found, starts):
-        refined = _refined(received, matrix)
-        if refined is not None:
-            yield received.placement(refined, _log_aspect(received, refined))
-
-
-def _in_turn(received: Received, found: list[Candidate], starts: int) -> Iterator[Matrix]:
-    """Yield the maps of certain candidates, then those of the best *starts* others."""
+    whole = Received(image, _WHITENING.longest)
+    found = candidates(whole, effort.maps)
     sure = [each for each in found if each.score > _LOOK.sure_score]
-    yield from (each.matrix for each in sure)
-    # The correlation of parts of the picture tells more than that of the whole, which the map fits only roughly.
-    unsure = [_fitted(received, each.matrix, _REFINEMENT.reaches[0], projective=False) for each in found[len(sure) :]]
-    yield from (each.matrix for each in sorted(unsure, reverse=True, key=_score)[:starts])
+    for candidate in sure:
+        yield from _placements(whole, candidate, 0)
+    for candidate in _ranked(whole, found[len(sure) :], effort):
+        yield from _placements(whole, candidate, effort.min_agreement)
+    in_windows = []
+    for corner, window in _windows(image):
+        received = Received(window, _WHITENING.longest_in_window)
+        in_windows += [(each, received, corner) for each in candidates(received, effort.window_maps)]
+    for candidate, received, (left, top) in sorted(in_windows, key=lambda each: -each[0].score)[: effort.starts]:
+        shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], float)
+        placements = _placements(received, candidate, effort.min_agreement)
+        yield from (Placement(shift @ each.matrix) for each in placements)
+
+
+def _placements(received: Received, candidate: Candidate, min_agreement: float) -> Iterator[Placement]:
+    """Yield the refined place of a candidate, if it agrees well enough and its refinement stays in the picture."""
+    refined = _refined(received, candidate.matrix, min_agreement)
+    if refined is not None:
+        yield received.placement(refined, _log_aspect(received, refined))
+
+
+def _ranked(received: Received, found: list[Candidate], effort: Effort) -> list[Candidate]:
+    """Return the best of *found* by the correlation of parts of the picture.
+
+    It tells more than that of the whole, which the map fits only roughly.
+    """
+    reach, shifts = _REFINEMENT.reaches[0], _REFINEMENT.few_shifts
+    fitted = [
+        _fitted(received, each.matrix, reach, shifts=shifts, projective=False) for each in found[: effort.ranked]
+    ]
+    return sorted(fitted, reverse=True, key=_score)[: effort.starts]
+
+
+def _windows(image: Image) -> Iterator[tuple[tuple[int, int], Image]]:
+    """Yield nine windows of half the sides that overlap by half, each after its left and top edge."""
+    height, width = image.shape[0] // 4, image.shape[1] // 4
+    if min(height, width) < _WHITENING.smallest_window // 2:
+        return
+    for row, column in product(range(3), range(3)):
+        top, left = row * height, column * width
+        yield (left, top), image[top : top + 2 * height, left : left + 2 * width]
 
 
 def candidates(received: Received, count: int) -> list[Candidate]:
@@ -242,15 +290,16 @@ def _placed(linear: Floats, received: Received, spectra: list[NDArray[np.complex
         values = values / np.maximum(np.abs(values) / _WHITENING.clip, 1)
         power += float(np.sum(np.abs(values) ** 2))
         agreement += values.conj() * np.exp(1j * pattern.phases) * quarter
-    places = np.zeros((_LOOK.places, _LOOK.places), np.complex64)
-    across, down = pattern.frequencies.astype(np.intp).T % _LOOK.places
-    places[down, across] = agreement
-    correlation = np.fft.ifft2(places).real
+    places = np.zeros((_LOOK.places, _LOOK.places // 2 + 1), np.complex64)
+    across, down = pattern.frequencies.astype(np.intp).T  # across is never negative
+    places[down % _LOOK.places, across] = agreement
+    places[-down[across == 0], 0] = agreement[across == 0].conj()
+    correlation = np.fft.irfft2(places, (_LOOK.places, _LOOK.places))
     row, column = divmod(int(correlation.argmax()), _LOOK.places)
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = (np.array([column, row]) / _LOOK.places + 0.5) % 1.0 - 0.5
-    score = float(correlation[row, column]) * _LOOK.places**2 / math.sqrt(power / 2 + 1e-9)
+    score = float(correlation[row, column]) * _LOOK.places**2 / 2 / math.sqrt(power / 2 + 1e-9)
     return Candidate(score, matrix)
 
 
@@ -309,11 +358,11 @@ def _weighted(pattern: Sinusoids, weights: Floats, at: Floats) -> list[Array]:
     return [np.asarray(-scale * sine, np.float32), np.asarray(-scale * cosine, np.float32)]
 
 
-def _refined(received: Received, matrix: Matrix) -> Matrix | None:
-    """Return a projective map near to *matrix* that agrees better with the pattern; None if it leaves the picture."""
+def _refined(received: Received, matrix: Matrix, min_agreement: float) -> Matrix | None:
+    """Return a projective map near to *matrix* that agrees better with the pattern; None if none does well enough."""
     for number, reach in enumerate(_REFINEMENT.reaches):
-        matrix = _fitted(received, matrix, reach, projective=number > 0).matrix
-        if not _plausible(received, matrix):
+        agreement, matrix = _fitted(received, matrix, reach, shifts=_REFINEMENT.shifts, projective=number > 0)
+        if agreement < min_agreement or not _plausible(received, matrix):
             return None
     for _ in range(_REFINEMENT.steps):
         matrix = _stepped(received, matrix)
@@ -328,7 +377,7 @@ def _plausible(received: Received, matrix: Matrix) -> bool:
     return bool(np.isfinite(matrix).all() and depth.min() > 0.5 * depth.max() > 0)
 
 
-def _fitted(received: Received, matrix: Matrix, reach: float, *, projective: bool) -> Candidate:
+def _fitted(received: Received, matrix: Matrix, reach: float, *, shifts: int, projective: bool) -> Candidate:
     """Move the map by the displacements of parts of the picture at which they correlate best with the pattern.
 
     The score of the result is the sum of these correlations.
@@ -339,19 +388,19 @@ def _fitted(received: Received, matrix: Matrix, reach: float, *, projective: boo
     if min(high, wide) < parts:
         return Candidate(0.0, matrix)
     luma, cr = (plane[: high * parts, : wide * parts] for plane in grid.planes)
-    shifts = np.rint(np.linspace(-reach, reach, _REFINEMENT.shifts) * samples).astype(int)
-    scores = np.empty((len(shifts), len(shifts), parts, parts), np.float32)
-    for column, across in enumerate(shifts):
+    moves_tried = np.rint(np.linspace(-reach, reach, shifts) * samples).astype(int)
+    scores = np.empty((shifts, shifts, parts, parts), np.float32)
+    for column, across in enumerate(moves_tried):
         moved = [np.roll(_table(samples)[plane], -across, axis=1)[:, grid.columns[: wide * parts]] for plane in (0, 1)]
-        for row, down in enumerate(shifts):
+        for row, down in enumerate(moves_tried):
             rows = (grid.rows[: high * parts] + down) % samples
             product = luma * moved[0][rows]
             product += cr * moved[1][rows]
             scores[row, column] = product.reshape(parts, high, parts, wide).sum(axis=(1, 3))
     energy = (np.square(luma) + np.square(cr)).reshape(parts, high, parts, wide).sum(axis=(1, 3))
-    scores = _pooled(scores / np.sqrt(energy + 1e-6)).reshape(len(shifts) ** 2, parts**2)
-    down, across = np.divmod(scores.argmax(axis=0), len(shifts))
-    moves = np.stack([shifts[across], shifts[down]]) / samples
+    scores = _pooled(scores / np.sqrt(energy + 1e-6)).reshape(shifts**2, parts**2)
+    down, across = np.divmod(scores.argmax(axis=0), shifts)
+    moves = np.stack([moves_tried[across], moves_tried[down]]) / samples
     at_row = grid.down[0] + (np.arange(parts) + 0.5) * high / samples
     at_column = grid.across[0] + (np.arange(parts) + 0.5) * wide / samples
     rows, columns = (each.ravel() for each in np.meshgrid(at_row, at_column, indexing="ij"))

@@ -25,7 +25,7 @@ from underpaint.channels import parse
 from underpaint.coding.keys import Key
 from underpaint.embedding import lapped, pilot_fit, sync, sync_search, watermark
 from underpaint.embedding.canvas import Canvas, headroom, stretched
-from underpaint.embedding.placement import Placement
+from underpaint.embedding.placement import Placement, trimmed
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
@@ -64,8 +64,6 @@ class _Budget:
 class _Search:
     """Settings of the receiver's search for a picture that was moved."""
 
-    maps: int = 40  # linear maps whose phases are read
-    starts: int = 3  # uncertain candidates that are refined
     fits: int = 3  # fits by the pilots
     fit_below: float = 30.0  # p-value of the pilots below which they are fitted
 
@@ -158,14 +156,21 @@ class Robust(WatermarkMethod[Canvas]):
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Canvas]]]:
         """Yield detections in the whole picture, then where the synchronisation pattern places a marked one."""
-        small = _resized(image, SIDES[-1], SIDES[-1])
-        yield [each for side in SIDES for each in self.candidates(small, Canvas(side), key)]
-        for placement in sync_search.search(image, _SEARCH.maps, _SEARCH.starts):
+        yield self._candidates_in(image, key)
+        inner = trimmed(image)
+        if inner.shape != image.shape:
+            yield self._candidates_in(inner, key)
+        for placement in sync_search.search(image):
             found = [self._candidates_at(image, placement, side, key) for side in SIDES]
             yield [each for own in found for each in own]
             hopeful = [likeliest(own) for own in found if own and likeliest(own).p_value < _SEARCH.fit_below]
             for candidate in sorted(hopeful, key=lambda each: each.p_value):
                 yield from self._fitted(image, candidate, placement, key)
+
+    def _candidates_in(self, image: Image, key: Key) -> list[Candidate[Canvas]]:
+        """Return detections in a picture that is not moved, on all canvases."""
+        small = _resized(image, SIDES[-1], SIDES[-1])
+        return [each for side in SIDES for each in self.candidates(small, Canvas(side), key)]
 
     def _candidates_at(self, image: Image, placement: Placement, side: int, key: Key) -> list[Candidate[Canvas]]:
         """Return detections on the canvas of this *side* in the picture straightened by *placement*."""

@@ -171,13 +171,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
         size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
-        domain = self._choose(domains, key, size)
+        domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
+        # More copies survive the loss of parts, and harsh compression less well than one.
+        copies = [each for each in domain.copies if each == 1 or channel.geometric]
         variants = [
-            self.prepare(domain, cover, payload, key, size, copies)
-            for copies in domain.copies
-            if watermark.fits(domain, size, copies)
+            self.prepare(domain, cover, payload, key, size, each)
+            for each in copies
+            if watermark.fits(domain, size, each)
         ]
-        channel = survive or parse(self.default_survive)
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), variants):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):

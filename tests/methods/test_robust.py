@@ -59,7 +59,7 @@ def container(request: pytest.FixtureRequest) -> Image:
     [
         *("none", "jpeg:50", "jpeg:10", "webp:25", "avif:50", "jpeg2000:20", "contrast:0.8", "brightness:1.2"),
         *("gamma:1.2", "noise:0.04", "blur:1.5", "jpeg:50 | resize:0.5 | jpeg:75", "rescale:0.4", "rescale:2"),
-        *("crop:0.7", "jpeg:50 | crop:0.7", "crop:0.8 | rescale:0.6 | jpeg:75", "quantise:4", "dropout:0.1"),
+        *("crop:0.7", "jpeg:50 | crop:0.7", "crop:0.8 | rescale:0.8 | jpeg:75", "quantise:4", "dropout:0.1"),
     ],
 )
 def test_a_short_message_survives(container: Image, chain: str) -> None:

@@ -186,7 +186,7 @@ class Searching(STDM):
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Grid]]]:
         for p_value in self.p_values:
-            yield [Candidate(Detection(16, 60.0, p_value), Grid.of(image), image)]
+            yield [Candidate(Detection(16, 1, 60.0, p_value), Grid.of(image), image)]
 
 
 def test_the_p_value_of_a_damaged_watermark_is_multiplied_by_the_number_of_searches() -> None:

@@ -110,7 +110,7 @@ def find_payload(
         raise damages[0]
     if passphrase is None:
         hint = "if it was hidden with a passphrase, give that; else it is unmarked or has changed too much"
-    elif any(_try_methods(container, None, methods, template=template)):
+    elif any(each.holds(container, None) for each in methods if each.name not in FOUND_BY_NETWORK):
         hint = "a payload without a passphrase is here: run reveal without a passphrase"
     else:
         hint = "another passphrase, an unmarked picture, or one that has changed too much: they look the same"

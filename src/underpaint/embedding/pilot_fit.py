@@ -17,6 +17,8 @@ from underpaint.embedding.placement import Matrix
 from underpaint.embedding.sync import Floats
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from underpaint.coding.keys import Key
     from underpaint.embedding.canvas import Canvas
     from underpaint.embedding.lapped import Array
@@ -37,19 +39,17 @@ _FIT = _Fit()
 _PIXELS = 512.0
 
 
-def displacement(image: Image, canvas: Canvas, key: Key, detection: Detection, round_: int) -> Matrix:
+def displacement(image: Image, canvas: Canvas, key: Key, detections: Sequence[Detection], round_: int) -> Matrix:
     """Return a projective map ``(3, 3)`` of the unit square by which the picture is to be moved.
 
     Args:
         image: the straightened picture, ``uint8 (side, side, 3)``.
         canvas: the canvas and the part of it that the picture covers.
         key: of this canvas.
-        detection: frame size and lattice step that the pilots agree with best so far.
+        detections: frame sizes and lattice steps to try; the one whose pilots agree best after the move counts.
         round_: number of the fit, from 0; later ones look nearer.
     """
-    spread = watermark.pilots(canvas, key)
-    pattern = watermark.pilot(canvas, key, detection.size, detection.copies)
-    count = canvas.counts[0]
+    spread, count = watermark.pilots(canvas, key), canvas.counts[0]
     luma = canvas.luma(image)
     covered = np.isfinite(canvas.analyse(image, count))
 
@@ -65,18 +65,25 @@ def displacement(image: Image, canvas: Canvas, key: Key, detection: Detection, r
     values = project(luma)
     received = np.isfinite(values)
     system = np.stack([project(slope)[received] for slope in slopes], axis=1)
-    phases = values[received] / detection.step - spread.dither[received] - pattern[received] / 2
     deviation = _FIT.deviations[min(round_, len(_FIT.deviations) - 1)] / _PIXELS
     scales = deviation * np.array([1, 2, 2, 1, 2, 2, 4, 4])
-    return _map(_best(phases, system / detection.step, scales))
+    fits = []
+    for each in detections:
+        pattern = watermark.pilot(canvas, key, each.size, each.copies)
+        phases = values[received] / each.step - spread.dither[received] - pattern[received] / 2
+        fits.append(_best(phases, system / each.step, scales))
+    return _map(max(fits, key=lambda each: each[0])[1])
 
 
 def _best(
     phases: Floats,
     system: Floats,
     scales: Floats,
-) -> Floats:
-    """Return the parameters at which the most phases are near to whole numbers, with a Gaussian prior of *scales*."""
+) -> tuple[float, Floats]:
+    """Return the parameters at which the most phases are near to whole numbers, after their agreement.
+
+    The parameters have a Gaussian prior of these *scales*.
+    """
     rng = np.random.default_rng(0)
     turned = 2 * np.pi * system * scales  # phases in radians, parameters in deviations
     found = rng.standard_normal((_FIT.starts, len(scales))) * 0.7
@@ -86,7 +93,7 @@ def _best(
         sine = np.sin(2 * np.pi * phases + found @ turned.T)
         found = found - (sine @ turned + found) @ curvature
     agreement = np.cos(2 * np.pi * phases + found @ turned.T).sum(axis=1) - np.square(found).sum(axis=1) / 2
-    return np.asarray(found[agreement.argmax()] * scales)
+    return float(agreement.max()), np.asarray(found[agreement.argmax()] * scales)
 
 
 def _map(parameters: Floats) -> Matrix:

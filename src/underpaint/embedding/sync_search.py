@@ -49,17 +49,18 @@ class _Whitening:
 class _Look:
     """Settings of the search among linear maps."""
 
-    max_angle: float = math.radians(12.4)  # from each of the four orientations
+    max_angle: float = math.radians(12.0)  # from each of the four orientations
     angle_step: float = math.radians(0.8)
     smallest: float = 0.38  # side of the marked picture over that of the received one, both roots of areas
     largest: float = 1.95
     size_step: float = 0.0145  # of the logarithm
     power_window: float = 24.0  # side of the squares of the spectrum whose mean power is 1, in bins
     max_power: float = 5.0  # powers are clipped here
+    upright: int = 8  # of these, maps that neither turn nor mirror
     places: int = 256  # positions tried along each side
     same: float = 0.02  # candidates whose corners differ by less, in units, are one
     min_score: float = 4.2  # standard deviations; candidates below are dropped
-    sure_score: float = 6.5  # candidates above are refined first; no unmarked picture had one
+    sure_score: float = 6.0  # candidates above are refined first; of 23 pictures without a pattern none had one
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class _Refinement:
     few_shifts: int = 5  # the same where candidates are only ranked
     steps: int = 3  # Gauss–Newton steps
     max_step: float = 0.006  # largest displacement at the edge in a step, in units
+    aspects: int = 3  # ratios of the sides that are tried
+    other_aspect: float = 0.02  # least distance of their logarithms
 
 
 _WHITENING, _LOOK, _REFINEMENT = _Whitening(), _Look(), _Refinement()
@@ -169,10 +172,10 @@ def search(image: Image, effort: Effort = NORMAL) -> Iterator[Placement]:
 
 
 def _placements(received: Received, candidate: Candidate, min_agreement: float) -> Iterator[Placement]:
-    """Yield the refined place of a candidate, if it agrees well enough and its refinement stays in the picture."""
+    """Yield places of a candidate, with the likeliest ratios of sides, if it agrees well enough after refinement."""
     refined = _refined(received, candidate.matrix, min_agreement)
     if refined is not None:
-        yield received.placement(refined, _log_aspect(received, refined))
+        yield from (received.placement(refined, each) for each in _log_aspects(received, refined))
 
 
 def _ranked(received: Received, found: list[Candidate], effort: Effort) -> list[Candidate]:
@@ -209,8 +212,11 @@ def candidates(received: Received, count: int) -> list[Candidate]:
     maps = _linear_maps() / received.unit
     bins = _Bins(_moved_frequencies() / np.float32(received.unit), received)
     scores = np.where(bins.outside, 2.0, powers[bins.rows, bins.columns]).sum(axis=1)
+    # Most pictures are received upright, so these maps get a chance of their own.
+    upright = np.flatnonzero(_upright())
+    best = upright[np.argpartition(-scores[upright], _LOOK.upright)[: _LOOK.upright]]
     found = []
-    for each in np.argpartition(-scores, count)[:count]:
+    for each in np.union1d(np.argpartition(-scores, count)[:count], best):
         for turned in (maps[each], -maps[each]):
             found.append(_placed(turned, received, [values for values, _ in spectra]))
     return _distinct(sorted((each for each in found if each.score > _LOOK.min_score), reverse=True, key=_score), received)
@@ -233,11 +239,19 @@ def _distinct(found: list[Candidate], received: Received) -> list[Candidate]:
 @cache
 def _linear_maps() -> Floats:
     """Return the maps that are tried, ``(n, 2, 2)``, from a picture with an area of 1 to units of the marked one."""
-    angles = np.arange(-_LOOK.max_angle, _LOOK.max_angle + 1e-9, _LOOK.angle_step)
+    steps = round(_LOOK.max_angle / _LOOK.angle_step)
+    angles = _LOOK.angle_step * np.arange(-steps, steps + 1)
     sizes = np.exp(np.arange(math.log(_LOOK.smallest), math.log(_LOOK.largest), _LOOK.size_step))
     rotations = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]]).transpose(2, 0, 1)
     turned = np.einsum("oij,ajk->oaik", _ORIENTATIONS, rotations)[:, :, None] / sizes[:, None, None]
     return turned.reshape(-1, 2, 2)
+
+
+@cache
+def _upright() -> NDArray[np.bool_]:
+    """Return which of the linear maps neither turn nor mirror, ``(n,)``."""
+    maps = _linear_maps()
+    return np.asarray((np.abs(maps[:, 0, 1]) < 1e-9) & (maps[:, 0, 0] > 0) & (maps[:, 1, 1] > 0))
 
 
 @cache
@@ -489,8 +503,8 @@ def _information(covered: Array, x: Array, y: Array) -> Floats:
     return matrix + 1e-6 * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
 
 
-def _log_aspect(received: Received, matrix: Matrix) -> float:
-    """Return the logarithm of width / height that the pattern of the refined map carries."""
+def _log_aspects(received: Received, matrix: Matrix) -> list[float]:
+    """Return logarithms of width / height that the pattern of the refined map may carry, the likeliest first."""
     grid = _Grid(received, matrix, _REFINEMENT.coarse)
     tried = np.linspace(-PATTERN.max_log_aspect, PATTERN.max_log_aspect, 4001)
     frequencies, phases = sync.aspect_carriers(tried)
@@ -498,7 +512,12 @@ def _log_aspect(received: Received, matrix: Matrix) -> float:
     by_row = np.exp(-2j * np.pi * np.outer(frequencies[:, 1], grid.down)).astype(np.complex64)
     plane = grid.planes[0] - 1j * grid.planes[1]
     values = np.einsum("kd,dk->k", by_row, plane.astype(np.complex64) @ by_column)
-    return float(tried[(np.exp(-1j * phases) @ values).real.argmax()])
+    scores = (np.exp(-1j * phases) @ values).real
+    found = []
+    for _ in range(_REFINEMENT.aspects):
+        found.append(float(tried[scores.argmax()]))
+        scores[np.abs(tried - found[-1]) < _REFINEMENT.other_aspect] = -np.inf
+    return found
 
 
 # ── planes ───────────────────────────────────────────────────────────────────────────────────────────────────────────

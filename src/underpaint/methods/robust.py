@@ -16,7 +16,7 @@ answers such a move irregularly, so each round is kept only if the container gai
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +48,8 @@ QUALITIES = (44.0, 42.0, 40.0, 38.0)
 HARSH = tuple(parse(chain) for chain in ("jpeg:10", "jpeg:25", "webp:10", "jpeg2000:20", "brightness:1.1"))
 #: Largest ratio of the canvas side to the shorter side of the picture.
 _MAX_ENLARGEMENT = 2
+#: Root of the area in pixels below which a picture has no synchronisation pattern.
+_SMALLEST_PATTERNED = 224
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class _Search:
     """Settings of the receiver's search for a picture that was moved."""
 
     fits: int = 3  # fits by the pilots
+    fit_trials: float = 1e8  # independent displacements that a fit stands for, estimated from unmarked pictures
     fit_below: float = 30.0  # p-value of the pilots below which they are fitted
 
 
@@ -116,6 +119,12 @@ class Robust(WatermarkMethod[Canvas]):
         """Return all canvases: the size of the cover is not known."""
         return [Canvas(side) for side in SIDES]
 
+    def typical_share(self, cover: Image) -> float:
+        """Return the share of the squared change that the pattern leaves for the message."""
+        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
+            return 1.0
+        return 1 - 10 ** (-_BUDGET.luma_margin / 10) - 10 ** (-_BUDGET.cr_margin / 10)
+
     def domain_key(self, key: Key, domain: Canvas) -> Key:
         """Return the key of one canvas."""
         return canvas_key(key, domain)
@@ -139,6 +148,19 @@ class Robust(WatermarkMethod[Canvas]):
 
         return embedding_at
 
+    def attempts(
+        self, prepared: list[Callable[[float], Embedding]], channel: Channel
+    ) -> list[Callable[[float], Embedding]]:
+        """Return the ways to embed that are tried in turn; behind codecs the last one is refined for the channel."""
+
+        def refined(psnr: float) -> Embedding:
+            embedding = prepared[0](psnr)
+            assert isinstance(embedding, _PatternedEmbedding)  # noqa: S101 - for the type checker
+            embedding.refined = True
+            return embedding
+
+        return super().attempts(prepared, channel) + ([] if channel.geometric else [refined])
+
     def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
         """Return the share of the squared change that pattern and rounding leave for the message."""
         spent = _BUDGET.rounding + (embedding.pattern_error if isinstance(embedding, _PatternedEmbedding) else 0)
@@ -150,7 +172,7 @@ class Robust(WatermarkMethod[Canvas]):
 
     def embed_at_step(self, embedding: Embedding, step: float, channels: Sequence[Channel]) -> Image:
         """Return a container at this *step*; bits without a frame are refined for each of *channels*."""
-        if isinstance(embedding, _PatternedEmbedding):
+        if isinstance(embedding, _PatternedEmbedding) and not embedding.refined:
             return _corrected(embedding, embedding.targets(step), step, _REFINEMENT.message_rounds)[1]
         return refine(embedding, step, channels)
 
@@ -181,19 +203,26 @@ class Robust(WatermarkMethod[Canvas]):
         self, image: Image, best: Candidate[Canvas], placement: Placement, key: Key
     ) -> Iterator[list[Candidate[Canvas]]]:
         """Yield detections after the placement has been moved to where the pilots fit best, as long as they improve."""
-        canvas = best.domain
+        canvas, own = best.domain, self.domain_key(key, best.domain)
         for number in range(_SEARCH.fits):
-            moved = pilot_fit.displacement(best.image, canvas, self.domain_key(key, canvas), best.detection, number)
+            detections = watermark.detect(canvas, best.image, own)
+            moved = pilot_fit.displacement(best.image, canvas, own, detections, number)
             placement = Placement(placement.matrix @ moved)
             found = self._candidates_at(image, placement, canvas.side, key)
             if not found or likeliest(found).p_value >= best.p_value:
                 return
             best = likeliest(found)
-            yield found
+            yield [replace(each, trials=_SEARCH.fit_trials) for each in found]
 
 
 class _PatternedEmbedding(Embedding):
-    """Bits that are to be embedded together with the synchronisation pattern."""
+    """Bits that are to be embedded together with the synchronisation pattern.
+
+    Pictures below :data:`_SMALLEST_PATTERNED` have no pattern: too few pixels carry it after compression.
+    """
+
+    #: True if bits are refined for the channel to survive.
+    refined = False
 
     def __init__(
         self, domain: Canvas, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]], psnr: float
@@ -201,6 +230,8 @@ class _PatternedEmbedding(Embedding):
         self._side = SIDES[-1]
         luma, cr = sync.picture_planes(*cover.shape[:2], self._side)
         share = headroom(Canvas(self._side).luma(cover))
+        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
+            share = np.zeros_like(share)
         self._luma = luma * share * np.float32(255 / 10 ** ((psnr + _BUDGET.luma_margin) / 20))
         self._cr = cr * share * np.float32(255 / 10 ** ((psnr + _BUDGET.cr_margin) / 20) / sync.CR_ERROR)
         #: Mean squared change of a colour value by the pattern.

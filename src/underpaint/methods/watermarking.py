@@ -51,11 +51,13 @@ class Candidate(Generic[Domain]):
     domain: Domain
     #: The image that was searched, ``uint8 (H, W, 3)``.
     image: Image
+    #: Number of ways in which the image was moved to find this detection, by which its p-value is multiplied.
+    trials: float = 1.0
 
     @property
     def p_value(self) -> float:
-        """False-positive probability of the detection."""
-        return self.detection.p_value
+        """Bound on the false-positive probability of the detection."""
+        return self.detection.p_value * self.trials
 
 
 class BitLayout(NamedTuple, Generic[Domain]):
@@ -116,6 +118,10 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """Return the ratio of picture side to side of the domain. Compression noise falls by this factor."""
         return 1.0
 
+    def typical_share(self, cover: Image) -> float:  # noqa: ARG002
+        """Return the share of the squared change that the message usually takes in a picture of this size, 0–1."""
+        return 1.0
+
     def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
         """Return the share of the squared change at *psnr* dB that is left for the message, 0–1."""
         return 1.0
@@ -126,6 +132,18 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """Seal *payload* in *copies* frames of *size* bytes; return a function from PSNR in dB to what is embedded."""
         embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size, copies)
         return lambda _psnr: embedding
+
+    def attempts(
+        self, prepared: list[Callable[[float], Embedding]], channel: Channel
+    ) -> list[Callable[[float], Embedding]]:
+        """Return the ways to embed that are tried in turn at each PSNR.
+
+        Args:
+            prepared: what :meth:`prepare` returned, by rising number of copies. More copies survive the loss of parts,
+                and harsh compression less well than one.
+            channel: channel to survive.
+        """
+        return prepared if channel.geometric else prepared[:1]
 
     def survival_hint(self, cover: Image, channel: Channel) -> str:  # noqa: ARG002
         """Return the hint of the error for a message that does not survive *channel*."""
@@ -146,6 +164,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             if watermark.fits(domain, size)
             and watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), quality)
             * self.oversampling(cover, domain)
+            * self.typical_share(cover) ** 0.5
             >= self.min_step
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
@@ -172,14 +191,9 @@ class WatermarkMethod(ABC, Generic[Domain]):
         domains = self.sender_domains(cover)
         size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
         domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
-        # More copies survive the loss of parts, and harsh compression less well than one.
-        copies = [each for each in domain.copies if each == 1 or channel.geometric]
-        variants = [
-            self.prepare(domain, cover, payload, key, size, each)
-            for each in copies
-            if watermark.fits(domain, size, each)
-        ]
-        for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), variants):
+        copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
+        attempts = self.attempts([self.prepare(domain, cover, payload, key, size, each) for each in copies], channel)
+        for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container

@@ -140,7 +140,9 @@ def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def headroom(luma: Array) -> Array:
     """Return the share of a change that pixels of this *luma* take: less near black and white, where they clip."""
     dark = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
-    return np.asarray(dark * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1), np.float32)
+    return np.asarray(
+        dark * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1), np.float32
+    )
 
 
 def stretched(plane: Array, height: int, width: int) -> Array:

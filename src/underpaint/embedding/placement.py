@@ -55,9 +55,7 @@ class Placement:
             pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
         inverse = scale @ self.matrix @ np.diag([1 / side, 1 / side, 1.0])
         data = tuple((inverse / inverse[2, 2]).ravel()[:8])
-        return np.asarray(
-            pixels.transform((side, side), Pillow.Transform.PERSPECTIVE, data, Pillow.Resampling.BICUBIC)
-        )
+        return np.asarray(pixels.transform((side, side), Pillow.Transform.PERSPECTIVE, data, Pillow.Resampling.BICUBIC))
 
     def outline(self, image: Image) -> Matrix:
         """Return the corners of the received picture in coordinates of the unit square, ``(4, 2)``, in turn."""

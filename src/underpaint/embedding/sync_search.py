@@ -165,7 +165,9 @@ def candidates(received: Received, count: int) -> list[Candidate]:
     for each in np.argpartition(-scores, count)[:count]:
         for turned in (maps[each], -maps[each]):
             found.append(_placed(turned, received, [values for values, _ in spectra]))
-    return _distinct(sorted((each for each in found if each.score > _LOOK.min_score), reverse=True, key=_score), received)
+    return _distinct(
+        sorted((each for each in found if each.score > _LOOK.min_score), reverse=True, key=_score), received
+    )
 
 
 def _score(candidate: Candidate) -> float:
@@ -300,12 +302,12 @@ def _weighted(pattern: Sinusoids, weights: Floats, at: Floats) -> list[Array]:
     by_column = 2 * np.pi * np.outer(pattern.frequencies[:, 0], at) + pattern.phases[:, None]
     by_row = 2 * np.pi * np.outer(pattern.frequencies[:, 1], at)
     scale = math.sqrt(2 / len(weights))
-    sine = (np.cos(by_row) * weights[:, None]).T @ np.sin(by_column) + (
-        np.sin(by_row) * weights[:, None]
-    ).T @ np.cos(by_column)
-    cosine = (np.cos(by_row) * weights[:, None]).T @ np.cos(by_column) - (
-        np.sin(by_row) * weights[:, None]
-    ).T @ np.sin(by_column)
+    sine = (np.cos(by_row) * weights[:, None]).T @ np.sin(by_column) + (np.sin(by_row) * weights[:, None]).T @ np.cos(
+        by_column
+    )
+    cosine = (np.cos(by_row) * weights[:, None]).T @ np.cos(by_column) - (np.sin(by_row) * weights[:, None]).T @ np.sin(
+        by_column
+    )
     return [np.asarray(-scale * sine, np.float32), np.asarray(-scale * cosine, np.float32)]
 
 
@@ -411,7 +413,9 @@ def _stepped(received: Received, matrix: Matrix) -> Matrix:
     def moments(plane: Array) -> Floats:
         """Sums of the plane times 1, x, y, x², xy, y²."""
         by_row = np.stack([plane.sum(axis=1), plane @ x, plane @ (x * x)])
-        return np.array([by_row[0].sum(), by_row[1].sum(), by_row[0] @ y, by_row[2].sum(), by_row[1] @ y, by_row[0] @ (y * y)])
+        return np.array(
+            [by_row[0].sum(), by_row[1].sum(), by_row[0] @ y, by_row[2].sum(), by_row[1] @ y, by_row[0] @ (y * y)]
+        )
 
     a, d = moments(across), moments(down)
     gradient = np.array([a[0], a[1], a[2], d[0], d[1], d[2], a[3] + d[4], a[4] + d[5]])

@@ -197,9 +197,7 @@ def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain], expected: i
     )
 
 
-def prepare(
-    domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int, copies: int = 1
-) -> Embedding:
+def prepare(domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int, copies: int = 1) -> Embedding:
     """Seal and encode *payload* in a frame of *size* bytes, and place its bits, *copies* times, and pilots in *cover*."""
     return Embedding(domain, cover, *seal(domain, payload, key, size, copies))
 

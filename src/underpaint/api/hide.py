@@ -13,9 +13,10 @@ from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import FacePayload, as_source
 from underpaint.api.reports import HideReport
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, verify
+from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_survivable, verify
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
+from underpaint.channels import parse
 from underpaint.errors import UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
@@ -163,6 +164,8 @@ def _request(
 
 def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Delivery) -> _Embedded:
     """Embed by the first of *methods* whose container, as it is delivered, gives the payload back."""
+    if request.survive is not None:
+        check_survivable(cover, parse(request.survive) if isinstance(request.survive, str) else request.survive)
     guard = ClassifierGuard(cover) if request.machine_safe else None
 
     def attempt(method: Method, chain: Chain | None) -> _Embedded:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import Chain, parse
+from underpaint.channels import Chain, Flatten, Icc, parse
 from underpaint.errors import ModelError, UsageError
 from underpaint.media import (
     Picture,
@@ -96,7 +96,9 @@ def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:
 def attack_file(
     path: str | Path, chain: str | Chain, out: str | Path, *, seed: int = 0, force: bool = False
 ) -> tuple[str, ...]:
-    """Write a copy of a picture file after a chain of channels. Transparency stays if the size does.
+    """Write a copy of a picture file after a chain of channels.
+
+    Transparency stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.
@@ -116,15 +118,26 @@ def attack_file(
     format_name = target_format(out)
     check_target(out, path, force=force)
     picture = read(path)
-    pixels = chain(picture.pixels, seed)
-    warnings = picture.warnings + unwritable(picture, format_name)
+    picture, warnings = _send(picture, chain, np.random.default_rng(seed))
+    warnings += unwritable(picture, format_name)
     if not is_exact(format_name):
         warnings += (f"{format_name} is lossy: writing it changed the picture again",)
-    if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
-        warnings += ("transparency was dropped, for the picture's size changed",)
-        picture = replace(picture, alpha=None)
-    write_bytes(encode(picture.with_pixels(pixels), format_name), out)
+    write_bytes(encode(picture, format_name), out)
     return warnings
+
+
+def _send(picture: Picture, chain: Chain, rng: np.random.Generator) -> tuple[Picture, tuple[str, ...]]:
+    """Return *picture*, with its transparency and profile, after *chain*, and the warnings."""
+    warnings = picture.warnings
+    for channel in chain.channels:
+        if isinstance(channel, Flatten) and picture.alpha is not None:
+            picture = replace(picture, pixels=channel.compose(picture.pixels, picture.alpha), alpha=None)
+        pixels = channel(picture.pixels, rng)
+        if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
+            warnings += ("transparency was dropped, for the picture's size changed",)
+            picture = replace(picture, alpha=None)
+        picture = replace(picture, pixels=pixels, icc=None if isinstance(channel, Icc) else picture.icc)
+    return picture, warnings
 
 
 def compare(cover: Image, container: Image) -> dict[str, Any]:

@@ -124,6 +124,25 @@ class _LossyFile:
         return f"{self.delivery} | {self.chain}"
 
 
+def check_survivable(cover: Image, chain: Chain) -> None:
+    """Refuse a chain that leaves nothing of any container, before anything is embedded.
+
+    Args:
+        cover: ``uint8 (H, W, 3)``, sent in the place of a container.
+        chain: channels that the payload has to survive.
+
+    Raises:
+        SurvivalError: the received picture is smaller than the smallest that a payload is searched in, or of one colour.
+    """
+    distorted = chain(cover, 0)
+    height, width = distorted.shape[:2]
+    if min(height, width) < SMALLEST_SIDE:
+        hint = f"{SMALLEST_SIDE} pixels each way are the least"
+        raise SurvivalError(f"no payload survives {chain}: it leaves {width}×{height} pixels", hint=hint)
+    if (distorted == distorted[0, 0]).all() and not (cover == cover[0, 0]).all():
+        raise SurvivalError(f"no payload survives {chain}: it leaves a picture of one colour")
+
+
 def verify(
     container: Image, prepared: Prepared, passphrase: str | None, chain: Chain | None, delivery: Delivery
 ) -> Payload:

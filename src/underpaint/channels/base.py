@@ -166,6 +166,11 @@ class BaseChannel(ABC):
         """Return the first line of the docstring, for help and listings."""
         return (cls.__doc__ or "").partition("\n")[0]
 
+    @classmethod
+    def definition(cls) -> str:
+        """Return the whole docstring as one line of Markdown, for the reference."""
+        return " ".join((cls.__doc__ or "").split()).replace("``", "`")
+
 
 class Codec(BaseChannel):
     """A channel that encodes the picture as a file or a stream, whose size is known."""

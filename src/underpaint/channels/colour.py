@@ -118,7 +118,7 @@ class Flatten(BaseChannel):
     """Transparency replaced by a background; without transparency nothing changes.
 
     A picture of three colours has none, so only ``underpaint attack`` of a file with transparency shows an effect:
-    (alpha * v + (255 - alpha) * background) / 255, rounded.
+    (alpha × v + (255 - alpha) × background) / 255, rounded.
     """
 
     name = "flatten"

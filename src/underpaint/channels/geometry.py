@@ -146,7 +146,7 @@ class Rotate(BaseChannel):
 class Shear(BaseChannel):
     """Sheared horizontally about the centre; the size stays, corners become black.
 
-    A pixel at a distance of y rows below the middle moves to the right by factor * y pixels. The filter is bicubic.
+    A pixel at a distance of y rows below the middle moves to the right by factor × y pixels. The filter is bicubic.
     """
 
     name = "shear"

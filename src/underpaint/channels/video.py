@@ -1,9 +1,9 @@
 """Video codecs: real encoders and decoders, through PyAV. The picture is encoded as a short clip.
 
-Except for HEVC, which codes one frame, the clip shows the picture :data:`FRAMES` times, in 4:2:0; its last decoded
-frame is the result. Like nearly all frames
-of a video it is a predicted frame, and rate control and B-frames have settled by then. Encoder and decoder run in one
-thread, so the result does not depend on the machine's cores. Odd sides are padded by repeating the edge, and cropped.
+The clip shows the picture :data:`FRAMES` times, in 4:2:0; its last decoded frame is the result. Like nearly all frames
+of a video it is a predicted frame, and rate control and B-frames have settled by then. Only HEVC codes a single frame,
+as still pictures do. Encoder and decoder run in one thread, so the result does not depend on the machine's cores. Odd
+sides are padded by repeating the edge, and cropped.
 """
 
 from __future__ import annotations

@@ -22,14 +22,16 @@ from underpaint.embedding.lapped import BLOCK, Array, activity
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import PILOTS
 from underpaint.errors import CapacityError
+from underpaint.methods.base import check_size_kept
 from underpaint.methods.watermarking import BitLayout, WatermarkMethod
+from underpaint.types import as_cover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.coding.keys import Key
     from underpaint.embedding.watermark import Embedding
-    from underpaint.types import Channel, Image
+    from underpaint.types import Channel, Image, Payload
 
 #: Coefficients per block: the smallest number that gives each bit two is used. Part of the format.
 COUNTS = (7, 14, 35)
@@ -117,11 +119,16 @@ class STDM(WatermarkMethod[Grid]):
         """Return the grid of *image*."""
         return [Grid.of(image)]
 
-    def survival_hint(self, cover: Image, channel: Channel) -> str:
-        """Return the hint of the error for a message that does not survive *channel*."""
-        if channel(cover, 0).shape != cover.shape:
-            return "stdm needs every pixel to stay in its place"
-        return super().survival_hint(cover, channel)
+    def hide(
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
+    ) -> Image:
+        """Return a container; a channel that changes the size is refused before anything is embedded.
+
+        Args, Returns and Raises are those of :meth:`WatermarkMethod.hide`.
+        """
+        if survive is not None:
+            check_size_kept(self.name, as_cover(cover), survive)
+        return super().hide(cover, payload, passphrase, psnr=psnr, survive=survive)
 
     def bit_layout(self, image: Image, key: Key, count: int, psnr: float) -> BitLayout[Grid]:
         """Return the coefficients and the step of *count* bits without pilots.

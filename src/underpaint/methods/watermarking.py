@@ -127,10 +127,6 @@ class WatermarkMethod(ABC, Generic[Domain]):
         embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size, copies)
         return lambda _psnr: embedding
 
-    def survival_hint(self, cover: Image, channel: Channel) -> str:  # noqa: ARG002
-        """Return the hint of the error for a message that does not survive *channel*."""
-        return "shorten the message, take a larger picture, a lower --psnr, or a milder --survive"
-
     def capacity(self, cover: Image) -> Capacity:
         """Return the longest message expected to survive JPEG 50, at the lowest of :attr:`qualities`.
 
@@ -184,7 +180,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
                 return container
         raise SurvivalError(
             f"the message does not survive {channel} at {quality:g} dB in this picture",
-            hint=self.survival_hint(cover, channel),
+            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
         )
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:

@@ -25,6 +25,7 @@ EXAMPLES = {
     "jpeg2000": "jpeg2000:10",
     "webp": "webp:50",
     "avif": "avif:50",
+    "jpegxl": "jpegxl:50",
     "mpeg4": "mpeg4:5",
     "xvid": "xvid:5",
     "h264": "h264:23",
@@ -60,7 +61,7 @@ EXAMPLES = {
 }
 #: Settings that change nothing.
 IDENTITIES = [
-    *("none", "jpeg2000:1", "noise:0", "blur:0", "brightness:1", "contrast:1", "gamma:1", "quantise:8", "resize:1"),
+    *("none", "jpeg2000:1", "jpegxl:100", "noise:0", "blur:0", "brightness:1", "contrast:1", "gamma:1", "quantise:8", "resize:1"),
     *("rescale:1", "crop:1", "cropout:1", "dropout:0", "rotate:0", "rotate:0 | none", "flip | flip"),
     *("sharpen:1,amount=0", "sharpen:0", "moire:0", "saturation:1", "hue:0", "flatten:black", "shear:0"),
     *("perspective:0", "pad:0,photo", "letterbox:4:3", "screenshot:1", "fit:128", "rotate:0,expand"),
@@ -160,6 +161,7 @@ def test_parameters_cannot_be_changed() -> None:
         ("jpeg2000", (2, 5, 10, 20, 40)),
         ("webp", (95, 75, 50, 25, 0)),
         ("avif", (95, 75, 50, 25, 0)),
+        ("jpegxl", (95, 75, 50, 25, 5)),
         ("mpeg4", (2, 5, 10, 20, 31)),
         ("xvid", (2, 5, 10, 20, 31)),
         ("h264", (0, 18, 28, 38, 51)),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.channels.base import BaseChannel, Codec
-from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, WebP
+from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, JpegXl, WebP
 from underpaint.channels.colour import Equalise, Flatten, Grey, Hue, Icc, Palette, Saturation
 from underpaint.channels.frames import Letterbox, Pad, Screenshot
 from underpaint.channels.geometry import (
@@ -53,7 +53,7 @@ __all__ = ["CHANNELS", "PRESETS", "TRIALS", "BaseChannel", "Chain", "Codec", "Fl
 
 _CLASSES: tuple[type[BaseChannel], ...] = (
     Identity,
-    *(Jpeg, Jpeg2000, WebP, Avif),
+    *(Jpeg, Jpeg2000, WebP, Avif, JpegXl),
     *(Mpeg4, Xvid, H264, Hevc),
     *(Noise, Blur, Sharpen, Moire, Brightness, Contrast, Gamma, Quantise),
     *(Saturation, Hue, Equalise, Palette, Grey, Flatten, Icc),

@@ -61,7 +61,18 @@ EXAMPLES = {
 }
 #: Settings that change nothing.
 IDENTITIES = [
-    *("none", "jpeg2000:1", "jpegxl:100", "noise:0", "blur:0", "brightness:1", "contrast:1", "gamma:1", "quantise:8", "resize:1"),
+    *(
+        "none",
+        "jpeg2000:1",
+        "jpegxl:100",
+        "noise:0",
+        "blur:0",
+        "brightness:1",
+        "contrast:1",
+        "gamma:1",
+        "quantise:8",
+        "resize:1",
+    ),
     *("rescale:1", "crop:1", "cropout:1", "dropout:0", "rotate:0", "rotate:0 | none", "flip | flip"),
     *("sharpen:1,amount=0", "sharpen:0", "moire:0", "saturation:1", "hue:0", "flatten:black", "shear:0"),
     *("perspective:0", "pad:0,photo", "letterbox:4:3", "screenshot:1", "fit:128", "rotate:0,expand"),
@@ -293,7 +304,14 @@ def test_random_channels_are_tried_eight_times(photo: Image) -> None:
 
 @pytest.mark.parametrize(
     ("text", "random", "geometric"),
-    [("jpeg:50", 0, 0), ("noise:0.1", 1, 0), ("jpeg:50 | crop:0.5", 1, 1), ("rotate:5", 0, 1), ("telegram", 0, 1), ("photo", 1, 1)],
+    [
+        ("jpeg:50", 0, 0),
+        ("noise:0.1", 1, 0),
+        ("jpeg:50 | crop:0.5", 1, 1),
+        ("rotate:5", 0, 1),
+        ("telegram", 0, 1),
+        ("photo", 1, 1),
+    ],
 )
 def test_a_chain_is_random_or_geometric_if_a_channel_is(text: str, random: bool, geometric: bool) -> None:
     chain = parse(text)

@@ -33,7 +33,12 @@ def test_the_border_photo_is_the_mirrored_picture_blurred(photo: Image) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "size", "place"),
-    [("16:9", (96, 171), (0, 21)), ("1:1", (128, 128), (16, 0)), ("9:16", (228, 128), (66, 0)), ("4:3", (96, 128), (0, 0))],
+    [
+        ("16:9", (96, 171), (0, 21)),
+        ("1:1", (128, 128), (16, 0)),
+        ("9:16", (228, 128), (66, 0)),
+        ("4:3", (96, 128), (0, 0)),
+    ],
 )
 def test_letterbox_gives_the_ratio_by_black_bars(
     photo: Image, ratio: str, size: tuple[int, int], place: tuple[int, int]

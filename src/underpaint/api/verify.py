@@ -11,6 +11,7 @@ from underpaint.errors import PayloadError, SurvivalError
 from underpaint.media import decode, encode, is_exact
 from underpaint.methods import ImageCarrier
 from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
+from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared
@@ -132,7 +133,7 @@ def check_survivable(cover: Image, chain: Chain) -> None:
         chain: channels that the payload has to survive.
 
     Raises:
-        SurvivalError: the received picture is smaller than the smallest that a payload is searched in, or of one colour.
+        SurvivalError: the received picture is of one colour, or smaller than any that a payload is searched in.
     """
     distorted = chain(cover, 0)
     height, width = distorted.shape[:2]

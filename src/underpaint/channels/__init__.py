@@ -1,8 +1,8 @@
 """Channels: distortions of a container by compression, noise, resampling and the like.
 
 There is one class per channel and one entry each in :data:`CHANNELS`. In a chain channels are separated by bars. The
-first parameter of a channel follows a colon, further ones follow commas, in order or by name. A parameter that is yes or
-no is switched on by its name::
+first parameter of a channel follows a colon, further ones follow commas, in order or by name. A parameter that is yes
+or no is switched on by its name::
 
     jpeg:50 | resize:0.5
     jpeg:50,subsampling=444 | noise:0.02

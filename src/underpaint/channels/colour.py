@@ -143,8 +143,8 @@ class Flatten(BaseChannel):
 class Icc(BaseChannel):
     """Values in another colour space (Display P3) converted to sRGB, as by browsers.
 
-    Values are decoded by the transfer function of sRGB, which Display P3 shares, multiplied by the 3×3 matrix from P3 to
-    sRGB, clipped to 0–1 and encoded again.
+    Values are decoded by the transfer function of sRGB, which Display P3 shares, multiplied by the 3×3 matrix from P3
+    to sRGB, clipped to 0–1 and encoded again.
     """
 
     name = "icc"

@@ -94,11 +94,11 @@ class Screenshot(BaseChannel):
     """A desktop that shows the picture, on a share of its area; the size grows.
 
     The desktop has sides of round(side / √area), so the picture's proportions; lengths below are shares of its height.
-    On flat grey (level 96) lie a panel (level 60, 3 %) along the upper edge and four white windows (250). Each has sides
-    of 25 to 60 % of the desktop's, a title bar (60, 3 %), and lines of text: 1.2 % high and as far apart, 30 to 100 % of
-    the window long, with 40 % of their pixels dark (40). Size, place and text of the windows and the place of the
-    picture are uniform, from the seed. The picture lies above all, unscaled, with a title bar over it as far as there
-    is room.
+    On flat grey (level 96) lie a panel (level 60, 3 %) along the upper edge and four white windows (250). Each has
+    sides of 25 to 60 % of the desktop's, a title bar (60, 3 %), and lines of text: 1.2 % high and as far apart, 30 to
+    100 % of the window long, with 40 % of their pixels dark (40). Size, place and text of the windows and the place of
+    the picture are uniform, from the seed. The picture lies above all, unscaled, with a title bar over it as far as
+    there is room.
     """
 
     name = "screenshot"

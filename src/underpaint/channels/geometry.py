@@ -48,7 +48,7 @@ class Rescale(BaseChannel):
 
 @dataclass(frozen=True)
 class Fit(BaseChannel):
-    """Scaled down so that the longest side has at most so many pixels; the size changes.
+    """Scaled down to at most so many pixels on the longest side; the size changes.
 
     Both sides are multiplied by longest / (longest side) and rounded. A picture that fits is not changed.
     """

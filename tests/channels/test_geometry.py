@@ -84,14 +84,14 @@ def test_shear_moves_rows_about_the_centre() -> None:
 
 
 def test_perspective_moves_every_corner_by_the_share(photo: Image) -> None:
-    white = np.full((400, 900, 3), 255, np.uint8)
-    inner = np.pad(white, ((100, 100), (100, 100), (0, 0)))
+    white = np.full((100, 200, 3), 255, np.uint8)
+    inner = np.pad(white, ((40, 40), (40, 40), (0, 0)))
     assert (parse("perspective:0.02")(photo, 1) != parse("perspective:0.02")(photo, 2)).any()
-    share = 10 / (600 * 1100) ** 0.5
+    share = 10 / (180 * 280) ** 0.5
     for seed in range(4):
-        columns = np.flatnonzero(parse(f"perspective:{share}")(inner, seed)[300, :, 0] > 127)
-        assert abs(columns[0] - 100) <= 10
-        assert abs(columns[-1] - 999) <= 10
+        columns = np.flatnonzero(parse(f"perspective:{share}")(inner, seed)[90, :, 0] > 127)
+        assert abs(columns[0] - 40) <= 10
+        assert abs(columns[-1] - 239) <= 10
     lost = [(parse(f"perspective:{share}")(np.full_like(inner, 255), seed) == 0).mean() for seed in range(4)]
     assert max(lost) > 0.001
 

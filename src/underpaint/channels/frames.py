@@ -43,7 +43,7 @@ _DESKTOP = _Desktop()
 
 @dataclass(frozen=True)
 class Pad(BaseChannel):
-    """A border around the picture, of a share of the side on each side; the size grows.
+    """A border on each side, of a share of that side of the picture; the size grows.
 
     Above and below lie round(share × height) rows, left and right round(share × width) columns. The border is black,
     white, or the picture itself (photo): mirrored at its edges, reduced to an eighth by area averaging and enlarged

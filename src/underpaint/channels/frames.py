@@ -62,8 +62,9 @@ class Pad(BaseChannel):
         if self.colour != "photo":
             return np.pad(image, around, constant_values=_LEVELS[self.colour])
         mirrored = np.pad(image, around, mode="symmetric")
-        small = scaled(mirrored, *scaled_sides(1 / _BLUR_FACTOR, *mirrored.shape[:2]), "box")
-        result = scaled(small, *mirrored.shape[:2], "bicubic")
+        whole = height + 2 * rows, width + 2 * columns
+        small = scaled(mirrored, *scaled_sides(1 / _BLUR_FACTOR, *whole), "box")
+        result = scaled(small, *whole, "bicubic")
         result[rows : rows + height, columns : columns + width] = image
         return result
 

@@ -44,8 +44,9 @@ def test_an_unknown_name_is_refused() -> None:
         assert "basn" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("entry", ["no_such_module:zoo", "underpaint:no_such_zoo"])
+@pytest.mark.parametrize("entry", ["no_such_module:zoo", "underpaint:no_such_zoo", "failing_package:zoo"])
 def test_a_zoo_that_cannot_be_imported_is_an_error_without_a_traceback(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "failing_package.py").write_text("raise RuntimeError('out of order')\n", encoding="utf-8")
     package = tmp_path / "broken-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +12,9 @@ from torch import Tensor
 
 from underpaint import media
 from underpaint.media import samples
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.papers.robust.ours import RobustOurs, RobustOursRecipe
 from underpaint_lab.papers.robust.published import RobustPublishedRecipe
-
-if TYPE_CHECKING:
-    from underpaint.types import Image
 
 PUBLISHED = RobustPublishedRecipe(
     steps=2,
@@ -41,15 +39,10 @@ def our_model(**changes: Any) -> RobustOurs:
     return RobustOurs(RobustOursRecipe(**(asdict(OURS) | changes)))
 
 
-def tensor(pictures: Image) -> Tensor:
-    """Return ``(B, 3, H, W)`` in [0, 1] of ``(B, H, W, 3)``."""
-    return torch.from_numpy(pictures.astype(np.float32) / 255).permute(0, 3, 1, 2)
-
-
 def images(count: int = 4, side: int = 32) -> Tensor:
     """Return details of the sample photographs, ``(count, 3, side, side)`` in [0, 1]."""
     tiles = [PICTURES[i % 2][40 * i : 40 * i + side, 60 * i : 60 * i + side] for i in range(count)]
-    return tensor(np.stack(tiles))
+    return to_tensor(tiles)
 
 
 def flat(maps: Tensor) -> NDArray[np.float32]:

@@ -174,7 +174,7 @@ def _zoo(entry: EntryPoint) -> Path:
     """Return the folder that an entry point names."""
     try:
         found: Path = entry.load()()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # the package is not ours: its import may fail in any way
         reason = f"the zoo '{entry.name} = {entry.value}' cannot be imported: {error}"
         raise ModelError(reason, hint="reinstall or uninstall the package that has this entry point") from error
     return found

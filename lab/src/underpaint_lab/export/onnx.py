@@ -87,13 +87,13 @@ def new_card(
 
     Args:
         history: fields on the training, as :func:`underpaint_lab.training.run_folder.provenance` returns them.
-        method: field of :class:`~underpaint.models.Card`, as all that follow.
-        paper: likewise.
-        payload: likewise.
-        limits: likewise.
-        text: likewise.
-        reported: likewise; none by default.
-        measured: likewise; none by default.
+        method: method that the model belongs to.
+        paper: source of the network.
+        payload: what it hides, in words.
+        limits: what it cannot do, in words.
+        text: description below the fields.
+        reported: numbers of the paper by name; none by default.
+        measured: our numbers by name; none by default.
     """
     return Card(
         method=method,

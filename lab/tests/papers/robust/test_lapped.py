@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lab_support.robust import CALM, PICTURES, flat, images, tensor
+from lab_support.robust import CALM, PICTURES, flat, images
 from underpaint.embedding import lapped as lattice
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.papers.robust import lapped
 
 
@@ -15,7 +16,7 @@ from underpaint_lab.papers.robust import lapped
 @pytest.mark.parametrize("count", [1, 2, 14, 35])
 def test_transform_equals_the_runtimes(shape: tuple[int, int], count: int) -> None:
     picture = PICTURES[0][50 : 50 + shape[0], 90 : 90 + shape[1]]
-    light = lapped.luma(tensor(picture[None]))
+    light = lapped.luma(to_tensor([picture]))
     maps = lapped.analyse(light, count)
     assert maps.shape == (1, count, shape[0] // 16, shape[1] // 16)
     assert flat(maps) == pytest.approx(lattice.analyse(picture, count), abs=1e-3)
@@ -28,7 +29,7 @@ def test_transform_equals_the_runtimes(shape: tuple[int, int], count: int) -> No
 
 def test_local_activity_equals_the_runtimes() -> None:
     for picture in (PICTURES[0][:64, :96], np.full((32, 32, 3), 70, np.uint8), CALM):
-        busy = lapped.local_activity(lapped.luma(tensor(picture[None])))
+        busy = lapped.local_activity(lapped.luma(to_tensor([picture])))
         assert flat(busy) == pytest.approx(lattice.activity(picture), abs=1e-3)
 
 

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lab_support.robust import CALM, flat, images, our_model, tensor
+from lab_support.robust import CALM, flat, images, our_model
 from underpaint import models
 from underpaint.channels import parse
 from underpaint.embedding.canvas import Canvas
 from underpaint.methods.robust import NETWORKS
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
 from underpaint_lab.papers.robust.ours import (
@@ -83,7 +84,7 @@ def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.M
 
     graphs = {"writer": graph(model.writer), "reader": graph(model.reader)}
     monkeypatch.setattr(models, "load", lambda _name: SimpleNamespace(graphs=graphs))
-    light = lapped.luma(tensor(CALM[None]))
+    light = lapped.luma(to_tensor([CALM]))
     coefficients = lapped.analyse(light, COUNT)
     with torch.no_grad():
         allocation = model.writer(light[:, None], coefficients)

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lab_support.robust import CALM, our_model, tensor
+from lab_support.robust import CALM, our_model
 from lab_support.run_lab import run as run_lab
 from underpaint import models
 from underpaint.errors import ModelError, UsageError
+from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
@@ -86,7 +87,7 @@ def test_released_graphs_compute_the_same_as_the_networks(run: Path, tmp_path: P
     assert set(model.graphs) == {"writer", "reader"}
     assert model.card.bytes < 3 << 20
     graphs, _ = robust(run, {})
-    light = lapped.luma(tensor(CALM[None]))
+    light = lapped.luma(to_tensor([CALM]))
     coefficients = lapped.analyse(light, COUNT)
     for name, graph in graphs.items():
         (made,) = (

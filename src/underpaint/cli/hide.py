@@ -39,10 +39,7 @@ def hide(
     method: Method = None,
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
-    psnr: Annotated[
-        float | None,
-        typer.Option(metavar="DB", help="PSNR to aim at in dB, 30–60 (before a lossy file compresses the container)."),
-    ] = None,
+    psnr: Annotated[float | None, typer.Option(metavar="DB", help="PSNR in dB, 30–60, before lossy coding.")] = None,
     survive: Annotated[
         str | None, typer.Option(metavar="CHAIN", help="Channel to survive, such as 'jpeg:50 | resize:0.5'.")
     ] = None,

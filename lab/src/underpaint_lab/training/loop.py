@@ -102,18 +102,23 @@ def fit(
         if state and not state["optimisers"]:
             hint = f"begin a new run from its weights: --set start={run}"
             raise UsageError(f"{run} is a condensed run, which cannot be resumed", hint=hint)
-        train: Callable[..., Any] = _train
-        with _interrupts() as asked:
-            try:
-                failure: BaseException | None = fabric.launch(train, model, photographs, run, progress)
-            except Exception:
-                if asked.is_set():  # the signal reached a process before it could handle it
-                    raise KeyboardInterrupt from None
-                raise
-        if failure is not None:
-            raise failure
+        _launch(fabric, model, photographs, run, progress)
     restore(module.cpu(), run)
     return run / folder.CHECKPOINT
+
+
+def _launch(fabric: Fabric, *arguments: Any) -> None:
+    """Run :func:`_train` with these arguments in every process of *fabric*; raise the failure of any."""
+    train: Callable[..., Any] = _train
+    with _interrupts() as asked:
+        try:
+            failure: BaseException | None = fabric.launch(train, *arguments)
+        except Exception:
+            if asked.is_set():  # the signal reached a process before it could handle it
+                raise KeyboardInterrupt from None
+            raise
+    if failure is not None:
+        raise failure
 
 
 class _SpawnedProcesses(DDPStrategy):

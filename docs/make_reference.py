@@ -1,4 +1,4 @@
-"""Write the generated parts of the reference: ``cli.md`` from help pages, the rows of ``channels.md`` from CHANNELS.
+"""Write the generated parts of the reference: ``cli.md`` from help pages, the rows of ``channels.md`` from its tables.
 
 Run with ``python docs/make_reference.py``.
 """
@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from underpaint.channels import CHANNELS
+from underpaint.channels import CHANNELS, PRESETS
 from underpaint.cli import main as underpaint
 
 FOLDER = Path(__file__).parent / "reference"
@@ -30,9 +30,9 @@ def main() -> None:
     (FOLDER / "cli.md").write_text(_command_line(), encoding="utf-8")
     channels = FOLDER / "channels.md"
     page = channels.read_text(encoding="utf-8")
-    channels.write_text(
-        re.sub(r"(?:^\| `.+\n)+", lambda _: _channel_rows(), page, flags=re.MULTILINE), encoding="utf-8"
-    )
+    page = re.sub(r"(?:^\| `.+\n)+", lambda _: _channel_rows(), page, flags=re.MULTILINE)
+    page = re.sub(r"(?:^\| \*\*.+\n)+", lambda _: _preset_rows(), page, flags=re.MULTILINE)
+    channels.write_text(page, encoding="utf-8")
 
 
 def _command_line() -> str:
@@ -59,7 +59,14 @@ def _help(*command: str) -> str:
 def _channel_rows() -> str:
     """Return a row of the table for each channel."""
     bar = r"\|"
-    rows = (f"| `{each.usage().replace('|', bar)}` | {each.summary()} |\n" for each in CHANNELS.values())
+    rows = (f"| `{each.usage().replace('|', bar)}` | {each.definition()} |\n" for each in CHANNELS.values())
+    return "".join(rows)
+
+
+def _preset_rows() -> str:
+    """Return a row of the table for each preset."""
+    bar = r"\|"
+    rows = (f"| **{name}** | `{each.chain.replace('|', bar)}` | {each.source} |\n" for name, each in PRESETS.items())
     return "".join(rows)
 
 

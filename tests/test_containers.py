@@ -1,6 +1,7 @@
-"""Containers of format v1, written by version 0.1 from the sample photograph ``chelsea``: every version reads them.
+"""Containers written by version 0.1 from the sample photograph ``chelsea``: every version reads them.
 
-They are never written again. A new format adds files here.
+``robust-512`` was written again when pilots and synchronisation of that canvas changed, before format v1. From v1 on they
+are never written again, and a new format adds files here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 from underpaint import api, media, metrics
 from underpaint.coding import keys
 from underpaint.coding.template import COARSE, cosine_similarity, pack, unpack
-from underpaint.embedding import sync, watermark
+from underpaint.embedding import watermark
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import NotFoundError
 from underpaint.media import samples
@@ -95,5 +96,6 @@ def test_sizes_and_costs_that_a_reader_tries_are_part_of_the_format() -> None:
     assert watermark.SIZES[:12] == (11, 13, 16, 19, 23, 27, 32, 38, 45, 54, 64, 76)
     assert (len(watermark.SIZES), watermark.SIZES[-1]) == (39, 8192)
     assert (watermark.PILOTS, stdm.COUNTS, keys.COMPACT_COST) == (64, (7, 14, 35), 1)
-    assert (robust.SIDES, Canvas.counts, sync.CHIPS) == ((128, 256, 512), (2, 5, 9, 14), 96)
+    assert (robust.SIDES, Canvas.counts, Canvas.copies) == ((128, 256, 512), (2, 5, 9, 14), (1, 3))
+    assert [Canvas(side).pilots for side in robust.SIDES] == [64, 64, 128]
     assert keys.COSTS[1] == (64 * 1024, 3, 4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from underpaint.channels import CHANNELS
+from underpaint.channels import CHANNELS, PRESETS
 from underpaint.media import samples
 
 ROOT = Path(__file__).parents[1]
@@ -55,8 +55,15 @@ def test_every_channel_is_described() -> None:
     page = (ROOT / "docs" / "reference" / "channels.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `.+", page, re.MULTILINE)
     bar = r"\|"
-    expected = [f"| `{each.usage().replace('|', bar)}` | {each.summary()} |" for each in CHANNELS.values()]
+    expected = [f"| `{each.usage().replace('|', bar)}` | {each.definition()} |" for each in CHANNELS.values()]
     assert rows == expected
+
+
+def test_every_preset_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "channels.md").read_text(encoding="utf-8")
+    bar = r"\|"
+    for name, preset in PRESETS.items():
+        assert f"| **{name}** | `{preset.chain.replace('|', bar)}` | {preset.source} |\n" in page
 
 
 def test_samples_are_the_ones_described() -> None:

@@ -18,7 +18,6 @@ MODELS = (
     "miais",
     "miais-teacher",
     "pixinpix",
-    "robust",
 )
 #: In bytes: of the wheel, whose files are compressed one by one, and of all installed models.
 MAX_WHEEL_SIZE, MAX_MODELS_SIZE = 15_000_000, 40_000_000

@@ -41,6 +41,11 @@ class Channel(Protocol):
         """True if the result depends on the seed."""
         ...
 
+    @property
+    def geometric(self) -> bool:
+        """True if pixels are moved, resampled or cut off."""
+        ...
+
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
         ...

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageCms
 
 from support.run_cli import run
 from underpaint import api, media
@@ -15,6 +16,8 @@ from underpaint.errors import UsageError
 from underpaint.methods import METHODS
 from underpaint.models import classifiers
 from underpaint.types import Image
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 pytestmark = pytest.mark.usefixtures("cheap_keys", "example_files")
 
@@ -64,6 +67,25 @@ def test_attack_warns_of_lost_transparency_and_of_a_lossy_file() -> None:
     assert media.read("same.png").alpha is not None
     assert "transparency" in api.attack_file("faded.png", "crop:0.5", "part.png")[0]
     assert "jpeg is lossy" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
+
+
+def test_attack_flattens_transparency_on_a_background() -> None:
+    faded = media.read("faded.png")
+    assert faded.alpha is not None
+    for colour, level in (("white", 255), ("black", 0)):
+        assert api.attack_file("faded.png", f"flatten:{colour} | rescale:1", f"{colour}.png") == ()
+        flat = media.read(f"{colour}.png")
+        assert flat.alpha is None
+        expected = (faded.pixels * (faded.alpha[..., None] / 255) + level * (1 - faded.alpha[..., None] / 255)).round()
+        assert np.abs(flat.pixels - expected).max() <= 1
+
+
+def test_attack_drops_the_profile_that_icc_converts(cover: Image) -> None:
+    media.write(media.Picture(cover, icc=SRGB), "tagged.png")
+    api.attack_file("tagged.png", "blur:1", "kept.png")
+    api.attack_file("tagged.png", "icc:p3", "converted.png")
+    assert media.read("kept.png").icc == SRGB
+    assert media.read("converted.png").icc is None
 
 
 def test_equal_pictures_do_not_differ(cover: Image) -> None:

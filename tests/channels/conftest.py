@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,14 @@ from skimage import data
 
 if TYPE_CHECKING:
     from underpaint.types import Image
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests of JPEG XL where the extra ``formats`` is not installed."""
+    if find_spec("imagecodecs") is None:
+        for item in items:
+            if "jpegxl" in item.name:
+                item.add_marker(pytest.mark.skip(reason="needs imagecodecs, of the extra formats"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from underpaint.errors import UsageError
 from underpaint.media import samples
 from underpaint.metrics import psnr
 
-MILD_AND_STRONG = {"jpeg2000": (4, 40), "mpeg4": (2, 20), "xvid": (2, 20), "h264": (18, 40)}
+MILD_AND_STRONG = {"jpeg2000": (4, 40), "mpeg4": (2, 20), "xvid": (2, 20), "h264": (18, 40), "hevc": (18, 40)}
 
 
 def codec(text: str) -> Codec:

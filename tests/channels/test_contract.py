@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpaint.channels import CHANNELS, TRIALS, BaseChannel, Chain, parse, received
-from underpaint.channels.base import Number
+from underpaint.channels import CHANNELS, PRESETS, TRIALS, BaseChannel, Chain, parse, received
+from underpaint.channels.base import Choice, Number
 from underpaint.errors import UsageError
 from underpaint.metrics import psnr
 
@@ -25,36 +25,71 @@ EXAMPLES = {
     "jpeg2000": "jpeg2000:10",
     "webp": "webp:50",
     "avif": "avif:50",
+    "jpegxl": "jpegxl:50",
     "mpeg4": "mpeg4:5",
     "xvid": "xvid:5",
     "h264": "h264:23",
+    "hevc": "hevc:23",
     "noise": "noise:0.04",
     "blur": "blur:1",
+    "sharpen": "sharpen",
+    "moire": "moire",
     "brightness": "brightness:0.9",
     "contrast": "contrast:0.9",
     "gamma": "gamma:1.5",
     "quantise": "quantise:4",
+    "saturation": "saturation:0.5",
+    "hue": "hue:20",
+    "equalise": "equalise",
+    "palette": "palette:64",
+    "grey": "grey",
+    "flatten": "flatten",
+    "icc": "icc:p3",
     "resize": "resize:0.5",
     "rescale": "rescale:0.5",
+    "fit": "fit:64",
     "crop": "crop:0.5",
     "cropout": "cropout:0.5",
     "dropout": "dropout:0.3",
     "rotate": "rotate:5",
     "flip": "flip",
+    "shear": "shear:0.02",
+    "perspective": "perspective:0.02",
+    "pad": "pad:0.1",
+    "letterbox": "letterbox:16:9",
+    "screenshot": "screenshot:0.5",
 }
 #: Settings that change nothing.
 IDENTITIES = [
-    *("none", "jpeg2000:1", "noise:0", "blur:0", "brightness:1", "contrast:1", "gamma:1", "quantise:8", "resize:1"),
+    *(
+        "none",
+        "jpeg2000:1",
+        "jpegxl:100",
+        "noise:0",
+        "blur:0",
+        "brightness:1",
+        "contrast:1",
+        "gamma:1",
+        "quantise:8",
+        "resize:1",
+    ),
     *("rescale:1", "crop:1", "cropout:1", "dropout:0", "rotate:0", "rotate:0 | none", "flip | flip"),
+    *("sharpen:1,amount=0", "sharpen:0", "moire:0", "saturation:1", "hue:0", "flatten:black", "shear:0"),
+    *("perspective:0", "pad:0,photo", "letterbox:4:3", "screenshot:1", "fit:128", "rotate:0,expand"),
+    *("rotate:90,expand | rotate:-90,expand", "rotate:180 | rotate:180"),
 ]
-OTHER_SIZE = {"rescale", "crop"}
-RANDOM = {"noise", "crop", "cropout", "dropout"}
+#: Channels that change nothing in a picture of three colours.
+UNCHANGED = {"none", "flatten"}
+OTHER_SIZE = {"rescale", "fit", "crop", "pad", "letterbox", "screenshot"}
+RANDOM = {"noise", "moire", "crop", "cropout", "dropout", "perspective", "screenshot"}
 
 
 def values(channel: type[BaseChannel], name: str) -> st.SearchStrategy[Any]:
     domain = next(parameter for parameter in fields(channel) if parameter.name == name).metadata["domain"]
-    if not isinstance(domain, Number):
+    if isinstance(domain, Choice):
         return st.sampled_from(domain.words)
+    if not isinstance(domain, Number):
+        return st.sampled_from(["16:9", "2.39:1", "1:10", "3:4"])
     return st.integers(int(domain.low), int(domain.high)) if domain.kind is int else st.floats(domain.low, domain.high)
 
 
@@ -88,7 +123,7 @@ def test_channels_are_pure_and_deterministic(photo: Image, name: str, text: str)
     np.testing.assert_array_equal(result, channel(photo, 1))
     np.testing.assert_array_equal(result, channel(photo, np.random.default_rng(1)))
     assert (result.shape == photo.shape) is (name not in OTHER_SIZE)
-    assert np.array_equal(result, photo) is (name == "none")
+    assert np.array_equal(result, photo) is (name in UNCHANGED)
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES.items())
@@ -137,6 +172,7 @@ def test_parameters_cannot_be_changed() -> None:
         ("jpeg2000", (2, 5, 10, 20, 40)),
         ("webp", (95, 75, 50, 25, 0)),
         ("avif", (95, 75, 50, 25, 0)),
+        ("jpegxl", (95, 75, 50, 25, 5)),
         ("mpeg4", (2, 5, 10, 20, 31)),
         ("xvid", (2, 5, 10, 20, 31)),
         ("h264", (0, 18, 28, 38, 51)),
@@ -146,13 +182,21 @@ def test_parameters_cannot_be_changed() -> None:
         ("contrast", (0.9, 0.7, 0.5, 0.2, 0)),
         ("gamma", (1.1, 1.5, 2, 4, 8)),
         ("quantise", (7, 5, 3, 2, 1)),
+        ("hevc", (0, 18, 28, 38, 51)),
+        ("sharpen:1,amount=", (0.1, 0.5, 1, 2, 4)),
+        ("moire", (1, 2, 4, 8, 16)),
+        ("saturation", (0.9, 0.7, 0.5, 0.2, 0)),
+        ("hue", (1, 5, 20, 90, 180)),
+        ("palette", (256, 64, 16, 4, 2)),
+        ("shear", (0.01, 0.02, 0.05, 0.2, 0.5)),
         ("resize", (0.9, 0.5, 0.25, 0.1, 0.02)),
         ("cropout", (0.9, 0.7, 0.5, 0.1, 0.01)),
         ("dropout", (0.01, 0.1, 0.3, 0.6, 1)),
     ],
 )
 def test_stronger_settings_lower_the_psnr(photo: Image, name: str, strengths: tuple[float, ...]) -> None:
-    quality = [psnr(photo, parse(f"{name}:{strength}")(photo)) for strength in strengths]
+    start = name if "=" in name else f"{name}:"
+    quality = [psnr(photo, parse(f"{start}{strength}")(photo)) for strength in strengths]
     assert quality == sorted(quality, reverse=True)
     assert len(set(quality)) == len(quality)
 
@@ -175,6 +219,17 @@ def test_written_chains_parse_to_the_same_chain(links: list[BaseChannel]) -> Non
         ("jpeg2000:10.0", "jpeg2000:10"),
         ("noise:1e-3", "noise:0.001"),
         ("flip:horizontal", "flip"),
+        ("pad:.1,white", "pad:0.1,colour=white"),
+        ("letterbox: 16 : 9.0", "letterbox:16:9"),
+        ("letterbox:ratio=2.39:1", "letterbox:2.39:1"),
+        ("rotate:10,expand", "rotate:10,expand=yes"),
+        ("rotate:degrees=10, expand", "rotate:10,expand=yes"),
+        ("rotate:10,expand=no", "rotate:10"),
+        ("rotate:10,yes", "rotate:10,expand=yes"),
+        ("palette:64,dither", "palette:64,dither=yes"),
+        ("sharpen:1,1", "sharpen"),
+        ("WhatsApp", PRESETS["whatsapp"].chain),
+        ("crop:0.9 | x | grey", f"crop:0.9 | {PRESETS['x'].chain} | grey"),
     ],
 )
 def test_chains_have_a_canonical_form(text: str, canonical: str) -> None:
@@ -203,6 +258,17 @@ def test_chains_have_a_canonical_form(text: str, canonical: str) -> None:
         ("noise:nan", "sigma cannot be nan", "sigma=0–1"),
         ("noise:-0.1", "sigma cannot be -0.1", "sigma=0–1"),
         ("none:1", "too many", "none"),
+        ("letterbox:16", "ratio cannot be 16", "ratio=1:10–10:1"),
+        ("letterbox:16:9:4", "ratio cannot be 16:9:4", "ratio=1:10–10:1"),
+        ("letterbox:11:1", "ratio cannot be 11:1", "ratio=1:10–10:1"),
+        ("letterbox:nan:1", "ratio cannot be nan:1", "ratio=1:10–10:1"),
+        ("letterbox:0:0", "ratio cannot be 0:0", "ratio=1:10–10:1"),
+        ("rotate:10,expand,expand", "cannot read", "expand=no|yes"),
+        ("rotate:expand", "has too few parameters", "degrees=-180–180"),
+        ("screenshot:0.1", "area cannot be 0.1", "area=0.15–1"),
+        ("flatten:red", "colour cannot be red", "white|black"),
+        ("whatsap", "no channel is called 'whatsap'", "did you mean whatsapp?"),
+        ("whatsapp:50", "'whatsapp:50' has too many parameters", "the preset is written whatsapp"),
     ],
 )
 def test_errors_name_the_legal_values(text: str, message: str, hint: str) -> None:
@@ -238,7 +304,14 @@ def test_random_channels_are_tried_eight_times(photo: Image) -> None:
 
 @pytest.mark.parametrize(
     ("text", "random", "geometric"),
-    [("jpeg:50", 0, 0), ("noise:0.1", 1, 0), ("jpeg:50 | crop:0.5", 1, 1), ("rotate:5", 0, 1)],
+    [
+        ("jpeg:50", 0, 0),
+        ("noise:0.1", 1, 0),
+        ("jpeg:50 | crop:0.5", 1, 1),
+        ("rotate:5", 0, 1),
+        ("telegram", 0, 1),
+        ("photo", 1, 1),
+    ],
 )
 def test_a_chain_is_random_or_geometric_if_a_channel_is(text: str, random: bool, geometric: bool) -> None:
     chain = parse(text)

@@ -1,11 +1,16 @@
-"""Pixel channels: noise level, blur width, and value curves."""
+"""Pixel channels: noise level, blur width, sharpening, moiré, and value curves."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from underpaint.channels import parse
+
+if TYPE_CHECKING:
+    from underpaint.types import Image
 
 
 def test_noise_has_the_given_standard_deviation() -> None:
@@ -26,6 +31,26 @@ def test_blur_spreads_a_point_to_a_gaussian() -> None:
 def test_blur_keeps_a_flat_picture() -> None:
     flat = np.full((5, 9, 3), 201, np.uint8)
     np.testing.assert_array_equal(parse("blur:20")(flat), flat)
+
+
+def test_sharpen_adds_what_a_blur_takes_away(photo: Image) -> None:
+    flat = np.full((9, 9, 3), 77, np.uint8)
+    np.testing.assert_array_equal(parse("sharpen:2,amount=3")(flat), flat)
+    values = photo.astype(int)
+    expected = np.clip(values + 2 * (values - parse("blur:1.5")(photo).astype(int)), 0, 255)
+    assert np.abs(parse("sharpen:1.5,amount=2")(photo) - expected).max() <= 2  # the blur is rounded here
+
+
+def test_moire_adds_two_gratings_of_the_period() -> None:
+    grey = np.full((256, 256, 3), 128, np.uint8)
+    change = parse("moire:40,period=8")(grey, 3)[..., 0] - 128.0
+    assert np.abs(change).max() == pytest.approx(40, abs=1)
+    spectrum = np.abs(np.fft.fft2(change))
+    peaks = np.argwhere(spectrum > 0.3 * spectrum.max())
+    frequencies = np.hypot(*(np.fft.fftfreq(256)[peaks.T]))
+    assert np.abs(frequencies - 1 / 8).max() < 0.01
+    directions = np.arctan2(*np.fft.fftfreq(256)[peaks.T]) % (np.pi / 2)
+    assert np.ptp(np.exp(4j * directions).real) < 0.2
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ class Field:
     seed: int = 0
     near: bool = False
     counts: tuple[int, ...] = (2, 5, 9, 14)
+    pilots: int = PILOTS
+    copies: tuple[int, ...] = (1,)
     values: Array = field(init=False)
     #: Allowed change of each coefficient.
     allowed: Array = field(init=False)
@@ -56,8 +58,6 @@ class Field:
 
     def analyse(self, _image: Image, count: int) -> Array:
         return self.values[:, :count].ravel()
-
-    restore = analyse
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         self.values[:, :count] += change.reshape(-1, count)
@@ -84,7 +84,7 @@ def test_pilots_and_message_never_overlap(domain: EmbeddingDomain, size: int, se
         return
     count, pilots, message = watermark.layout(domain, key, size)
     assert count in domain.counts
-    assert pilots.order.shape[1] == PILOTS == len(pilots.dither)
+    assert pilots.order.shape[1] == domain.pilots == len(pilots.dither)
     assert message.order.shape[1] == watermark.channel_bits(size) == len(message.dither)
     both = np.concatenate([pilots.order.ravel(), message.order.ravel()])
     assert len(np.unique(both)) == len(both)
@@ -103,9 +103,9 @@ def test_pilots_use_the_same_coefficients_for_every_frame_size(domain: Embedding
 
 
 def test_each_frame_size_has_its_own_pilots() -> None:
-    patterns = {watermark.pilot(KEY, size).tobytes() for size in SIZES}
-    assert len(patterns) == len(SIZES)
-    assert watermark.pilot(KEY, 16).shape == (PILOTS,)
+    patterns = {watermark.pilot(DOMAINS[0], KEY, size, copies).tobytes() for size in SIZES for copies in (1, 3)}
+    assert len(patterns) == 2 * len(SIZES)
+    assert watermark.pilot(DOMAINS[0], KEY, 16).shape == (PILOTS,)
 
 
 def test_bits_of_a_canvas_use_neighbouring_blocks() -> None:
@@ -164,7 +164,7 @@ def test_nothing_is_detected_if_all_blocks_are_missing() -> None:
     domain.values[:] = np.nan
     assert watermark.detect(domain, PICTURE, KEY) == []
     with pytest.raises(NotFoundError):
-        watermark.decode(domain, PICTURE, KEY, [Detection(16, 60.0, 0.0)])
+        watermark.decode(domain, PICTURE, KEY, [Detection(16, 1, 60.0, 0.0)])
 
 
 def test_the_raw_bit_error_rate_is_reported() -> None:

@@ -104,7 +104,7 @@ def test_the_layout_of_version_1_is_frozen() -> None:
     for spread in (pilots, message):
         for part in (spread.order.astype("<i4"), spread.signs.astype("i1"), (spread.dither * 2**32).astype("<u4")):
             layout.update(np.ascontiguousarray(part).tobytes())
-    layout.update(watermark.pilot(KEY, 16).tobytes())
+    layout.update(watermark.pilot(Grid.of(COFFEE[:128, :128]), KEY, 16).tobytes())
     assert (count, layout.hexdigest()) == (14, "a582175a664cf8b36c0b96c006a11e3684ab206c6c7bd95845c7180139827811")
 
 

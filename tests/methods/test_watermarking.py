@@ -169,7 +169,7 @@ def test_pilots_with_a_message_of_noise_are_damaged(name: str) -> None:
     key = canvas_key(KEY, domain) if isinstance(domain, Canvas) else KEY
     count, pilots, message = watermark.layout(domain, key, 16)
     noise = np.random.default_rng(0).integers(0, 2, len(message.dither), dtype=np.uint8)
-    parts = ((pilots, watermark.pilot(key, 16)), (message, noise))
+    parts = ((pilots, watermark.pilot(domain, key, 16)), (message, noise))
     broken = METHODS[name].embed_at_quality(watermark.Embedding(domain, SMALL, count, parts), SMALL, 38, [])
     assert METHODS[name].holds(broken, None)
     with pytest.raises(DamagedError, match="too much of it is lost"):
@@ -186,7 +186,7 @@ class Searching(STDM):
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Grid]]]:
         for p_value in self.p_values:
-            yield [Candidate(Detection(16, 60.0, p_value), Grid.of(image), image)]
+            yield [Candidate(Detection(16, 1, 60.0, p_value), Grid.of(image), image)]
 
 
 def test_the_p_value_of_a_damaged_watermark_is_multiplied_by_the_number_of_searches() -> None:

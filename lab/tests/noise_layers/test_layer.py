@@ -112,7 +112,7 @@ def test_at_strength_zero_a_layer_is_the_identity(layer: NoiseLayer, photos: Ten
         *((DiffJpeg, (0,)), (DiffJpeg, (50, "411")), (DiffJpeg, (50, "420", "floor"))),
         *((JpegMask, (65,)), (JpegDrop, (101,)), (FourierQuantise, (-1,)), (Flip, ("diagonal",))),
         *((Noise, (2,)), (Blur, (-1,)), (Brightness, (-1,)), (Contrast, (11,))),
-        *((Resize, (0,)), (Resize, (0.5, "sharp")), (Cropout, (0,)), (Rotate, (181,))),
+        *((Resize, (0,)), (Resize, (0.5, "sharp")), (Cropout, (0,)), (Rotate, (181,)), (Rotate, (5, "yes"))),
     ],
 )
 def test_a_parameter_out_of_range_is_refused(layer: type[NoiseLayer], parameters: tuple[object, ...]) -> None:

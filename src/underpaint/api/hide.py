@@ -13,13 +13,14 @@ from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import FacePayload, as_source
 from underpaint.api.reports import HideReport
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, verify
+from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_survivable, verify
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
+from underpaint.channels import parse
 from underpaint.errors import UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
-from underpaint.methods import METHODS
+from underpaint.methods import FOUND_BY_NETWORK, METHODS
 from underpaint.types import as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def _request(
 
 def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Delivery) -> _Embedded:
     """Embed by the first of *methods* whose container, as it is delivered, gives the payload back."""
+    if request.survive is not None:
+        check_survivable(cover, parse(request.survive) if isinstance(request.survive, str) else request.survive)
     guard = ClassifierGuard(cover) if request.machine_safe else None
 
     def attempt(method: Method, chain: Chain | None) -> _Embedded:
@@ -221,8 +224,9 @@ def _hide_in_video(
 
 
 def _methods_present(cover: Image, passphrase: str | None) -> list[str]:
-    """Return the methods by which *cover* seems to hold a payload already."""
-    return [name for name, method in METHODS.items() if method.holds(cover, passphrase)]
+    """Return the methods by which *cover* seems to hold a payload already; no network is run for this."""
+    looked_for = METHODS.keys() - FOUND_BY_NETWORK
+    return [name for name, method in METHODS.items() if name in looked_for and method.holds(cover, passphrase)]
 
 
 def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, present: list[str]) -> HideReport:

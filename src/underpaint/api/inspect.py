@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from underpaint.errors import ImageError
 from underpaint.media import EXTENSIONS, FORMATS, read
 from underpaint.media.formats import reason
+from underpaint.models import INSTALL_HINT, onnxruntime_installed
 from underpaint.steganalysis import detectors
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Finding:
     """Result of one detector for one picture."""
 
-    #: Score of the detector, 0–1; None if the picture is too small, flat, or in a lossy format.
+    #: Score of the detector, 0–1; None if the picture is too small, flat, or in a lossy format, and of the network
+    #: without ONNX Runtime.
     score: float | None
     #: True if the score exceeds the threshold.
     suspicious: bool
@@ -68,7 +70,10 @@ def inspect_file(path: str | Path) -> Inspection:
     """
     picture = read(path)
     if FORMATS[picture.format].lossless:
-        return Inspection(str(path), inspect(picture.pixels), picture.warnings)
+        found, warnings = inspect(picture.pixels), picture.warnings
+        if not onnxruntime_installed():
+            warnings += (f"no score by the network, which needs ONNX Runtime: {INSTALL_HINT}",)
+        return Inspection(str(path), found, warnings)
     warning = f"{picture.format} keeps no least significant bits, and the detectors look at nothing else"
     no_scores = _findings(dict.fromkeys(detectors.DETECTORS), picture.pixels.size // 3)
     return Inspection(str(path), no_scores, (*picture.warnings, warning))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from underpaint import metrics
-from underpaint.channels import Chain, parse
-from underpaint.errors import UsageError
+from underpaint.channels import Chain, Flatten, Icc, parse
+from underpaint.errors import ModelError, UsageError
 from underpaint.media import (
     Picture,
     check_target,
@@ -22,7 +22,7 @@ from underpaint.media import (
 )
 from underpaint.methods import METHODS
 from underpaint.methods.basn import BASN, PLANES
-from underpaint.models import classifiers
+from underpaint.models import classifiers, onnxruntime_installed
 from underpaint.types import SMALLEST_SIDE, as_cover, as_image
 
 if TYPE_CHECKING:
@@ -38,11 +38,20 @@ MAP_PSNR = 44.0
 def capacity(cover: Image) -> dict[str, Capacity]:
     """Return the capacity of *cover*, ``uint8 (H, W, 3)``, by the name of each method.
 
+    Without ONNX Runtime the methods whose capacity a network computes are left out.
+
     Raises:
         UsageError: *cover* is no image, or a side is below 32 pixels.
         ModelError: the network of a method is missing or altered.
     """
-    return {name: method.capacity(as_cover(cover)) for name, method in METHODS.items()}
+    cover, found = as_cover(cover), {}
+    for name, method in METHODS.items():
+        try:
+            found[name] = method.capacity(cover)
+        except ModelError:
+            if onnxruntime_installed():
+                raise
+    return found
 
 
 def capacity_file(path: str | Path, out: str | Path | None = None, *, force: bool = False) -> dict[str, Capacity]:
@@ -87,7 +96,9 @@ def attack(image: Image, chain: str | Chain, *, seed: int = 0) -> Image:
 def attack_file(
     path: str | Path, chain: str | Chain, out: str | Path, *, seed: int = 0, force: bool = False
 ) -> tuple[str, ...]:
-    """Write a copy of a picture file after a chain of channels. Transparency stays if the size does.
+    """Write a copy of a picture file after a chain of channels.
+
+    Transparency stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.
@@ -107,15 +118,26 @@ def attack_file(
     format_name = target_format(out)
     check_target(out, path, force=force)
     picture = read(path)
-    pixels = chain(picture.pixels, seed)
-    warnings = picture.warnings + unwritable(picture, format_name)
+    picture, warnings = _send(picture, chain, np.random.default_rng(seed))
+    warnings += unwritable(picture, format_name)
     if not is_exact(format_name):
         warnings += (f"{format_name} is lossy: writing it changed the picture again",)
-    if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
-        warnings += ("transparency was dropped, for the picture's size changed",)
-        picture = replace(picture, alpha=None)
-    write_bytes(encode(picture.with_pixels(pixels), format_name), out)
+    write_bytes(encode(picture, format_name), out)
     return warnings
+
+
+def _send(picture: Picture, chain: Chain, rng: np.random.Generator) -> tuple[Picture, tuple[str, ...]]:
+    """Return *picture*, with its transparency and profile, after *chain*, and the warnings."""
+    warnings = picture.warnings
+    for channel in chain.channels:
+        if isinstance(channel, Flatten) and picture.alpha is not None:
+            picture = replace(picture, pixels=channel.compose(picture.pixels, picture.alpha), alpha=None)
+        pixels = channel(picture.pixels, rng)
+        if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
+            warnings += ("transparency was dropped, for the picture's size changed",)
+            picture = replace(picture, alpha=None)
+        picture = replace(picture, pixels=pixels, icc=None if isinstance(channel, Icc) else picture.icc)
+    return picture, warnings
 
 
 def compare(cover: Image, container: Image) -> dict[str, Any]:
@@ -129,7 +151,7 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
         ``psnr`` in dB; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
         difference in levels; ``changed``, the share of values that differ; ``largest``, the largest difference in
         levels; ``machine``, for each classifier by name the relative ``change`` of its features and whether its label
-        is ``kept``, empty below 32 pixels a side.
+        is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
 
     Raises:
         UsageError: their sizes differ, or they are no images.
@@ -141,7 +163,7 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
         raise UsageError(f"the pictures differ in size: {sizes}", hint="compare pictures of one size")
     change = np.abs(a.astype(np.int16) - b)
     side = min(a.shape[:2])
-    responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE else {}
+    responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE and onnxruntime_installed() else {}
     return {
         "psnr": metrics.psnr(a, b),
         "ssim": metrics.ssim(a, b),

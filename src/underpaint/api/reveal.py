@@ -10,11 +10,12 @@ from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
 from underpaint.media import FORMATS, read
 from underpaint.media.video import is_video
-from underpaint.methods import METHODS
+from underpaint.methods import FOUND_BY_NETWORK, METHODS
+from underpaint.models import INSTALL_HINT, onnxruntime_installed
 from underpaint.types import SMALLEST_SIDE, as_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from underpaint.media import Picture
@@ -93,10 +94,12 @@ def find_payload(
 
     Raises:
         NotFoundError, DamagedError, AmbiguousError: as in :func:`reveal`.
+        ModelError: the named method needs a network, or a template is looked for, and ONNX Runtime is missing.
     """
+    methods = list(methods)
     if min(container.shape[:2]) < SMALLEST_SIDE:
         raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
-    found, damages = _try_methods(container, passphrase, methods)
+    found, damages = _try_methods(container, passphrase, methods, template=template)
     found = [each for each in found if (each[0].kind == "template") == template] or found
     if len(found) > 1:
         names = " and ".join(name for _, name in found)
@@ -107,10 +110,12 @@ def find_payload(
         raise damages[0]
     if passphrase is None:
         hint = "if it was hidden with a passphrase, give that; else it is unmarked or has changed too much"
-    elif any(_try_methods(container, None, methods)):
+    elif any(each.holds(container, None) for each in methods if each.name not in FOUND_BY_NETWORK):
         hint = "a payload without a passphrase is here: run reveal without a passphrase"
     else:
         hint = "another passphrase, an unmarked picture, or one that has changed too much: they look the same"
+    if any(method.name in FOUND_BY_NETWORK for method in methods) and not onnxruntime_installed():
+        hint += f"; face templates by {', '.join(FOUND_BY_NETWORK)} were not looked for: {INSTALL_HINT}"
     raise NotFoundError("no payload found", hint=hint)
 
 
@@ -123,11 +128,20 @@ def _restorable(payload: Payload, method: str) -> tuple[Payload, str]:
 
 
 def _try_methods(
-    container: Image, passphrase: str | None, methods: Iterable[Method]
+    container: Image, passphrase: str | None, methods: Sequence[Method], *, template: bool
 ) -> tuple[list[tuple[Payload, str]], list[DamagedError]]:
-    """Return all payloads, each with the name of its method, and the errors of the damaged ones."""
-    found, damages = [], []
-    for method in methods:
+    """Return all payloads, each with the name of its method, and the errors of the damaged ones.
+
+    Of several methods those that are found by a network come last: to look for a template, or if no other is found.
+    """
+    found: list[tuple[Payload, str]] = []
+    damages = []
+    for method in sorted(methods, key=lambda each: each.name in FOUND_BY_NETWORK):
+        if len(methods) > 1 and method.name in FOUND_BY_NETWORK:
+            if found and not template:
+                continue
+            if (found or not template) and not onnxruntime_installed():
+                continue
         try:
             found.append((method.reveal(container, passphrase), method.name))
         except NotFoundError:

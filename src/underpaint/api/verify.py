@@ -11,6 +11,7 @@ from underpaint.errors import PayloadError, SurvivalError
 from underpaint.media import decode, encode, is_exact
 from underpaint.methods import ImageCarrier
 from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
+from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared
@@ -116,12 +117,36 @@ class _LossyFile:
         """True if the result depends on the seed."""
         return self.chain.random
 
+    @property
+    def geometric(self) -> bool:
+        """True if pixels are moved, resampled or cut off."""
+        return self.chain.geometric
+
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
         return self.chain(self.delivery.deliver(image).pixels, seed)
 
     def __str__(self) -> str:
         return f"{self.delivery} | {self.chain}"
+
+
+def check_survivable(cover: Image, chain: Chain) -> None:
+    """Refuse a chain that leaves nothing of any container, before anything is embedded.
+
+    Args:
+        cover: ``uint8 (H, W, 3)``, sent in the place of a container.
+        chain: channels that the payload has to survive.
+
+    Raises:
+        SurvivalError: the received picture is of one colour, or smaller than any that a payload is searched in.
+    """
+    distorted = chain(cover, 0)
+    height, width = distorted.shape[:2]
+    if min(height, width) < SMALLEST_SIDE:
+        hint = f"{SMALLEST_SIDE} pixels each way are the least"
+        raise SurvivalError(f"no payload survives {chain}: it leaves {width}×{height} pixels", hint=hint)
+    if (distorted == distorted[0, 0]).all() and not (cover == cover[0, 0]).all():
+        raise SurvivalError(f"no payload survives {chain}: it leaves a picture of one colour")
 
 
 def verify(

@@ -1,10 +1,16 @@
 """Channels: distortions of a container by compression, noise, resampling and the like.
 
 There is one class per channel and one entry each in :data:`CHANNELS`. In a chain channels are separated by bars. The
-first parameter of a channel follows a colon, further ones are given by name::
+first parameter of a channel follows a colon, further ones follow commas, in order or by name. A parameter that is yes
+or no is switched on by its name::
 
     jpeg:50 | resize:0.5
     jpeg:50,subsampling=444 | noise:0.02
+    pad:0.1,white | rotate:10,expand
+
+A preset stands for a whole chain; :data:`PRESETS` has them::
+
+    crop:0.9 | whatsapp
 """
 
 from __future__ import annotations
@@ -17,10 +23,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.channels.base import BaseChannel, Codec
-from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, WebP
-from underpaint.channels.geometry import Crop, Cropout, Dropout, Flip, Rescale, Resize, Rotate
-from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Identity, Noise, Quantise
-from underpaint.channels.video import H264, Mpeg4, Xvid
+from underpaint.channels.codecs import Avif, Jpeg, Jpeg2000, JpegXl, WebP
+from underpaint.channels.colour import Equalise, Flatten, Grey, Hue, Icc, Palette, Saturation
+from underpaint.channels.frames import Letterbox, Pad, Screenshot
+from underpaint.channels.geometry import (
+    Crop,
+    Cropout,
+    Dropout,
+    Fit,
+    Flip,
+    Perspective,
+    Rescale,
+    Resize,
+    Rotate,
+    Shear,
+)
+from underpaint.channels.pixel import Blur, Brightness, Contrast, Gamma, Identity, Moire, Noise, Quantise, Sharpen
+from underpaint.channels.presets import PRESETS
+from underpaint.channels.video import H264, Hevc, Mpeg4, Xvid
 from underpaint.errors import UsageError
 from underpaint.types import as_image
 
@@ -29,14 +49,17 @@ if TYPE_CHECKING:
 
     from underpaint.types import Channel, Image
 
-__all__ = ["CHANNELS", "TRIALS", "BaseChannel", "Chain", "Codec", "parse", "received"]
+__all__ = ["CHANNELS", "PRESETS", "TRIALS", "BaseChannel", "Chain", "Codec", "Flatten", "Icc", "parse", "received"]
 
 _CLASSES: tuple[type[BaseChannel], ...] = (
     Identity,
-    *(Jpeg, Jpeg2000, WebP, Avif),
-    *(Mpeg4, Xvid, H264),
-    *(Noise, Blur, Brightness, Contrast, Gamma, Quantise),
-    *(Resize, Rescale, Crop, Cropout, Dropout, Rotate, Flip),
+    *(Jpeg, Jpeg2000, WebP, Avif, JpegXl),
+    *(Mpeg4, Xvid, H264, Hevc),
+    *(Noise, Blur, Sharpen, Moire, Brightness, Contrast, Gamma, Quantise),
+    *(Saturation, Hue, Equalise, Palette, Grey, Flatten, Icc),
+    *(Resize, Rescale, Fit, Crop, Cropout, Dropout),
+    *(Rotate, Flip, Shear, Perspective),
+    *(Pad, Letterbox, Screenshot),
 )
 #: All channels by name.
 CHANNELS: dict[str, type[BaseChannel]] = {channel.name: channel for channel in _CLASSES}
@@ -91,12 +114,13 @@ class Chain:
 
 
 def parse(text: str) -> Chain:
-    """Parse a chain such as ``jpeg:50 | resize:0.5``; spaces and case do not matter.
+    """Parse a chain such as ``jpeg:50 | resize:0.5``; spaces and case do not matter. Presets are expanded.
 
     Raises:
         UsageError: a channel or parameter is unknown, or a value is out of range.
     """
-    return Chain(tuple(_parse_channel(part.strip().lower()) for part in text.split("|")))
+    parts = (part.strip().lower() for part in text.split("|"))
+    return Chain(tuple(channel for part in parts for channel in _parse_part(part)))
 
 
 def received(channel: Channel, image: Image) -> Iterator[Image]:
@@ -105,18 +129,28 @@ def received(channel: Channel, image: Image) -> Iterator[Image]:
         yield channel(image, seed)
 
 
-def _parse_channel(text: str) -> BaseChannel:
-    """Parse one channel of a chain."""
-    name, _, arguments = (part.strip() for part in text.partition(":"))
+def _parse_part(text: str) -> tuple[BaseChannel, ...]:
+    """Return the channels of one part of a chain: one channel, or those of a preset."""
+    name, colon, arguments = (part.strip() for part in text.partition(":"))
+    if name in PRESETS:
+        if colon:
+            raise UsageError(f"'{text}' has too many parameters", hint=f"the preset is written {name}")
+        return parse(PRESETS[name].chain).channels
     if name not in CHANNELS:
-        near = get_close_matches(name, CHANNELS, n=1)
-        known = f"the channels are {', '.join(CHANNELS)}"
+        near = get_close_matches(name, (*CHANNELS, *PRESETS), n=1)
+        known = f"the channels are {', '.join(CHANNELS)}, the presets {', '.join(PRESETS)}"
         raise UsageError(f"no channel is called '{name}'", hint=f"did you mean {near[0]}? {known}" if near else known)
-    channel = CHANNELS[name]
+    return (_parse_channel(CHANNELS[name], arguments, text),)
+
+
+def _parse_channel(channel: type[BaseChannel], arguments: str, text: str) -> BaseChannel:
+    """Return a channel with the *arguments* in *text*, its part of the chain."""
     positional: list[str] = []
     named: dict[str, str] = {}
     for argument in arguments.split(",") if arguments else ():
         key, equals, value = (part.strip() for part in argument.partition("="))
+        if not equals and key in channel.switches():
+            equals, value = "=", "yes"
         if key and not equals and not named:
             positional.append(key)
         elif not equals or key in named:
@@ -127,7 +161,7 @@ def _parse_channel(text: str) -> BaseChannel:
         inspect.signature(channel).bind(*positional, **named)
     except TypeError:
         raise UsageError(
-            f"'{text}' has too few parameters, too many, or one that {name} does not have",
+            f"'{text}' has too few parameters, too many, or one that {channel.name} does not have",
             hint=f"it is written {channel.usage()}",
         ) from None
     return channel(*positional, **named)

@@ -50,6 +50,28 @@ class Choice:
         return "|".join(self.words)
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """Ratio of two positive numbers, written ``16:9``."""
+
+    #: Largest ratio of the longer to the shorter number.
+    highest: float
+
+    def read(self, value: Any) -> str:
+        """Return *value* in its canonical form. Raises ValueError if it is no ratio, or too far from 1."""
+        width, height = (float(number) for number in str(value).split(":"))
+        if not 0 < height < float("inf") or not height / self.highest <= width <= height * self.highest:
+            raise ValueError
+        return f"{width:g}:{height:g}"
+
+    def __str__(self) -> str:
+        return f"1:{self.highest:g}–{self.highest:g}:1"
+
+
+#: A parameter that is off by default. In a chain its bare name switches it on: ``rotate:10,expand``.
+SWITCH = Choice(("no", "yes"))
+
+
 def whole(low: int, high: int, default: Any = MISSING) -> Any:
     """Declare a parameter that is a whole number from *low* to *high*."""
     return field(default=default, metadata={"domain": Number(low, high, int)})
@@ -63,6 +85,16 @@ def real(low: float, high: float, default: Any = MISSING) -> Any:
 def choice(*words: str, default: Any = MISSING) -> Any:
     """Declare a parameter that is one of *words*."""
     return field(default=default, metadata={"domain": Choice(words)})
+
+
+def ratio(highest: float, default: Any = MISSING) -> Any:
+    """Declare a parameter that is a ratio such as ``16:9``, at most *highest* either way."""
+    return field(default=default, metadata={"domain": Ratio(highest)})
+
+
+def switch() -> Any:
+    """Declare a parameter that is ``no`` by default, and ``yes`` if it is named."""
+    return field(default="no", metadata={"domain": SWITCH})
 
 
 @dataclass(frozen=True)
@@ -125,9 +157,19 @@ class BaseChannel(ABC):
         return f"{cls.name}:{','.join(words)}" if words else cls.name
 
     @classmethod
+    def switches(cls) -> frozenset[str]:
+        """Return the names of the parameters that their bare name switches on."""
+        return frozenset(parameter.name for parameter in fields(cls) if parameter.metadata["domain"] == SWITCH)
+
+    @classmethod
     def summary(cls) -> str:
         """Return the first line of the docstring, for help and listings."""
         return (cls.__doc__ or "").partition("\n")[0]
+
+    @classmethod
+    def definition(cls) -> str:
+        """Return the whole docstring as one line of Markdown, for the reference."""
+        return " ".join((cls.__doc__ or "").split()).replace("``", "`")
 
 
 class Codec(BaseChannel):

@@ -1,13 +1,16 @@
-"""Still-picture codecs: real encoders and decoders, through Pillow and in memory."""
+"""Still-picture codecs: real encoders and decoders, through Pillow and in memory; JPEG XL through imagecodecs."""
 
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from underpaint.channels.base import Codec, choice, real, whole
-from underpaint.errors import ImageError, UsageError
+from underpaint.errors import ImageError, MissingExtraError, UsageError
 from underpaint.media import decode
 
 if TYPE_CHECKING:
@@ -74,6 +77,37 @@ class Avif(Codec):
     def _code(self, image: Image) -> tuple[Image, float]:
         # One thread and no automatic tiling: the result must not depend on how many cores a machine has.
         return _through("AVIF", image, quality=self.quality, speed=8, max_threads=1, autotiling=False)
+
+
+@dataclass(frozen=True)
+class JpegXl(Codec):
+    """JPEG XL compression (libjxl, effort 7) at a quality of 0–100; 100 is lossless.
+
+    The quality q stands for a distance in units of just noticeable differences, as in libjxl: 0.1 + 0.09 (100 - q) from
+    30 to 99, and 53/3000 q² - 23/20 q + 25 below.
+    """
+
+    name = "jpegxl"
+    quality: int = whole(0, 100)
+
+    def _code(self, image: Image) -> tuple[Image, float]:
+        try:
+            imagecodecs = import_module("imagecodecs")
+        except ImportError:
+            hint = "from a checkout of the project: pip install '.[formats]'"
+            raise MissingExtraError("jpegxl needs imagecodecs", hint=hint) from None
+        lossless, one_thread = self.quality == 100, {"numthreads": 1}
+        distance = 0.0 if lossless else _jpegxl_distance(self.quality)
+        pixels = np.ascontiguousarray(image)
+        data = imagecodecs.jpegxl_encode(pixels, distance=distance, lossless=lossless, effort=7, **one_thread)
+        return imagecodecs.jpegxl_decode(data, **one_thread), 8 * len(data) / (image.shape[0] * image.shape[1])
+
+
+def _jpegxl_distance(quality: int) -> float:
+    """Return the distance of a lossy *quality*, as ``JxlEncoderDistanceFromQuality`` of libjxl."""
+    if quality >= 30:
+        return 0.1 + (100 - quality) * 0.09
+    return 53 / 3000 * quality**2 - 23 / 20 * quality + 25
 
 
 def _through(codec: str, image: Image, **settings: Any) -> tuple[Image, float]:

@@ -1,4 +1,7 @@
-"""Channels that change pixel values but no positions: noise, blur, brightness, contrast, gamma, quantisation."""
+"""Channels that change pixel values but no positions.
+
+Noise, blur, sharpening, moiré, brightness, contrast, gamma, quantisation.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class Noise(BaseChannel):
 
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
-        return _to_8_bits(image + noise * np.float32(255 * self.sigma))
+        return to_8_bits(image + noise * np.float32(255 * self.sigma))
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,50 @@ class Blur(BaseChannel):
     sigma: float = real(0, 20)
 
     def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
-        radius = int(np.ceil(4 * self.sigma))
-        offsets = np.arange(-radius, radius + 1)
-        # At sigma 0 the kernel is the single tap exp(0).
-        kernel = np.exp(-0.5 * (offsets / max(self.sigma, 1e-9)) ** 2)
-        kernel = (kernel / kernel.sum()).astype(np.float32)
-        blurred = image.astype(np.float32)
-        for axis in (0, 1):
-            padding = [(radius, radius) if axis == this else (0, 0) for this in range(3)]
-            padded, size = np.pad(blurred, padding, mode="symmetric"), image.shape[axis]
-            blurred = np.zeros_like(blurred)
-            for start, weight in enumerate(kernel):
-                window = slice(start, start + size)
-                blurred += weight * (padded[window] if axis == 0 else padded[:, window])
-        return _to_8_bits(blurred)
+        return to_8_bits(_blurred(image, self.sigma))
+
+
+@dataclass(frozen=True)
+class Sharpen(BaseChannel):
+    """Unsharp mask: a share (amount) of what a Gaussian blur takes away is added.
+
+    ``v + amount * (v - blurred)``, where *blurred* is the Gaussian blur of sigma *radius* in pixels, edges mirrored,
+    before rounding.
+    """
+
+    name = "sharpen"
+    radius: float = real(0, 20, default=1.0)
+    amount: float = real(0, 10, default=1.0)
+
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+        values = image.astype(np.float32)
+        return to_8_bits(values + np.float32(self.amount) * (values - _blurred(image, self.radius)))
+
+
+@dataclass(frozen=True)
+class Moire(BaseChannel):
+    """A sinusoidal grid is added, as in photographs of screens.
+
+    Two perpendicular gratings of the same *period* in pixels: ``amplitude / 2 * (sin(u + a) + sin(v + b))`` grey levels
+    are added to all three colours. ``u`` and ``v`` are the coordinates turned by an angle of 0 to 90 degrees, times
+    2 π / period. The angle and the phases a and b are uniform, from the seed.
+    """
+
+    name = "moire"
+    random = True
+    amplitude: float = real(0, 128, default=4.0)
+    period: float = real(2, 100, default=3.0)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        angle = rng.uniform(0, np.pi / 2)
+        phases = rng.uniform(0, 2 * np.pi, 2)
+        y, x = (np.arange(side) * 2 * np.pi / self.period for side in image.shape[:2])
+        grid = np.zeros(image.shape[:2], np.float32)
+        for turn, phase in zip((angle, angle + np.pi / 2), phases, strict=True):
+            wave_y = np.exp(1j * (np.sin(turn) * y + phase)).astype(np.complex64)
+            wave_x = np.exp(1j * np.cos(turn) * x).astype(np.complex64)
+            grid += np.float32(self.amplitude / 2) * np.outer(wave_y, wave_x).imag
+        return to_8_bits(image + grid[..., None])
 
 
 @dataclass(frozen=True)
@@ -114,7 +147,25 @@ class Quantise(BaseChannel):
         return _mapped(image, np.rint(_LEVELS / 255 * steps) / steps * 255)
 
 
-def _to_8_bits(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _blurred(image: Image, sigma: float) -> NDArray[np.float32]:
+    """Return the Gaussian blur of *image* before rounding, ``float32 (H, W, 3)``: cut at 4 sigma, edges mirrored."""
+    radius = int(np.ceil(4 * sigma))
+    offsets = np.arange(-radius, radius + 1)
+    # At sigma 0 the kernel is the single tap exp(0).
+    kernel = np.exp(-0.5 * (offsets / max(sigma, 1e-9)) ** 2)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    blurred = image.astype(np.float32)
+    for axis in (0, 1):
+        padding = [(radius, radius) if axis == this else (0, 0) for this in range(3)]
+        padded, size = np.pad(blurred, padding, mode="symmetric"), image.shape[axis]
+        blurred = np.zeros_like(blurred)
+        for start, weight in enumerate(kernel):
+            window = slice(start, start + size)
+            blurred += weight * (padded[window] if axis == 0 else padded[:, window])
+    return blurred
+
+
+def to_8_bits(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return *values* rounded and clipped to 0–255."""
     rounded: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return rounded
@@ -122,4 +173,4 @@ def _to_8_bits(values: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def _mapped(image: Image, curve: NDArray[np.float64]) -> Image:
     """Replace each value v by ``curve[v]``; *curve* is ``(256,)``."""
-    return _to_8_bits(curve)[image]
+    return to_8_bits(curve)[image]

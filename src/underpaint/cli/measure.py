@@ -38,13 +38,18 @@ def capacity(
 
     from underpaint import api
     from underpaint.methods import METHODS
+    from underpaint.models import INSTALL_HINT
 
     found = api.capacity_file(cover, map_, force=force)
     if json:
         print_json({name: asdict(each) for name, each in found.items()})
         return
-    for name, each in found.items():
-        print(f"{name:14}{format_bytes(each.payload_bytes):>17} at {each.psnr:.0f} dB   {METHODS[name].summary}")
+    for name, method in METHODS.items():
+        if name not in found:
+            print(f"{name:14}needs ONNX Runtime: {INSTALL_HINT}")
+            continue
+        each = found[name]
+        print(f"{name:14}{format_bytes(each.payload_bytes):>17} at {each.psnr:.0f} dB   {method.summary}")
 
 
 def attack(

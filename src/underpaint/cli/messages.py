@@ -45,8 +45,10 @@ def describe_compression(compression: PictureCompression) -> str:
 
 def describe_classifiers(responses: Mapping[str, Mapping[str, float]]) -> str:
     """Return the line of ``compare`` about the responses of the classifiers."""
+    from underpaint.models import INSTALL_HINT, onnxruntime_installed
+
     if not responses:
-        return "needs a larger picture"
+        return "needs a larger picture" if onnxruntime_installed() else f"needs ONNX Runtime: {INSTALL_HINT}"
     change = sum(response["change"] for response in responses.values()) / len(responses)
     kept = sum(response["kept"] for response in responses.values())
     return f"features changed by {change:.1%}, label kept by {kept:.0f} of {len(responses)}"

@@ -1,40 +1,35 @@
 """A square canvas that a picture of any size is resampled to, so that a watermark survives resizing and cropping.
 
 The lapped coefficients of the canvas are an :class:`~underpaint.embedding.watermark.EmbeddingDomain`. A change of them
-is stretched over the picture. The receiver resamples the picture to the canvas again, whatever its size, or, if it was
-cropped, to the :class:`~underpaint.embedding.sync.Window` of the canvas that it covers.
+is stretched over the picture. The receiver resamples the picture to the canvas again, whatever its size. One that was
+cropped, rotated or otherwise moved is straightened first, by a :class:`~underpaint.embedding.placement.Placement`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from underpaint.embedding import lapped
 from underpaint.embedding.lapped import BLOCK, Array
-from underpaint.embedding.sync import WHOLE, Window
 from underpaint.types import luma as luma_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from underpaint.types import Image
 
-#: Coefficients per block that the networks take.
-_COUNT = 14
-#: Luma of the canvas where the picture does not cover it: middle grey.
-_GREY = 128.0
+
+#: Number of pilot bits, and of blocks from which on there are twice as many.
+PILOTS, _MANY_BLOCKS = 64, 1024
 
 
 @dataclass(frozen=True)
 class _Masking:
-    """Allowed change of a block, before the network refines it."""
+    """Allowed change of a block."""
 
     least_activity: float = 2.0  # grey levels added to the local activity
     exponent: float = 0.4  # the allowed change is proportional to the activity to this power
@@ -47,37 +42,25 @@ class _Masking:
 _MASKING = _Masking()
 
 
-class Networks(NamedTuple):
-    """Networks that the ``robust`` method gives to its canvases.
-
-    Each takes ``luma``, ``(1, 1, side, side)``, and ``coefficients``, ``(1, 14, side / 16, side / 16)``, and returns
-    one map of the latter shape. None stands for a network that returns 0.
-    """
-
-    #: Returns the logarithm of the factor by which the allowed change of each coefficient is multiplied.
-    writer: Callable[[dict[str, Array]], dict[str, Array]] | None = None
-    #: Returns an estimate of the change of each coefficient that codecs undid.
-    reader: Callable[[dict[str, Array]], dict[str, Array]] | None = None
-
-
-#: A canvas without networks.
-NO_NETWORKS = Networks()
-
-
 @dataclass(frozen=True)
 class Canvas:
     """The lapped blocks of a square canvas."""
 
     #: Side in pixels, a multiple of the block side.
     side: int
-    #: Part of the canvas that the picture covers.
-    window: Window = WHOLE
+    #: Corners of the received picture on the canvas, in shares of its side, ``(4, 2)``; None if it covers the canvas.
+    outline: tuple[tuple[float, float], ...] | None = None
     #: True if a bit uses neighbouring blocks: a cropped picture then loses some bits and keeps the others.
     near: bool = True
-    #: Networks that refine the allowed change and restore received coefficients.
-    networks: Networks = NO_NETWORKS
 
     counts = (2, 5, 9, 14)
+
+    copies = (1, 3)
+
+    @property
+    def pilots(self) -> int:
+        """Number of pilot bits: more on a large canvas, so that enough of them lie in a small part of it."""
+        return 2 * PILOTS if self.blocks >= _MANY_BLOCKS else PILOTS
 
     @property
     def blocks(self) -> int:
@@ -96,47 +79,27 @@ class Canvas:
 
     def analyse(self, image: Image, count: int) -> Array:
         """Return the first *count* coefficients of every block; NaN in blocks that the picture covers partly or not."""
-        luma, covered = self._luma(image)
-        coefficients = lapped.transform(luma, count)
-        if covered is not None:
-            coefficients[np.repeat(~covered, count)] = np.nan
+        coefficients = lapped.transform(self.luma(image), count)
+        if self.outline is not None:
+            coefficients[np.repeat(~self._covered(), count)] = np.nan
         return coefficients
-
-    def restore(self, image: Image, count: int) -> Array:
-        """Return the same coefficients, with the reader network's estimate of codec losses added."""
-        luma, covered = self._luma(image)
-        coefficients = lapped.transform(luma.copy(), _COUNT)
-        if self.networks.reader:
-            coefficients += self._run(self.networks.reader, luma, coefficients)
-        if covered is not None:
-            coefficients[np.repeat(~covered, _COUNT)] = np.nan
-        return coefficients.reshape(-1, _COUNT)[:, :count].ravel()
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return *image* with a *change* of the coefficients added, stretched over the picture."""
-        from PIL import Image as Pillow
+        return lapped.add(image, stretched(self.plane(change, count), *image.shape[:2]))
 
+    def plane(self, change: Array, count: int) -> Array:
+        """Return the luma of a *change* of the coefficients, ``float32 (side, side)``."""
         across = self.side // BLOCK
-        luma = lapped.inverse(change, across, across, count)
-        height, width = image.shape[:2]
-        if luma.shape != (height, width):
-            luma = np.asarray(Pillow.fromarray(luma).resize((width, height), Pillow.Resampling.BICUBIC), np.float32)
-        return lapped.add(image, luma)
+        return lapped.inverse(change, across, across, count)
 
     def weights(self, cover: Image, count: int) -> Array:
-        """Return the allowed change: more in textured blocks, less near black and white, times the writer network's."""
-        luma, _ = self._luma(cover)
-        headroom = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
-        headroom = headroom * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1)
+        """Return the allowed change: more in textured blocks, less near black and white."""
+        luma = self.luma(cover)
         across = self.side // BLOCK
         blocks = (lapped.local_activity(luma) + _MASKING.least_activity) ** _MASKING.exponent
-        blocks *= headroom.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
-        weights = np.repeat(blocks[:, None], count, axis=1)
-        if self.networks.writer:
-            coefficients = lapped.transform(luma.copy(), _COUNT)
-            factors = self._run(self.networks.writer, luma, coefficients).reshape(-1, _COUNT)
-            weights = weights * np.exp(np.clip(factors[:, :count], -4, 4))
-        return np.asarray(weights, np.float32).ravel()
+        blocks *= headroom(luma).reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
+        return np.asarray(np.repeat(blocks, count), np.float32)
 
     def block_means(self, values: Array) -> Array:
         """Return the mean of *values*, ``(H, W)``, in each block, ``(blocks,)``, of a picture that is not cropped."""
@@ -146,41 +109,49 @@ class Canvas:
         small = Pillow.fromarray(values).resize((across, across), Pillow.Resampling.BOX)
         return np.asarray(small, np.float32).ravel()
 
-    def _run(self, network: Callable[[dict[str, Array]], dict[str, Array]], luma: Array, coefficients: Array) -> Array:
-        """Return the output of a network in the order of *coefficients*, which have all frequencies."""
-        across = self.side // BLOCK
-        maps = coefficients.reshape(1, across, across, _COUNT).transpose(0, 3, 1, 2)
-        (out,) = network({"luma": luma[None, None], "coefficients": np.ascontiguousarray(maps)}).values()
-        return np.asarray(out[0].transpose(1, 2, 0), np.float32).ravel()
-
-    def _luma(self, image: Image) -> tuple[Array, NDArray[np.bool_] | None]:
-        """Return the luma on the canvas, ``(side, side)``, and which blocks the picture covers; None means all."""
+    def luma(self, image: Image) -> Array:
+        """Return the luma of *image*, stretched to the canvas, ``float32 (side, side)``."""
         from PIL import Image as Pillow
 
         pixels = Pillow.fromarray(image)
-        if self.window == WHOLE:
-            if image.shape[:2] != (self.side, self.side):
-                pixels = pixels.resize((self.side, self.side), Pillow.Resampling.BICUBIC, reducing_gap=3.0)
-            return luma_of(np.asarray(pixels, np.float32)), None
-        rows, top, bottom = self._span(self.window.top, self.window.height, image.shape[0])
-        columns, left, right = self._span(self.window.left, self.window.width, image.shape[1])
-        size = (columns.stop - columns.start, rows.stop - rows.start)
-        pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, box=(left, top, right, bottom))
-        luma = np.full((self.side, self.side), _GREY, np.float32)
-        luma[rows, columns] = luma_of(np.asarray(pixels, np.float32))
-        return luma, np.logical_and.outer(self._whole(rows), self._whole(columns)).ravel()
+        if image.shape[:2] != (self.side, self.side):
+            pixels = pixels.resize((self.side, self.side), Pillow.Resampling.BICUBIC, reducing_gap=3.0)
+        return luma_of(np.asarray(pixels, np.float32))
 
-    def _span(self, start: float, length: float, pixels: int) -> tuple[slice, float, float]:
-        """Return the canvas pixels that a cropped picture covers, and the part of its own *pixels* that they show."""
-        first, last = math.ceil(max(start, 0) * self.side), math.floor(min(start + length, 1) * self.side)
-        begin, end = (min(max((at / self.side - start) / length, 0), 1) * pixels for at in (first, last))
-        return slice(first, last), begin, end
-
-    def _whole(self, span: slice) -> NDArray[np.bool_]:
-        """Return which blocks along a side lie in *span* with all of their overlapping basis functions."""
+    def _covered(self) -> NDArray[np.bool_]:
+        """Return which blocks the picture covers with all of their overlapping basis functions, ``(blocks,)``."""
         first = np.arange(0, self.side, BLOCK)
-        last = np.minimum(first + 3 * BLOCK // 2, self.side)
-        return np.asarray((np.maximum(first - BLOCK // 2, 0) >= span.start) & (last <= span.stop))
+        ends = np.maximum(first - BLOCK // 2, 0), np.minimum(first + 3 * BLOCK // 2, self.side)
+        corners = np.array(self.outline)
+        inside = np.ones((len(first), len(first)), bool)
+        turn = np.sign(_cross(corners[1] - corners[0], corners[2] - corners[1]))
+        for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            for rows in ends:  # a block lies inside if its four corners do, for the outline is convex
+                for columns in ends:
+                    x, y = np.meshgrid(columns / self.side - start[0], rows / self.side - start[1])
+                    inside &= turn * ((stop - start)[0] * y - (stop - start)[1] * x) > -1e-9
+        return inside.ravel()
+
+
+def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(one[0] * other[1] - one[1] * other[0])
+
+
+def headroom(luma: Array) -> Array:
+    """Return the share of a change that pixels of this *luma* take: less near black and white, where they clip."""
+    dark = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
+    return np.asarray(
+        dark * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1), np.float32
+    )
+
+
+def stretched(plane: Array, height: int, width: int) -> Array:
+    """Return *plane* stretched to *height* × *width* pixels by bicubic interpolation."""
+    from PIL import Image as Pillow
+
+    if plane.shape == (height, width):
+        return plane
+    return np.asarray(Pillow.fromarray(plane).resize((width, height), Pillow.Resampling.BICUBIC), np.float32)
 
 
 @cache

@@ -25,6 +25,8 @@ Array = NDArray[np.float32]
 BLOCK = 16
 #: Frequencies (vertical, horizontal) in the order of use: lowest first, without the mean.
 FREQUENCIES = sorted(((v, h) for v in range(8) for h in range(8) if 0 < v + h < 8), key=lambda f: (sum(f), max(f), f))
+#: Weights of a change of Cr in red, green and blue at constant luma (ITU-R BT.601).
+CR_TO_RGB = (1.402, -0.714136, 0.0)
 #: Rows of pixels processed at a time, so that only the luma of a whole picture is in memory.
 _ROWS_PER_STRIP = 16 * BLOCK
 
@@ -145,18 +147,22 @@ def inverse(coefficients: Array, down: int, across: int, count: int) -> Array:
     return _filtered(luma.reshape(down * BLOCK, -1), lapping().T)
 
 
-def add(image: Image, luma: Array) -> Image:
-    """Add *luma*, at the top left corner, to all three colour channels, rounded and clipped to 8 bits.
+def add(image: Image, luma: Array, cr: Array | None = None) -> Image:
+    """Add a change of luma and of Cr, at the top left corner, rounded and clipped to 8 bits.
 
     Args:
         image: ``uint8 (H, W, 3)``.
-        luma: ``float32 (h, w)``, no larger than the image.
+        luma: added to all three colour channels, ``float32 (h, w)``, no larger than the image.
+        cr: colour difference that is added at constant luma, same shape; None for none.
     """
     height, width = luma.shape
     painted = image.copy()
     for rows in strips(height, _ROWS_PER_STRIP):
         strip = painted[rows, :width]
         pixels = strip + luma[rows, :, None]
+        if cr is not None:
+            for channel, weight in enumerate(CR_TO_RGB[:2]):
+                pixels[..., channel] += np.float32(weight) * cr[rows]
         strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
     return painted
 

@@ -5,7 +5,7 @@
     payload ─compact frame─► bytes ─convolutional code─► channel bits ┐
                                  keyed pilots of that frame size ─────┴► SpreadTransform ─► coefficients ─► container
 
-The receiver knows neither the strength nor the length of the message. 64 keyed pilot bits, one pattern for each frame
+The receiver knows neither the strength nor the length of the message. Keyed pilot bits, one pattern for each frame
 size, are embedded with the same lattice step as the message. The pattern and step that fit best tell the frame size,
 undo a change of gain, and give a p-value. Only then is the message decoded and its tag checked.
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 #: Frame sizes in bytes: four to a doubling, so that padding costs at most a fifth.
 SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
-#: Number of pilot bits.
+#: Number of pilot bits of most domains.
 PILOTS = 64
+
 #: A watermark is reported as present if its p-value is below this.
 MAX_FALSE_POSITIVE_RATE = 1e-6
 #: Raw bit error rate allowed in the survival trial: a third of what the convolutional code corrects.
@@ -90,12 +91,18 @@ class EmbeddingDomain(Protocol):
         """Position of each block along a space-filling curve, if a bit uses neighbouring blocks; else None."""
         ...
 
-    def analyse(self, image: Image, count: int) -> Array:
-        """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN if not received."""
+    @property
+    def pilots(self) -> int:
+        """Number of pilot bits, a multiple of 8."""
         ...
 
-    def restore(self, image: Image, count: int) -> Array:
-        """Return the same coefficients, with losses by the channel estimated and undone where possible."""
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """Numbers of times that the coded message may be embedded, 1 first. With more, a part of the picture is enough."""
+        ...
+
+    def analyse(self, image: Image, count: int) -> Array:
+        """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN if not received."""
         ...
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
@@ -113,6 +120,8 @@ class Detection:
 
     #: Frame size in bytes.
     size: int
+    #: Number of times that the coded message is embedded.
+    copies: int
     #: Lattice step, in units of a coefficient.
     step: float
     #: Upper bound on the probability that a picture without a watermark of this key scores as high, corrected for the
@@ -188,11 +197,23 @@ def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain], expected: i
     )
 
 
-def prepare(domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int) -> Embedding:
-    """Seal and encode *payload* in a frame of *size* bytes, and place its bits and pilots in *cover*."""
-    count, pilots, message = layout(domain, key, size)
+def prepare(domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int, copies: int = 1) -> Embedding:
+    """Seal and encode *payload* in a frame of *size* bytes, and place its bits, *copies* times, and pilots in *cover*."""
+    return Embedding(domain, cover, *seal(domain, payload, key, size, copies))
+
+
+def seal(
+    domain: EmbeddingDomain, payload: Payload, key: Key, size: int, copies: int = 1
+) -> tuple[int, tuple[tuple[SpreadTransform, Bits], ...]]:
+    """Seal and encode *payload* in a frame of *size* bytes.
+
+    Returns:
+        Coefficients per block, and the spread transforms of pilots and message with their bits.
+    """
+    count, spread, message = layout(domain, key, size, copies)
     body = np.unpackbits(np.frombuffer(frame.seal_compact(payload, key, size), np.uint8))
-    return Embedding(domain, cover, count, ((pilots, pilot(key, size)), (message, convolutional.encode(body))))
+    bits = np.tile(convolutional.encode(body), copies)
+    return count, ((spread, pilot(domain, key, size, copies)), (message, bits))
 
 
 def energy(domain: EmbeddingDomain, psnr: float) -> float:
@@ -210,22 +231,31 @@ def channel_bits(size: int) -> int:
     return 8 * size * convolutional.EXPANSION
 
 
-def fits(domain: EmbeddingDomain, size: int) -> bool:
-    """Return True if there is a coefficient for each channel bit of a frame of *size* bytes."""
-    return domain.blocks * domain.counts[-1] >= _pilot_pool(domain) + channel_bits(size)
+def fits(domain: EmbeddingDomain, size: int, copies: int = 1) -> bool:
+    """Return True if there is a coefficient for each channel bit of *copies* frames of *size* bytes."""
+    return domain.blocks * domain.counts[-1] >= _pilot_pool(domain) + copies * channel_bits(size)
 
 
-def pilot(key: Key, size: int) -> Bits:
-    """Return the pilot bits of frames of *size* bytes, ``(PILOTS,)``."""
-    return np.unpackbits(key.stream(f"pilot {size}", PILOTS // 8))
+def pilot(domain: EmbeddingDomain, key: Key, size: int, copies: int = 1) -> Bits:
+    """Return the pilot bits of *copies* frames of *size* bytes, ``(domain.pilots,)``."""
+    label = f"pilot {size}" if copies == 1 else f"pilot {size} × {copies}"
+    return np.unpackbits(key.stream(label, domain.pilots // 8))
 
 
-def layout(domain: EmbeddingDomain, key: Key, size: int) -> tuple[int, SpreadTransform, SpreadTransform]:
-    """Place a frame of *size* bytes: coefficients per block, spread transforms of the pilots and of the message."""
-    bits = channel_bits(size)
+def pilots(domain: EmbeddingDomain, key: Key) -> SpreadTransform:
+    """Return the spread transform of the pilots in ``analyse(image, counts[0])``."""
+    return _pilots(domain, key, domain.counts[0])
+
+
+def layout(
+    domain: EmbeddingDomain, key: Key, size: int, copies: int = 1
+) -> tuple[int, SpreadTransform, SpreadTransform]:
+    """Place *copies* frames of *size* bytes: coefficients per block, spread transforms of the pilots and the message."""
+    bits = copies * channel_bits(size)
+    share = 2 if copies == 1 else 1  # coefficients per bit, if there is room for it
     room = (domain.blocks * count - _pilot_pool(domain) for count in domain.counts)
     count = next(
-        (count for count, free in zip(domain.counts, room, strict=True) if free >= 2 * bits), domain.counts[-1]
+        (count for count, free in zip(domain.counts, room, strict=True) if free >= share * bits), domain.counts[-1]
     )
     pilots = _pilots(domain, key, count)
     free = np.ones(domain.blocks * count, bool)
@@ -251,27 +281,28 @@ def detect(domain: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:
     """
     if domain.blocks * domain.counts[0] < _pilot_pool(domain):
         return []
-    sizes = [size for size in SIZES if fits(domain, size)]
-    if not sizes:
+    variants = [(size, copies) for copies in domain.copies for size in SIZES if fits(domain, size, copies)]
+    if not variants:
         return []
     spread = _pilots(domain, key, domain.counts[0])
     projections = spread.project(domain.analyse(image, domain.counts[0]))
     received = np.isfinite(projections)
     if not received.any():
         return []
-    patterns = np.stack([1 - 2.0 * pilot(key, size) for size in sizes], axis=1) * received[:, None]  # (PILOTS, sizes)
+    patterns = np.stack([1 - 2.0 * pilot(domain, key, *variant) for variant in variants], axis=1)  # (pilots, variants)
+    patterns *= received[:, None]
     projections[~received] = 0.0
-    largest = typical_step(domain, PILOTS + channel_bits(sizes[0]), MIN_PSNR - _SEARCH.psnr_margin)
+    largest = typical_step(domain, domain.pilots + channel_bits(variants[0][0]), MIN_PSNR - _SEARCH.psnr_margin)
     finest, ratio = _SEARCH.finest_step, _SEARCH.step_ratio
     steps = np.geomspace(finest, largest, int(np.log(largest / finest) / ratio) + 2)
-    scores = _pilot_scores(spread, projections, steps, patterns)  # (steps, sizes)
+    scores = _pilot_scores(spread, projections, steps, patterns)  # (steps, variants)
     detections = []
     for column in np.argsort(-scores.max(axis=0), kind="stable")[: _SEARCH.candidates]:
         near = steps[scores[:, column].argmax()] * (1 + ratio * np.linspace(-1, 1, 21))
         refined = _pilot_scores(spread, projections, near, patterns[:, column])
         trials = scores.size * len(near)
         p_value = trials * float(np.exp(-(max(refined.max(), 0.0) ** 2) / received.sum()))
-        detections.append(Detection(sizes[column], float(near[refined.argmax()]), p_value))
+        detections.append(Detection(*variants[column], float(near[refined.argmax()]), p_value))
     return sorted(detections, key=lambda detection: detection.p_value)
 
 
@@ -293,21 +324,22 @@ def decode(domain: EmbeddingDomain, image: Image, key: Key, detections: Sequence
     for detection in detections[: _SEARCH.decoded]:
         if detection.p_value > _SEARCH.max_p_value:
             break
-        count, _, message = layout(domain, key, detection.size)
-        projections = message.project(domain.restore(image, count))
+        count, _, message = layout(domain, key, detection.size, detection.copies)
+        projections = message.project(domain.analyse(image, count))
         received, soft = np.isfinite(projections), message.soft_bits(projections, detection.step)
-        bits = convolutional.decode(soft)
+        bits = convolutional.decode(soft.reshape(detection.copies, -1).sum(axis=0))
         try:
             payload = frame.open_compact(np.packbits(bits).tobytes(), key)
         except NotFoundError:
             continue
-        return payload, float(np.mean(convolutional.encode(bits)[received] != (soft > 0)[received]))
+        sent = np.tile(convolutional.encode(bits), detection.copies)
+        return payload, float(np.mean(sent[received] != (soft > 0)[received]))
     raise not_found()
 
 
 def _pilot_pool(domain: EmbeddingDomain) -> int:
     """Return the number of coefficients of all pilots: an eighth of the lowest, at least one for each pilot."""
-    return max(PILOTS, domain.blocks * domain.counts[0] // 8)
+    return max(domain.pilots, domain.blocks * domain.counts[0] // 8)
 
 
 def _pilots(domain: EmbeddingDomain, key: Key, count: int) -> SpreadTransform:
@@ -315,7 +347,7 @@ def _pilots(domain: EmbeddingDomain, key: Key, count: int) -> SpreadTransform:
     order = key.permutation("pilot pool", domain.blocks * domain.counts[0])
     block, frequency = np.divmod(order[: _pilot_pool(domain)], domain.counts[0])
     pool = block * count + frequency
-    return SpreadTransform(key, "pilots", pool, PILOTS, _places(domain, pool, count))
+    return SpreadTransform(key, "pilots", pool, domain.pilots, _places(domain, pool, count))
 
 
 def _places(domain: EmbeddingDomain, pool: NDArray[np.intp], count: int) -> NDArray[np.intp] | None:
@@ -326,5 +358,5 @@ def _places(domain: EmbeddingDomain, pool: NDArray[np.intp], count: int) -> NDAr
 def _pilot_scores(
     spread: SpreadTransform, projections: Projections, steps: Projections, patterns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the agreement of the projections with ±1 *patterns* at each of *steps*: -PILOTS to PILOTS."""
+    """Return the agreement of the projections with ±1 *patterns* at each of *steps*: minus to plus their number."""
     return np.asarray(np.cos(2 * np.pi * spread.residues(projections, steps)) @ patterns)

@@ -23,12 +23,14 @@ from underpaint.methods.robust import Robust
 from underpaint.methods.robust_picture import RobustPicture
 from underpaint.methods.stdm import STDM
 
-__all__ = ["EXACT", "METHODS", "BitCarrier", "ImageCarrier", "Method", "PredictablePSNR"]
+__all__ = ["EXACT", "FOUND_BY_NETWORK", "METHODS", "BitCarrier", "ImageCarrier", "Method", "PredictablePSNR"]
 
 #: All methods for pictures, by name.
 METHODS: dict[str, Method] = {
     method.name: method for method in (STDM(), Robust(), RobustPicture(), BASN(), BASNSTC(), LSB(), PixInPix(), MIAIS())
 }
+#: Methods that run a network to find out whether a picture holds a payload; the others look for a header or pilots.
+FOUND_BY_NETWORK = frozenset({MIAIS.name})
 #: The methods that hide any bytes and reveal exactly these.
 EXACT: dict[str, Method] = {
     name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier | MIAIS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.errors import DamagedError
+from underpaint.errors import DamagedError, SurvivalError
 
 if TYPE_CHECKING:
     from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits
@@ -109,6 +109,17 @@ def shared_key(passphrase: str | None) -> Key:
         UsageError: the passphrase is empty, or no Unicode text.
     """
     return Key.derive(passphrase, SALT, COMPACT_COST)
+
+
+def check_size_kept(method: str, cover: Image, channel: Channel) -> None:
+    """Refuse a channel that changes the size of *cover*, for a *method* whose pixels have to stay in their places.
+
+    Raises:
+        SurvivalError: it does.
+    """
+    if channel(cover, 0).shape != cover.shape:
+        hint = f"{method} needs every pixel to stay in its place; messages by robust survive other sizes"
+        raise SurvivalError(f"nothing hidden by {method} survives {channel}: the size changes", hint=hint)
 
 
 def too_much_lost(kind: str, hint: str, details: str = "") -> DamagedError:

@@ -2,13 +2,12 @@
 
 ::
 
-    cover ─► sync pattern ─► canvas (128², 256² or 512²) ─► writer network ─► STDM ─► refinement ─► container
-    container ─► canvas ─► pilots ─► reader network ─► soft bits ─► message
+    cover ─► sync pattern ─► canvas (128², 256² or 512²) ─► STDM ─► refinement ─► container
+    container ─► canvas ─► pilots ─► soft bits ─► message
              └─► search for the sync pattern, if no message is decoded: the picture may be cropped
 
 STDM as :mod:`underpaint.embedding.watermark` describes, on the two lowest frequencies of a square canvas wherever the
-message is short enough. These choices were found by training behind real codecs; docs/methods/robust.md has the
-measured gain of the networks.
+message is short enough. These choices were found by training behind real codecs.
 
 Refinement sends the container through several channels and moves bits away from the decision boundary. A quantiser
 answers such a move irregularly, so each round is kept only if the container gains by it.
@@ -18,16 +17,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint import metrics, models
 from underpaint.channels import parse
 from underpaint.coding.keys import Key
-from underpaint.embedding import sync, watermark
-from underpaint.embedding.canvas import Canvas, Networks
+from underpaint.embedding import lapped, pilot_fit, sync, sync_search, watermark
+from underpaint.embedding.canvas import Canvas, headroom, stretched
+from underpaint.embedding.placement import Placement, trimmed
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
     from underpaint.embedding.lapped import Array
     from underpaint.embedding.watermark import Projections
-    from underpaint.types import Channel, Image, Payload
+    from underpaint.types import Bits, Channel, Image, Payload
 
 #: Sides of the canvases in pixels. The sender takes one, the receiver tries all. Part of the format.
 SIDES = (128, 256, 512)
@@ -50,24 +48,27 @@ QUALITIES = (44.0, 42.0, 40.0, 38.0)
 HARSH = tuple(parse(chain) for chain in ("jpeg:10", "jpeg:25", "webp:10", "jpeg2000:20", "brightness:1.1"))
 #: Largest ratio of the canvas side to the shorter side of the picture.
 _MAX_ENLARGEMENT = 2
+#: Root of the area in pixels below which a picture has no synchronisation pattern.
+_SMALLEST_PATTERNED = 224
 
 
 @dataclass(frozen=True)
 class _Budget:
-    """Division of the squared change between the sync pattern, rounding and the message."""
+    """Division of the squared change between the synchronisation pattern, rounding and the message."""
 
-    sync_share: float = 0.35  # the most that the sync pattern takes
-    rounding_psnr: float = 58.9  # dB, of rounding to 8 bits alone
+    luma_margin: float = 6.5  # dB by which the PSNR of the pattern's luma is above that of the container
+    cr_margin: float = 8.0  # the same for its Cr
+    rounding: float = 1 / 12  # squared change by rounding to whole numbers
     min_message_share: float = 0.1  # the least that is left for the message
 
 
 @dataclass(frozen=True)
 class _Search:
-    """Settings of the receiver's search for a cropped picture."""
+    """Settings of the receiver's search for a picture that was moved."""
 
-    windows: int = 6  # windows that are tried
-    sharpen_below: float = 3.0  # p-value of the pilots below which a window is sharpened
-    reaches: tuple[float, ...] = (1.0, 0.5, 0.25)  # pixels of the canvas that an edge is moved by, in turn
+    fits: int = 3  # fits by the pilots
+    fit_trials: float = 1e8  # independent displacements that a fit stands for, estimated from unmarked pictures
+    fit_below: float = 30.0  # p-value of the pilots below which they are fitted
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class _Refinement:
     """Settings of the refinement. Distances from a lattice point are in steps; 0.25 is the decision boundary."""
 
     correction_rounds: int = 6  # projections back onto the lattice before it, at most
+    message_rounds: int = 2  # the same for a message, which a code protects
     max_miss: float = 0.05  # these end when every projection is this near to its lattice point
     min_correlation: float = 0.5  # between sent and received projections; below, the channel has moved pixels
     rounds: int = 8  # rounds of the refinement, at most
@@ -88,15 +90,6 @@ class _Refinement:
 
 
 _BUDGET, _SEARCH, _REFINEMENT = _Budget(), _Search(), _Refinement()
-
-
-def _run(graph: str, inputs: dict[str, Array]) -> dict[str, Array]:
-    """Run a network of the model ``robust``, which is loaded at the first call."""
-    return models.load("robust").graphs[graph].run(inputs)
-
-
-#: The networks of the model ``robust``.
-NETWORKS = Networks(partial(_run, "writer"), partial(_run, "reader"))
 
 
 class Robust(WatermarkMethod[Canvas]):
@@ -120,11 +113,17 @@ class Robust(WatermarkMethod[Canvas]):
 
     def sender_domains(self, cover: Image) -> list[Canvas]:
         """Return the canvases whose side is at most twice the shorter side of *cover*."""
-        return [_canvas(side) for side in SIDES if side <= _MAX_ENLARGEMENT * min(cover.shape[:2])]
+        return [Canvas(side) for side in SIDES if side <= _MAX_ENLARGEMENT * min(cover.shape[:2])]
 
     def receiver_domains(self, image: Image) -> list[Canvas]:  # noqa: ARG002
         """Return all canvases: the size of the cover is not known."""
-        return [_canvas(side) for side in SIDES]
+        return [Canvas(side) for side in SIDES]
+
+    def typical_share(self, cover: Image) -> float:
+        """Return the share of the squared change that the pattern leaves for the message."""
+        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
+            return 1.0
+        return 1 - 10 ** (-_BUDGET.luma_margin / 10) - 10 ** (-_BUDGET.cr_margin / 10)
 
     def domain_key(self, key: Key, domain: Canvas) -> Key:
         """Return the key of one canvas."""
@@ -134,61 +133,119 @@ class Robust(WatermarkMethod[Canvas]):
         """Return the ratio of picture side to canvas side (geometric mean). Compression noise falls by this factor."""
         return math.sqrt(cover.shape[0] * cover.shape[1]) / domain.side
 
-    def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:
-        """Return the share of the squared change that sync pattern and rounding leave for the message."""
-        pattern = 10 ** ((psnr - metrics.psnr(cover, embedding.cover)) / 10)
-        return max(1 - pattern - 10 ** ((psnr - _BUDGET.rounding_psnr) / 10), _BUDGET.min_message_share)
-
     def prepare(
-        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int
+        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int, copies: int
     ) -> Callable[[float], Embedding]:
-        """Seal *payload*; return a function from PSNR in dB to the embedding in a cover with the sync pattern."""
-        sealed = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size)
+        """Seal *payload*; return a function from PSNR in dB to the embedding with a pattern for that PSNR."""
+        count, parts = watermark.seal(domain, payload, self.domain_key(key, domain), size, copies)
         tolerance = None if self._tolerance is None else domain.block_means(self._tolerance(cover))
 
         def embedding_at(psnr: float) -> Embedding:
-            patterned = sync.embed(cover, key, _BUDGET.sync_share * 255.0**2 / 10 ** (psnr / 10))
-            embedding = Embedding(domain, patterned, sealed.count, sealed.parts)
+            embedding = _PatternedEmbedding(domain, cover, count, parts, psnr)
             if tolerance is not None:
                 embedding.weights *= np.repeat(tolerance, embedding.count)
             return embedding
 
         return embedding_at
 
+    def attempts(
+        self, prepared: list[Callable[[float], Embedding]], channel: Channel
+    ) -> list[Callable[[float], Embedding]]:
+        """Return the ways to embed that are tried in turn; behind codecs the last one is refined for the channel."""
+
+        def refined(psnr: float) -> Embedding:
+            embedding = prepared[0](psnr)
+            assert isinstance(embedding, _PatternedEmbedding)  # noqa: S101 - for the type checker
+            embedding.refined = True
+            return embedding
+
+        return super().attempts(prepared, channel) + ([] if channel.geometric else [refined])
+
+    def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
+        """Return the share of the squared change that pattern and rounding leave for the message."""
+        spent = _BUDGET.rounding + (embedding.pattern_error if isinstance(embedding, _PatternedEmbedding) else 0)
+        return max(1 - spent / (255.0**2 / 10 ** (psnr / 10)), _BUDGET.min_message_share)
+
     def bit_layout(self, image: Image, key: Key, count: int, psnr: float) -> BitLayout[Canvas]:  # noqa: ARG002
         """Return :func:`bit_layout`, which does not depend on the picture."""
         return bit_layout(key, count, psnr)
 
     def embed_at_step(self, embedding: Embedding, step: float, channels: Sequence[Channel]) -> Image:
-        """Return a container at this *step*, refined for each of *channels*."""
+        """Return a container at this *step*; bits without a frame are refined for each of *channels*."""
+        if isinstance(embedding, _PatternedEmbedding) and not embedding.refined:
+            return _corrected(embedding, embedding.targets(step), step, _REFINEMENT.message_rounds)[1]
         return refine(embedding, step, channels)
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Canvas]]]:
-        """Yield detections in the whole picture, in windows that the sync pattern finds, then in sharpened windows."""
-        yield from super().search(image, key)
-        small = _reduced(image, 2 * SIDES[-1])
-        windows = []
-        for window in sync.search(small, key, _SEARCH.windows):
-            found = [each for side in SIDES for each in self.candidates(small, _canvas(side, window), key)]
-            if found:
-                windows.append(likeliest(found))
-            yield found
-        # A window that is half a pixel off loses the message, but hardly the pilots: these locate it more exactly.
-        hopeful = (each for each in windows if each.p_value < _SEARCH.sharpen_below)
-        for candidate in sorted(hopeful, key=lambda each: each.p_value):
-            yield [self._sharpened(candidate, key)]
+        """Yield detections in the whole picture, then where the synchronisation pattern places a marked one."""
+        yield self._candidates_in(image, key)
+        inner = trimmed(image)
+        if inner.shape != image.shape:
+            yield self._candidates_in(inner, key)
+        for placement in sync_search.search(image):
+            found = [self._candidates_at(image, placement, side, key) for side in SIDES]
+            yield [each for own in found for each in own]
+            hopeful = [likeliest(own) for own in found if own and likeliest(own).p_value < _SEARCH.fit_below]
+            for candidate in sorted(hopeful, key=lambda each: each.p_value):
+                yield from self._fitted(image, candidate, placement, key)
 
-    def _sharpened(self, candidate: Candidate[Canvas], key: Key) -> Candidate[Canvas]:
-        """Move the edges of the window one after the other, in ever smaller steps, to where the pilots fit best."""
-        best = self.candidates(candidate.image, candidate.domain, key)[0]
-        for reach in _SEARCH.reaches:
-            for edge in range(4):
-                for move in (-reach, reach):
-                    edges = list(best.domain.window.edges)
-                    edges[edge] += move / best.domain.side
-                    moved = replace(best.domain, window=sync.Window.between(*edges))
-                    best = likeliest([best, *self.candidates(best.image, moved, key)[:1]])
-        return best
+    def _candidates_in(self, image: Image, key: Key) -> list[Candidate[Canvas]]:
+        """Return detections in a picture that is not moved, on all canvases."""
+        small = _resized(image, SIDES[-1], SIDES[-1])
+        return [each for side in SIDES for each in self.candidates(small, Canvas(side), key)]
+
+    def _candidates_at(self, image: Image, placement: Placement, side: int, key: Key) -> list[Candidate[Canvas]]:
+        """Return detections on the canvas of this *side* in the picture straightened by *placement*."""
+        outline = tuple((float(x), float(y)) for x, y in placement.outline(image))
+        return self.candidates(placement.straightened(image, side), Canvas(side, outline), key)
+
+    def _fitted(
+        self, image: Image, best: Candidate[Canvas], placement: Placement, key: Key
+    ) -> Iterator[list[Candidate[Canvas]]]:
+        """Yield detections after the placement has been moved to where the pilots fit best, as long as they improve."""
+        canvas, own = best.domain, self.domain_key(key, best.domain)
+        for number in range(_SEARCH.fits):
+            detections = watermark.detect(canvas, best.image, own)
+            moved = pilot_fit.displacement(best.image, canvas, own, detections, number)
+            placement = Placement(placement.matrix @ moved)
+            found = self._candidates_at(image, placement, canvas.side, key)
+            if not found or likeliest(found).p_value >= best.p_value:
+                return
+            best = likeliest(found)
+            yield [replace(each, trials=_SEARCH.fit_trials) for each in found]
+
+
+class _PatternedEmbedding(Embedding):
+    """Bits that are to be embedded together with the synchronisation pattern.
+
+    Pictures below :data:`_SMALLEST_PATTERNED` have no pattern: too few pixels carry it after compression.
+    """
+
+    #: True if bits are refined for the channel to survive.
+    refined = False
+
+    def __init__(
+        self, domain: Canvas, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]], psnr: float
+    ) -> None:
+        self._side = SIDES[-1]
+        luma, cr = sync.picture_planes(*cover.shape[:2], self._side)
+        share = headroom(Canvas(self._side).luma(cover))
+        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
+            share = np.zeros_like(share)
+        self._luma = luma * share * np.float32(255 / 10 ** ((psnr + _BUDGET.luma_margin) / 20))
+        self._cr = cr * share * np.float32(255 / 10 ** ((psnr + _BUDGET.cr_margin) / 20) / sync.CR_ERROR)
+        #: Mean squared change of a colour value by the pattern.
+        self.pattern_error = float(np.mean(np.square(self._luma)) + sync.CR_ERROR**2 * np.mean(np.square(self._cr)))
+        super().__init__(domain, cover, count, parts)
+        coefficients = lapped.transform(np.array(stretched(self._luma, domain.side, domain.side)), count)
+        self.projections += np.concatenate([spread.project(coefficients) for spread, _ in parts])
+
+    def paint(self, change: Array) -> Image:
+        """Return the cover with the pattern and this *change* of its coefficients."""
+        assert isinstance(self.domain, Canvas)  # noqa: S101 - for the type checker
+        luma = self._luma + stretched(self.domain.plane(change, self.count), self._side, self._side)
+        size = self.cover.shape[:2]
+        return lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
 
 
 def canvas_key(key: Key, canvas: Canvas) -> Key:
@@ -196,14 +253,13 @@ def canvas_key(key: Key, canvas: Canvas) -> Key:
     return Key(key.subkey(f"robust {canvas.side}"))
 
 
-def bit_layout(key: Key, count: int, psnr: float, networks: Networks = NETWORKS) -> BitLayout[Canvas]:
+def bit_layout(key: Key, count: int, psnr: float) -> BitLayout[Canvas]:
     """Return the canvas, its coefficients and the lattice step of *count* bits without pilots.
 
     Args:
         key: of the sender.
         count: number of bits, at least 1.
         psnr: PSNR in dB that the step is for.
-        networks: of the canvas.
 
     Raises:
         CapacityError: the largest canvas has not enough coefficients.
@@ -211,7 +267,7 @@ def bit_layout(key: Key, count: int, psnr: float, networks: Networks = NETWORKS)
     for share in (4, 1):  # coefficients per bit, if there is room for it
         for frequencies in Canvas.counts:
             for side in SIDES:
-                canvas = Canvas(side, near=False, networks=networks)
+                canvas = Canvas(side, near=False)
                 pool = np.arange(canvas.blocks * frequencies)
                 if 0 < share * count <= len(pool):
                     spread = SpreadTransform(key, f"bits {count}", pool, count)
@@ -231,7 +287,7 @@ def refine(embedding: Embedding, step: float, channels: Sequence[Channel]) -> Im
         ``uint8 (H, W, 3)``.
     """
     targets = embedding.targets(step)
-    change, container = _corrected(embedding, targets, step)
+    change, container = _corrected(embedding, targets, step, _REFINEMENT.correction_rounds)
     distances = _distances(embedding, targets, step, container, channels)
     limits = np.array([_REFINEMENT.limit_sent] + [_REFINEMENT.limit_received] * (len(distances) - 1))[:, None]
     rng = np.random.default_rng(0)
@@ -250,14 +306,14 @@ def refine(embedding: Embedding, step: float, channels: Sequence[Channel]) -> Im
     return container
 
 
-def _corrected(embedding: Embedding, targets: Projections, step: float) -> tuple[Array, Image]:
+def _corrected(embedding: Embedding, targets: Projections, step: float, rounds: int) -> tuple[Array, Image]:
     """Return a change of coefficients and its container, whose projections are near to *targets*.
 
     Resampling to the canvas and back, rounding, and clipping each lose a little of a change.
     """
     change = embedding.change(targets - embedding.projections)
     container = embedding.paint(change)
-    for _ in range(_REFINEMENT.correction_rounds):
+    for _ in range(rounds):
         sent = embedding.project(container)
         if np.abs(targets - sent).max() < _REFINEMENT.max_miss * step:
             break
@@ -287,14 +343,9 @@ def _errors(distances: Projections, limits: Projections) -> float:
     return float(wrong.sum() + _REFINEMENT.sent_weight * wrong[0].sum())
 
 
-def _canvas(side: int, window: sync.Window = sync.WHOLE) -> Canvas:
-    return Canvas(side, window, networks=NETWORKS)
-
-
-def _reduced(image: Image, longest: int) -> Image:
-    """Return *image* reduced to sides of at most *longest* pixels."""
+def _resized(image: Image, height: int, width: int) -> Image:
+    """Return *image* resized to *height* × *width*."""
     from PIL import Image as Pillow
 
-    small = Pillow.fromarray(image)
-    small.thumbnail((longest, longest), Pillow.Resampling.BICUBIC)
+    small = Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(small)

@@ -33,7 +33,7 @@ from underpaint.coding import frame, ldpc, refusals
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
 from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE
 from underpaint.errors import CapacityError, NotFoundError, PayloadError, SurvivalError
-from underpaint.methods.base import random_bits, shared_key, too_much_lost
+from underpaint.methods.base import check_size_kept, random_bits, shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_cover, as_image, check_psnr
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ class RobustPicture:
         check_psnr(psnr)
         cover, key = as_cover(cover), shared_key(passphrase)
         channel = survive or parse(self.default_survive)
+        check_size_kept(self.name, cover, channel)
         middle = cover[_middle(cover)].copy()
         embeddings = [_prepare(middle, payload, key, table) for table in range(len(TABLES))]
         if embeddings[0] is None:

@@ -20,15 +20,18 @@ from underpaint.channels import parse
 from underpaint.embedding import lapped, watermark
 from underpaint.embedding.lapped import BLOCK, Array, activity
 from underpaint.embedding.spread_transform import SpreadTransform
+from underpaint.embedding.watermark import PILOTS
 from underpaint.errors import CapacityError
+from underpaint.methods.base import check_size_kept
 from underpaint.methods.watermarking import BitLayout, WatermarkMethod
+from underpaint.types import as_cover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.coding.keys import Key
     from underpaint.embedding.watermark import Embedding
-    from underpaint.types import Channel, Image
+    from underpaint.types import Channel, Image, Payload
 
 #: Coefficients per block: the smallest number that gives each bit two is used. Part of the format.
 COUNTS = (7, 14, 35)
@@ -64,6 +67,8 @@ class Grid:
     height: int
     width: int
     counts = COUNTS
+    pilots = PILOTS
+    copies = (1,)
     #: None: a bit uses blocks from all over the picture, so that textured blocks make up for flat ones.
     places = None
 
@@ -85,8 +90,6 @@ class Grid:
     def analyse(self, image: Image, count: int) -> Array:
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``."""
         return lapped.analyse(image, count)
-
-    restore = analyse
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return *image* with a *change* of its coefficients added."""
@@ -116,11 +119,16 @@ class STDM(WatermarkMethod[Grid]):
         """Return the grid of *image*."""
         return [Grid.of(image)]
 
-    def survival_hint(self, cover: Image, channel: Channel) -> str:
-        """Return the hint of the error for a message that does not survive *channel*."""
-        if channel(cover, 0).shape != cover.shape:
-            return "stdm needs every pixel to stay in its place"
-        return super().survival_hint(cover, channel)
+    def hide(
+        self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
+    ) -> Image:
+        """Return a container; a channel that changes the size is refused before anything is embedded.
+
+        Args, Returns and Raises are those of :meth:`WatermarkMethod.hide`.
+        """
+        if survive is not None:
+            check_size_kept(self.name, as_cover(cover), survive)
+        return super().hide(cover, payload, passphrase, psnr=psnr, survive=survive)
 
     def bit_layout(self, image: Image, key: Key, count: int, psnr: float) -> BitLayout[Grid]:
         """Return the coefficients and the step of *count* bits without pilots.

@@ -87,8 +87,6 @@ class Plane(Canvas):
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``."""
         return lapped.transform(self.reduced(image).astype(np.float32), count)
 
-    restore = analyse
-
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return the plane with a *change* of the coefficients added, stretched over it."""
         from PIL import Image as Pillow

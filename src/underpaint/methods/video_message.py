@@ -75,10 +75,8 @@ class VideoEmbedder:
     ) -> None:
         check_psnr(psnr)
         plane, size, self.psnr = _choose(height, width, payload, psnr)
-        blank = np.zeros((plane.side, plane.side), np.uint8)
-        sealed = watermark.prepare(plane, blank, payload, canvas_key(shared_key(passphrase), plane), size)
-        self._parts = sealed.parts
-        self._frames = FrameEmbedder(plane, sealed.count, plane.step_at(size, self.psnr))
+        count, self._parts = watermark.seal(plane, payload, canvas_key(shared_key(passphrase), plane), size)
+        self._frames = FrameEmbedder(plane, count, plane.step_at(size, self.psnr))
 
     def change(self, luma: Image) -> Array | None:
         """Return the change of the coefficients of the next frame, ``uint8 (H, W)``; None leaves it unchanged.
@@ -166,7 +164,7 @@ class _FrameDecoder:
         self._plane, self._key = plane, key
         self._sizes = [size for size in SIZES if watermark.fits(plane, size)]
         self._count, self._pilots, _ = watermark.layout(plane, key, self._sizes[-1])
-        self._patterns = np.stack([1 - 2.0 * watermark.pilot(key, size) for size in self._sizes], axis=1)
+        self._patterns = np.stack([1 - 2.0 * watermark.pilot(plane, key, size) for size in self._sizes], axis=1)
         self._steps = plane.search_steps(self._sizes[0])
         self._scores = np.zeros((len(self._steps), len(self._sizes)))
         self._best = 0.0
@@ -203,7 +201,7 @@ class _FrameDecoder:
         """Return the message in this frame size and near this step; None if it cannot be decoded."""
         count, pilots, message = watermark.layout(self._plane, self._key, detection.size)
         coefficients = [each.reshape(-1, self._count)[:, :count].ravel() for each in self._coefficients]
-        pattern = 1 - 2.0 * watermark.pilot(self._key, detection.size)
+        pattern = 1 - 2.0 * watermark.pilot(self._plane, self._key, detection.size)
         projections = np.array([pilots.project(each) for each in coefficients])  # (frames, PILOTS)
 
         def pilot_scores(step: float) -> Projections:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from underpaint import metrics
@@ -21,7 +21,6 @@ from underpaint.embedding import watermark
 from underpaint.embedding.watermark import (
     MAX_FALSE_POSITIVE_RATE,
     MAX_RAW_BER,
-    PILOTS,
     SIZES,
     Detection,
     Embedding,
@@ -52,11 +51,13 @@ class Candidate(Generic[Domain]):
     domain: Domain
     #: The image that was searched, ``uint8 (H, W, 3)``.
     image: Image
+    #: Number of ways in which the image was moved to find this detection, by which its p-value is multiplied.
+    trials: float = 1.0
 
     @property
     def p_value(self) -> float:
-        """False-positive probability of the detection."""
-        return self.detection.p_value
+        """Bound on the false-positive probability of the detection."""
+        return self.detection.p_value * self.trials
 
 
 class BitLayout(NamedTuple, Generic[Domain]):
@@ -117,20 +118,32 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """Return the ratio of picture side to side of the domain. Compression noise falls by this factor."""
         return 1.0
 
+    def typical_share(self, cover: Image) -> float:  # noqa: ARG002
+        """Return the share of the squared change that the message usually takes in a picture of this size, 0–1."""
+        return 1.0
+
     def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
         """Return the share of the squared change at *psnr* dB that is left for the message, 0–1."""
         return 1.0
 
     def prepare(
-        self, domain: Domain, cover: Image, payload: Payload, key: Key, size: int
+        self, domain: Domain, cover: Image, payload: Payload, key: Key, size: int, copies: int
     ) -> Callable[[float], Embedding]:
-        """Seal *payload* in a frame of *size* bytes; return a function from PSNR in dB to what is embedded then."""
-        embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size)
+        """Seal *payload* in *copies* frames of *size* bytes; return a function from PSNR in dB to what is embedded."""
+        embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size, copies)
         return lambda _psnr: embedding
 
-    def survival_hint(self, cover: Image, channel: Channel) -> str:  # noqa: ARG002
-        """Return the hint of the error for a message that does not survive *channel*."""
-        return "shorten the message, take a larger picture, a lower --psnr, or a milder --survive"
+    def attempts(
+        self, prepared: list[Callable[[float], Embedding]], channel: Channel
+    ) -> list[Callable[[float], Embedding]]:
+        """Return the ways to embed that are tried in turn at each PSNR.
+
+        Args:
+            prepared: what :meth:`prepare` returned, by rising number of copies. More copies survive the loss of parts,
+                and harsh compression less well than one.
+            channel: channel to survive.
+        """
+        return prepared if channel.geometric else prepared[:1]
 
     def capacity(self, cover: Image) -> Capacity:
         """Return the longest message expected to survive JPEG 50, at the lowest of :attr:`qualities`.
@@ -145,8 +158,9 @@ class WatermarkMethod(ABC, Generic[Domain]):
             for domain in self.sender_domains(cover)
             for size in SIZES
             if watermark.fits(domain, size)
-            and watermark.typical_step(domain, PILOTS + watermark.channel_bits(size), quality)
+            and watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), quality)
             * self.oversampling(cover, domain)
+            * self.typical_share(cover) ** 0.5
             >= self.min_step
         )
         return Capacity(max(usable, default=overhead) - overhead, quality)
@@ -172,15 +186,16 @@ class WatermarkMethod(ABC, Generic[Domain]):
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
         size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
-        embedding_at = self.prepare(self._choose(domains, key, size), cover, payload, key, size)
-        channel = survive or parse(self.default_survive)
-        for quality in self.qualities if psnr is None else (psnr,):
+        domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
+        copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
+        attempts = self.attempts([self.prepare(domain, cover, payload, key, size, each) for each in copies], channel)
+        for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
         raise SurvivalError(
             f"the message does not survive {channel} at {quality:g} dB in this picture",
-            hint=self.survival_hint(cover, channel),
+            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
         )
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
@@ -254,7 +269,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             CapacityError: there are too many.
         """
         domain, frequencies, spread, step = self.bit_layout(container, key, count, psnr)
-        return spread.blind_bits(spread.project(domain.restore(container, frequencies)), step)
+        return spread.blind_bits(spread.project(domain.analyse(container, frequencies)), step)
 
     def _choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
         """Return the domain that needs the lowest frequencies for a frame of *size* bytes; of equals the largest."""

@@ -15,9 +15,22 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from underpaint.errors import ModelError
-from underpaint.models.session import Session
+from underpaint.models.session import INSTALL_HINT, Session, onnxruntime_installed
 
-__all__ = ["ZOO", "Card", "Model", "Session", "card", "folder", "load", "names", "read_card", "read_model"]
+__all__ = [
+    "INSTALL_HINT",
+    "ZOO",
+    "Card",
+    "Model",
+    "Session",
+    "card",
+    "folder",
+    "load",
+    "names",
+    "onnxruntime_installed",
+    "read_card",
+    "read_model",
+]
 
 #: The folder of the models that come with the runtime.
 ZOO = Path(__file__).parent / "zoo"

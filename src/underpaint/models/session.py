@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Element type of a picture that runs in tiles.
 Values = TypeVar("Values", np.float32, np.uint8)
+#: Command that installs what networks need.
+INSTALL_HINT = "pip install onnxruntime"
 
 
 def load_onnxruntime() -> Any:
@@ -27,11 +29,25 @@ def load_onnxruntime() -> Any:
     Every import of ``onnxruntime`` in this project goes through here. From version 1.29 on the library otherwise writes
     a device ID and a log of runs to the user's cache folder and looks up a telemetry host. The import takes 0.2 s, so
     that only code which runs a model does it.
+
+    Raises:
+        ModelError: it is not installed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the library is loaded
-    import onnxruntime  # type: ignore[import-untyped]
-
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ModelError("a network needs ONNX Runtime, which is not installed", hint=INSTALL_HINT) from error
     return onnxruntime
+
+
+def onnxruntime_installed() -> bool:
+    """Return True if networks can run. This imports ONNX Runtime."""
+    try:
+        load_onnxruntime()
+    except ModelError:
+        return False
+    return True
 
 
 def default_threads() -> int:
@@ -94,7 +110,7 @@ class Session:
         threads: number of threads; None for :func:`default_threads`.
 
     Raises:
-        ModelError: ONNX Runtime cannot run the graph.
+        ModelError: ONNX Runtime is not installed, or cannot run the graph.
         UsageError: *threads* is less than 1.
     """
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from underpaint.models import onnxruntime_installed
 from underpaint.steganalysis.cnn import cnn
 from underpaint.steganalysis.stegexpose import fuse, stegexpose
 from underpaint.steganalysis.ws import ws
@@ -69,7 +70,8 @@ def scores(image: Image) -> dict[str, float | None]:
         image: ``uint8 (H, W, 3)``.
 
     Returns:
-        Score by detector, 0–1, with the names of :data:`DETECTORS`; None where the picture is too small for it.
+        Score by detector, 0–1, with the names of :data:`DETECTORS`; None where the picture is too small for it, and
+        for the network without ONNX Runtime.
 
     Raises:
         UsageError: *image* is no picture.
@@ -80,7 +82,7 @@ def scores(image: Image) -> dict[str, float | None]:
         return dict.fromkeys(DETECTORS)
     fusion = stegexpose(image).estimates
     estimates = {name: estimate if pixels >= DETECTORS[name].min_pixels else None for name, estimate in fusion.items()}
-    probability = cnn(image) if min(image.shape[:2]) >= SMALLEST_SIDE else None
+    probability = cnn(image) if min(image.shape[:2]) >= SMALLEST_SIDE and onnxruntime_installed() else None
     return {
         **estimates,
         "stegexpose": fuse(estimates.values()),

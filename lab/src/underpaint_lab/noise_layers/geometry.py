@@ -11,13 +11,14 @@ import torch
 from torch.nn import functional
 
 from underpaint.channels import geometry
+from underpaint.errors import UsageError
 from underpaint_lab.noise_layers.layer import NoiseLayer, separable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-#: Level that fills lost areas: middle grey.
+#: Level outside the window of ``Cropout``: middle grey.
 _GREY = 128
 
 
@@ -66,16 +67,19 @@ class Cropout(NoiseLayer):
 
 @dataclass(frozen=True)
 class Rotate(NoiseLayer):
-    """Rotate counter-clockwise about the centre (bicubic), at the same size; empty corners become middle grey.
+    """Rotate counter-clockwise about the centre (bicubic), at the same size; empty corners become black.
 
     Raises:
-        UsageError: degrees are not in -180–180.
+        UsageError: degrees are not in -180–180, or the picture is to grow.
     """
 
     degrees: float
+    expand: str = "no"
 
     def __post_init__(self) -> None:
-        geometry.Rotate(self.degrees)  # raises UsageError
+        geometry.Rotate(self.degrees, self.expand)  # raises UsageError
+        if self.expand == "yes":
+            raise UsageError("a noise layer keeps the size of its picture", hint="rotate without expand")
 
     def _apply(self, x: Tensor, _rng: np.random.Generator) -> Tensor:
         height, width = x.shape[-2:]
@@ -83,7 +87,7 @@ class Rotate(NoiseLayer):
         # An embedding bag is the fastest way to gather and weight pixels.
         values = x.flatten(2).permute(2, 0, 1).flatten(1)  # (H * W, B * 3)
         turned = functional.embedding_bag(places.to(x.device), values, mode="sum", per_sample_weights=weights.to(x))
-        turned = torch.where(inside.to(x.device)[:, None], turned, _GREY / 255).clamp(0, 1)
+        turned = torch.where(inside.to(x.device)[:, None], turned, 0.0).clamp(0, 1)
         return turned.mT.reshape(x.shape)
 
 

@@ -1,4 +1,4 @@
-"""Variants of robust with and without its networks; both together are the method of the runtime."""
+"""Variants of robust with and without trained networks; without them it is the method of the runtime."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from underpaint.channels import parse
 from underpaint.embedding.canvas import Canvas
 from underpaint.errors import UnderpaintError
 from underpaint.media import samples
-from underpaint.methods import robust
 from underpaint_lab.benchmarks.core import report
 from underpaint_lab.benchmarks.robustness import network_gain
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, CropBits, carriers
@@ -21,6 +20,7 @@ from underpaint_lab.benchmarks.robustness.network_gain import VARIANTS, measure
 from underpaint_lab.benchmarks.robustness.rows import ALL, NETWORKS, BerChange, changes, qualities
 from underpaint_lab.benchmarks.robustness.table import networks_table
 from underpaint_lab.data.pictures import crops
+from underpaint_lab.papers.robust.network_canvas import NetworkCanvas
 from underpaint_lab.provenance import Source
 
 COVERS = [crops(media.read(samples.path(name)).pixels, CROP)[4] for name in samples.names()]
@@ -36,8 +36,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(VARIANTS, name, replace(variant, channels=[parse("jpeg:25")][: len(variant.channels)]))
 
 
-def test_both_networks_together_are_the_method_of_the_runtime() -> None:
-    robust, variant = carriers()["robust"], VARIANTS["both-refined"]
+def test_without_networks_it_is_the_method_of_the_runtime() -> None:
+    robust, variant = carriers()["robust"], VARIANTS["plain-refined"]
     container = variant.embed(COVERS[0], SECRET, 40)
     assert np.array_equal(container, robust.embed_bits(COVERS[0], SECRET.bits, SECRET.key, psnr=40))
     received = parse("jpeg:5")(container)
@@ -46,13 +46,16 @@ def test_both_networks_together_are_the_method_of_the_runtime() -> None:
 
 
 def test_networks_are_switched_off_one_by_one() -> None:
-    full = Canvas(CROP, near=False, networks=robust.NETWORKS)
+    full = NetworkCanvas(CROP, near=False)
     for name, writer, reader in (("plain", 0, 0), ("writer", 1, 0), ("reader", 0, 1), ("both", 1, 1)):
-        partial = Canvas(CROP, near=False, networks=VARIANTS[name].networks)
+        partial = NetworkCanvas(CROP, near=False, networks=VARIANTS[name].networks)
         assert np.array_equal(partial.weights(COVERS[0], 2), full.weights(COVERS[0], 2)) == bool(writer)
         assert np.array_equal(partial.restore(COVERS[0], 2), full.restore(COVERS[0], 2)) == bool(reader)
     plain = Canvas(CROP, near=False)
-    assert plain.restore(COVERS[0], 2) == pytest.approx(full.analyse(COVERS[0], 2), abs=1e-3)
+    assert np.array_equal(full.analyse(COVERS[0], 2), plain.analyse(COVERS[0], 2))
+    none = NetworkCanvas(CROP, near=False, networks=VARIANTS["plain"].networks)
+    assert np.array_equal(none.weights(COVERS[0], 2), plain.weights(COVERS[0], 2))
+    assert np.array_equal(none.restore(COVERS[0], 2), plain.analyse(COVERS[0], 2))
     first, second = plain.weights(COVERS[0], 2).reshape(-1, 2).T
     assert np.array_equal(first, second), "weights follow from the block alone"
 

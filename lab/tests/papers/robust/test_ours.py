@@ -17,13 +17,11 @@ from torch import nn
 from lab_support.robust import CALM, flat, images, our_model
 from underpaint import models
 from underpaint.channels import parse
-from underpaint.embedding.canvas import Canvas
-from underpaint.methods.robust import NETWORKS
 from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers.robust import lapped, ours
+from underpaint_lab.papers.robust.network_canvas import COUNT, NetworkCanvas
 from underpaint_lab.papers.robust.ours import (
-    COUNT,
     RandomKeys,
     RobustOurs,
     embed_stdm,
@@ -69,8 +67,8 @@ def test_untrained_networks_leave_plain_stdm() -> None:
     assert torch.allclose(variance.exp().sqrt(), torch.tensor(8.0))
 
 
-def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runtime's weights and corrections with a network's graphs equal the network's: order, scale and masking."""
+def test_the_canvas_computes_the_same_weights_and_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canvas' weights and corrections equal those of the networks: order, scale and masking."""
     model = randomised(our_model())
 
     def graph(network: nn.Module) -> SimpleNamespace:
@@ -94,8 +92,8 @@ def test_runtime_computes_the_same_weights_and_corrections(monkeypatch: pytest.M
         restored = coefficients + model.reader(light[:, None], coefficients)
     assert float(allocation.std()) > 0.01
     for count in (2, COUNT):
-        assert Canvas(128, networks=NETWORKS).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
-        assert Canvas(128, networks=NETWORKS).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
+        assert NetworkCanvas(128).weights(CALM, count) == pytest.approx(flat(weights[:, :count]), rel=1e-3)
+        assert NetworkCanvas(128).restore(CALM, count) == pytest.approx(flat(restored[:, :count]), abs=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(5))

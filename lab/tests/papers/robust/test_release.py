@@ -19,8 +19,8 @@ from underpaint_lab.benchmarks.core.tensors import to_tensor
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.papers import RECIPES, release
 from underpaint_lab.papers.robust import lapped, ours
+from underpaint_lab.papers.robust.network_canvas import COUNT
 from underpaint_lab.papers.robust.ours import (
-    COUNT,
     RobustOurs,
     RobustOursRecipe,
 )

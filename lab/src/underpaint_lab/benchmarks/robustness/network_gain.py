@@ -1,4 +1,4 @@
-"""Table ``robust-networks``: bit error rates of ``robust`` without its two networks, with either one, and with both.
+"""Table ``robust-networks``: bit error rates of ``robust`` without trained networks, with either one, and with both.
 
 ::
 
@@ -20,10 +20,9 @@ import numpy as np
 
 from underpaint.channels import parse
 from underpaint.embedding import watermark
-from underpaint.embedding.canvas import Networks
 from underpaint.errors import UnderpaintError
 from underpaint.methods.robust import HARSH, bit_layout, refine
-from underpaint.methods.robust import NETWORKS as ROBUST_NETWORKS
+from underpaint.methods.watermarking import BitLayout
 from underpaint.metrics import psnr, ssim
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile
 from underpaint_lab.benchmarks.robustness.crops import BITS, CROP, BitErrors, CropBits, sendable
@@ -33,6 +32,8 @@ from underpaint_lab.benchmarks.robustness.rows import NETWORKS, BerChange, Chann
 from underpaint_lab.benchmarks.robustness.table import networks_table
 from underpaint_lab.data.photographs import Photographs
 from underpaint_lab.data.pictures import crops
+from underpaint_lab.papers.robust import network_canvas
+from underpaint_lab.papers.robust.network_canvas import NetworkCanvas, Networks
 from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
@@ -57,21 +58,27 @@ class Variant:
 
     def embed(self, cover: Image, secret: CropBits, nominal: float) -> Image:
         """Return a container with the bits of *secret*, of about *nominal* dB."""
-        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        canvas, frequencies, spread, step = self._layout(secret, nominal)
         return refine(watermark.Embedding(canvas, cover, frequencies, [(spread, secret.bits)]), step, self.channels)
 
     def wrong(self, image: Image, secret: CropBits, nominal: float) -> int:
         """Return the number of wrong bits when *secret*, embedded at *nominal* dB, is extracted from *image*."""
-        canvas, frequencies, spread, step = bit_layout(secret.key, secret.count, nominal, self.networks)
+        canvas, frequencies, spread, step = self._layout(secret, nominal)
         projections = spread.project(canvas.restore(image, frequencies))
         return int(((spread.blind_bits(projections, step) > 0) != secret.bits).sum())
+
+    def _layout(self, secret: CropBits, nominal: float) -> BitLayout[NetworkCanvas]:
+        """Return the method's coefficients and step for *secret*, on a canvas with the networks."""
+        plain = bit_layout(secret.key, secret.count, nominal)
+        canvas = NetworkCanvas(plain.domain.side, near=plain.domain.near, networks=self.networks)
+        return BitLayout(canvas, plain.frequencies, plain.spread, plain.step)
 
 
 _NETWORKS = {
     "plain": Networks(),
-    "writer": Networks(writer=ROBUST_NETWORKS.writer),
-    "reader": Networks(reader=ROBUST_NETWORKS.reader),
-    "both": ROBUST_NETWORKS,
+    "writer": Networks(writer=network_canvas.NETWORKS.writer),
+    "reader": Networks(reader=network_canvas.NETWORKS.reader),
+    "both": network_canvas.NETWORKS,
 }
 VARIANTS = {name: Variant(networks, ()) for name, networks in _NETWORKS.items()}
 VARIANTS |= {f"{name}-refined": Variant(networks, HARSH) for name, networks in _NETWORKS.items()}

@@ -29,14 +29,13 @@ from torch.nn import functional
 from underpaint.embedding.lapped import BLOCK, dct
 from underpaint_lab.noise_layers import PseudoDifferentiable
 from underpaint_lab.papers.robust.lapped import analyse, local_activity, luma, synthesise
+from underpaint_lab.papers.robust.network_canvas import COUNT
 from underpaint_lab.training.recipe import Recipe
 from underpaint_lab.training.trainable import RecipeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Number of lapped coefficients per block that the networks take, lowest frequencies first.
-COUNT = 14
 #: Numbers of coefficients per block that carry bits in training; one is drawn for each batch.
 _CARRIERS = (2, 2, 2, 5, 5, 9, 14)
 #: Before training the change of a coefficient is proportional to (local activity + offset) ** exponent, as in the

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from underpaint_lab.export.onnx import Graph, Release, new_card, sample_crop
 from underpaint_lab.papers.robust import ours
 from underpaint_lab.papers.robust.lapped import analyse, luma
+from underpaint_lab.papers.robust.network_canvas import COUNT
 from underpaint_lab.training import run_folder as folder
 from underpaint_lab.training.loop import restore
 
@@ -35,7 +36,7 @@ def robust(run: Path, measured: dict[str, float]) -> Built:
     restore(model, run)
     photograph = sample_crop(256, 384) / 255
     grey = luma(photograph)
-    inputs = {"luma": grey[:, None], "coefficients": analyse(grey, ours.COUNT)}
+    inputs = {"luma": grey[:, None], "coefficients": analyse(grey, COUNT)}
     graphs = {name: Graph(getattr(model, name), inputs, _AXES) for name in ("writer", "reader")}
     card = new_card(
         folder.provenance(run),
@@ -55,7 +56,8 @@ _ROBUST = """
 block, `(1, 14, H / 16, W / 16)`; it returns the logarithm of each coefficient's change, relative to the change that
 follows from its block's local activity. `reader.onnx` takes the same of the received picture and returns the correction
 to be added to the coefficients. Sides are multiples of 16. On 150 crops held out from training the networks improved
-the plain lattice by no significant amount; docs/methods/robust.md has the figures and describes their use.
+the plain lattice by no significant amount: docs/results/robustness.md has the measurements. The method `robust` does
+not use them; the table `robust-networks` does.
 """
 
 

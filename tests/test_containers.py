@@ -1,7 +1,7 @@
 """Containers written by version 0.1 from the sample photograph ``chelsea``: every version reads them.
 
-``robust-512`` was written again when pilots and synchronisation of that canvas changed, before format v1. From v1 on they
-are never written again, and a new format adds files here.
+``robust-512`` was written again when pilots and synchronisation of that canvas changed, before format v1. From v1 on
+they are never written again, and a new format adds files here.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ COFFEE = media.read(samples.path("coffee")).pixels
 HEIGHT, WIDTH = COFFEE.shape[:2]
 
 
-@pytest.mark.parametrize("move", [geometry.rotated(7), geometry.transposed, geometry.tilted(0.02), geometry.half_turned])
+@pytest.mark.parametrize(
+    "move", [geometry.rotated(7), geometry.transposed, geometry.tilted(0.02), geometry.half_turned]
+)
 def test_a_moved_picture_is_straightened(move: geometry.Move) -> None:
     moved, matrix = move(COFFEE)
     straight = Placement(matrix @ np.diag([WIDTH, HEIGHT, 1.0])).straightened(moved, 256)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from underpaint.coding import frame
 from underpaint.coding.keys import Key
-from underpaint.embedding import watermark
+from underpaint.embedding import blind_detection, watermark
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
 from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import Array
-from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES, Detection, EmbeddingDomain
+from underpaint.embedding.watermark import PILOTS, SIZES, EmbeddingDomain
 from underpaint.errors import CapacityError, NotFoundError
 from underpaint.methods.stdm import Grid
 from underpaint.types import Image, Payload
@@ -131,22 +132,22 @@ def test_frame_size_and_step_are_detected(size: int, near: bool) -> None:
     embedding.paint(change)
     assert embedding.project(PICTURE) == pytest.approx(targets, abs=0.01)
     assert float(np.square(change).sum()) == pytest.approx(watermark.energy(domain, 40), rel=0.02)
-    found = watermark.detect(domain, PICTURE, KEY)
+    found = blind_detection.detect(domain, PICTURE, KEY)
     assert found[0].size == size
     assert found[0].step == pytest.approx(step, rel=1e-3)
     assert found[0].p_value < MAX_FALSE_POSITIVE_RATE
-    assert watermark.decode(domain, PICTURE, KEY, found) == (Payload(b""), 0.0)
+    assert blind_detection.decode(domain, PICTURE, KEY, found) == (Payload(b""), 0.0)
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.35])
 def test_a_change_of_gain_is_detected_as_a_change_of_step(factor: float) -> None:
     domain = watermarked(MESSAGE, 16)
-    before = watermark.detect(domain, PICTURE, KEY)[0]
+    before = blind_detection.detect(domain, PICTURE, KEY)[0]
     domain.values *= np.float32(factor)
-    found = watermark.detect(domain, PICTURE, KEY)[0]
+    found = blind_detection.detect(domain, PICTURE, KEY)[0]
     assert found.size == 16
     assert found.step / before.step == pytest.approx(factor, rel=2e-3)
-    assert watermark.decode(domain, PICTURE, KEY, [found])[0] == MESSAGE
+    assert blind_detection.decode(domain, PICTURE, KEY, [found])[0] == MESSAGE
 
 
 @pytest.mark.parametrize(("share", "near"), [(0.15, False), (0.3, True)])
@@ -154,23 +155,23 @@ def test_missing_blocks_are_tolerated(share: float, near: bool) -> None:
     """A cropped picture: if bits use neighbouring blocks, even a third of all blocks may be missing."""
     domain = watermarked(MESSAGE, 16, near=near, blocks=1024)
     domain.values[: round(share * domain.blocks)] = np.nan
-    found = watermark.detect(domain, PICTURE, KEY)
+    found = blind_detection.detect(domain, PICTURE, KEY)
     assert found[0].size == 16
-    assert watermark.decode(domain, PICTURE, KEY, found)[0] == MESSAGE
+    assert blind_detection.decode(domain, PICTURE, KEY, found)[0] == MESSAGE
 
 
 def test_nothing_is_detected_if_all_blocks_are_missing() -> None:
     domain = watermarked(MESSAGE, 16)
     domain.values[:] = np.nan
-    assert watermark.detect(domain, PICTURE, KEY) == []
+    assert blind_detection.detect(domain, PICTURE, KEY) == []
     with pytest.raises(NotFoundError):
-        watermark.decode(domain, PICTURE, KEY, [Detection(16, 1, 60.0, 0.0)])
+        blind_detection.decode(domain, PICTURE, KEY, [Detection(16, 1, 60.0, 0.0)])
 
 
 def test_the_raw_bit_error_rate_is_reported() -> None:
     domain = watermarked(MESSAGE, 16)
     domain.values += np.random.default_rng(1).normal(0, 14, domain.values.shape).astype(np.float32)
-    payload, corrected = watermark.decode(domain, PICTURE, KEY, watermark.detect(domain, PICTURE, KEY))
+    payload, corrected = blind_detection.decode(domain, PICTURE, KEY, blind_detection.detect(domain, PICTURE, KEY))
     assert payload == MESSAGE
     assert 0 < corrected < 0.2
 
@@ -178,9 +179,9 @@ def test_the_raw_bit_error_rate_is_reported() -> None:
 def test_other_keys_detect_nothing() -> None:
     domain = watermarked(MESSAGE, 16)
     other = Key.derive(None, b"another key 16 b")
-    assert watermark.detect(domain, PICTURE, other)[0].p_value > 1e-3
+    assert blind_detection.detect(domain, PICTURE, other)[0].p_value > 1e-3
     with pytest.raises(NotFoundError):
-        watermark.decode(domain, PICTURE, other, watermark.detect(domain, PICTURE, KEY))
+        blind_detection.decode(domain, PICTURE, other, blind_detection.detect(domain, PICTURE, KEY))
 
 
 def test_the_p_value_bounds_the_false_positive_rate() -> None:
@@ -190,7 +191,7 @@ def test_the_p_value_bounds_the_false_positive_rate() -> None:
         domain = Field(blocks=64)
         domain.values[: round(64 * missing)] = np.nan
         for seed in range(150):
-            found = watermark.detect(domain, PICTURE, Key.derive(None, f"unmarked {seed:07}".encode()))
+            found = blind_detection.detect(domain, PICTURE, Key.derive(None, f"unmarked {seed:07}".encode()))
             p_values += [detection.p_value for detection in found[:1]]
         assert len(p_values) > 20
         for level in (0.5, 0.1):
@@ -199,8 +200,8 @@ def test_the_p_value_bounds_the_false_positive_rate() -> None:
 
 
 def test_domains_too_small_for_pilots_have_no_candidates() -> None:
-    assert watermark.detect(Field(blocks=31), PICTURE, KEY) == []
-    assert watermark.detect(Grid(64, 32), np.zeros((64, 32, 3), np.uint8), KEY) == []
+    assert blind_detection.detect(Field(blocks=31), PICTURE, KEY) == []
+    assert blind_detection.detect(Grid(64, 32), np.zeros((64, 32, 3), np.uint8), KEY) == []
 
 
 def test_the_smallest_frame_size_that_fits_is_taken() -> None:

@@ -13,8 +13,9 @@ from underpaint import media, metrics
 from underpaint.channels import TRIALS, Chain, parse
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
 from underpaint.embedding.canvas import Canvas
-from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, Detection, EmbeddingDomain
+from underpaint.embedding.watermark import EmbeddingDomain
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
 from underpaint.media import samples
 from underpaint.methods.base import shared_key

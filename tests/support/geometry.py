@@ -97,5 +97,5 @@ def error(placement: Placement, image: Image, cover: Image, matrix: Matrix) -> f
     true = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
     seen = transform(matrix, true * [width, height])
     inside = ((seen > 0) & (seen < [image.shape[1], image.shape[0]])).all(axis=1)
-    found = transform(np.linalg.inv(placement.matrix), seen[inside])
+    found = transform(np.asarray(np.linalg.inv(placement.matrix), np.float64), seen[inside])
     return float(np.sqrt(np.square(512 * (found - true[inside])).sum(axis=1).mean()))

@@ -1,8 +1,8 @@
 """Fine alignment of a straightened picture by its pilots, where the synchronisation pattern is not exact enough.
 
-Lattices are read well only if the picture lies within half a pixel of its place on the canvas. The pilots tell more: the
-projection of each is nearly linear in a small displacement of the picture, so the displacement at which most pilots lie
-on their lattice points is found without transforming the picture again.
+Lattices are read well only if the picture lies within half a pixel of its place on the canvas. The pilots tell more:
+the projection of each is nearly linear in a small displacement of the picture, so the displacement at which most pilots
+lie on their lattice points is found without transforming the picture again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.embedding import lapped, watermark
-from underpaint.embedding.placement import Matrix
-from underpaint.embedding.sync import Floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from underpaint.coding.keys import Key
+    from underpaint.embedding.blind_detection import Detection
     from underpaint.embedding.canvas import Canvas
     from underpaint.embedding.lapped import Array
-    from underpaint.embedding.watermark import Detection
+    from underpaint.embedding.placement import Matrix
+    from underpaint.embedding.sync import Floats
     from underpaint.types import Image
 
 
@@ -53,7 +53,7 @@ def displacement(image: Image, canvas: Canvas, key: Key, detections: Sequence[De
     luma = canvas.luma(image)
     covered = np.isfinite(canvas.analyse(image, count))
 
-    def project(plane: Array) -> Floats:
+    def project(plane: Floats | Array) -> Floats:
         coefficients = lapped.transform(np.array(plane, np.float32), count)
         return spread.project(np.where(covered, coefficients, np.float32(np.nan)))
 
@@ -64,7 +64,7 @@ def displacement(image: Image, canvas: Canvas, key: Key, detections: Sequence[De
     slopes = [across, across * x, across * y, down, down * x, down * y, radial * x, radial * y]
     values = project(luma)
     received = np.isfinite(values)
-    system = np.stack([project(slope)[received] for slope in slopes], axis=1)
+    system = np.stack([project(np.asarray(slope))[received] for slope in slopes], axis=1)
     deviation = _FIT.deviations[min(round_, len(_FIT.deviations) - 1)] / _PIXELS
     scales = deviation * np.array([1, 2, 2, 1, 2, 2, 4, 4])
     fits = []

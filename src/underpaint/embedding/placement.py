@@ -36,8 +36,8 @@ class Placement:
     """Place of a marked picture in a received one.
 
     Attributes:
-        matrix: projective map ``(3, 3)`` from the unit square, which the marked picture fills, to pixels of the received
-            one, both with the origin in the upper left corner.
+        matrix: projective map ``(3, 3)`` from the unit square, which the marked picture fills, to pixels of the
+            received one, both with the origin in the upper left corner.
     """
 
     matrix: Matrix
@@ -52,7 +52,7 @@ class Placement:
         reduction = math.sqrt(area) / side
         scale = np.diag([1.0, 1.0, 1.0])
         if reduction > _MAX_REDUCTION:
-            size = tuple(max(1, round(length / reduction)) for length in pixels.size)
+            size = max(1, round(pixels.width / reduction)), max(1, round(pixels.height / reduction))
             scale = np.diag([size[0] / pixels.width, size[1] / pixels.height, 1.0])
             pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
         inverse = scale @ self.matrix @ np.diag([1 / side, 1 / side, 1.0])
@@ -62,7 +62,7 @@ class Placement:
     def outline(self, image: Image) -> Matrix:
         """Return the corners of the received picture in coordinates of the unit square, ``(4, 2)``, in turn."""
         height, width = image.shape[:2]
-        return transform(np.linalg.inv(self.matrix), corners(width, height))
+        return transform(np.asarray(np.linalg.inv(self.matrix), np.float64), corners(width, height))
 
 
 def trimmed(image: Image) -> Image:

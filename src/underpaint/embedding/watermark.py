@@ -1,4 +1,4 @@
-"""Watermarks by spread-transform dither modulation: embedding, blind detection and decoding of a short message.
+"""Watermarks by spread-transform dither modulation: embedding of a short message.
 
 ::
 
@@ -9,23 +9,21 @@ The receiver knows neither the strength nor the length of the message. Keyed pil
 size, are embedded with the same lattice step as the message. The pattern and step that fit best tell the frame size,
 undo a change of gain, and give a p-value. Only then is the message decoded and its tag checked.
 
-Any transform can carry a watermark: see :class:`EmbeddingDomain`.
+Any transform can carry a watermark: see :class:`EmbeddingDomain`. The receiver is
+:mod:`underpaint.embedding.blind_detection`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
-from underpaint.coding.refusals import not_found
 from underpaint.embedding.spread_transform import SpreadTransform
-from underpaint.errors import CapacityError, NotFoundError
-from underpaint.types import MIN_PSNR
+from underpaint.errors import CapacityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +37,6 @@ SIZES = tuple(sorted({round(2 ** (e / 4)) for e in range(14, 53)}))
 #: Number of pilot bits of most domains.
 PILOTS = 64
 
-#: A watermark is reported as present if its p-value is below this.
-MAX_FALSE_POSITIVE_RATE = 1e-6
 #: Raw bit error rate allowed in the survival trial: a third of what the convolutional code corrects.
 MAX_RAW_BER = 0.04
 
@@ -51,21 +47,6 @@ Projections = NDArray[np.float64]
 _MAX_PAYLOAD_BYTES = 1 << 20
 #: Energy per bit over that of a uniform quantiser, step² / 12: the cost of masking and corrections, with a margin.
 _ENERGY_OVERHEAD = 1.25
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Settings of blind detection."""
-
-    finest_step: float = 8.0  # smallest lattice step tried, in units of a coefficient
-    step_ratio: float = 0.008  # relative distance of neighbouring steps tried
-    psnr_margin: float = 3.0  # dB; the largest step tried is that of the lowest PSNR less this
-    candidates: int = 6  # frame sizes whose step is refined
-    decoded: int = 3  # candidates that are decoded at most
-    max_p_value: float = 0.5  # candidates with a larger p-value are not decoded
-
-
-_SEARCH = _Search()
 
 
 class EmbeddingDomain(Protocol):
@@ -98,7 +79,7 @@ class EmbeddingDomain(Protocol):
 
     @property
     def copies(self) -> tuple[int, ...]:
-        """Numbers of times that the coded message may be embedded, 1 first. With more, a part of the picture is enough."""
+        """Numbers of times that the coded message may be embedded, 1 first. With more, a part of it is enough."""
         ...
 
     def analyse(self, image: Image, count: int) -> Array:
@@ -112,21 +93,6 @@ class EmbeddingDomain(Protocol):
     def weights(self, cover: Image, count: int) -> Array:
         """Return the allowed change of each coefficient, relative to the others: ``float32 (blocks * count,)``."""
         ...
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A candidate for a watermark: a frame size and lattice step that the pilots of a picture agree with."""
-
-    #: Frame size in bytes.
-    size: int
-    #: Number of times that the coded message is embedded.
-    copies: int
-    #: Lattice step, in units of a coefficient.
-    step: float
-    #: Upper bound on the probability that a picture without a watermark of this key scores as high, corrected for the
-    #: number of sizes and steps tried. Above 1 it says nothing.
-    p_value: float
 
 
 class Embedding:
@@ -198,7 +164,7 @@ def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain], expected: i
 
 
 def prepare(domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int, copies: int = 1) -> Embedding:
-    """Seal and encode *payload* in a frame of *size* bytes, and place its bits, *copies* times, and pilots in *cover*."""
+    """Seal and encode *payload* in *copies* frames of *size* bytes, and place its bits and pilots in *cover*."""
     return Embedding(domain, cover, *seal(domain, payload, key, size, copies))
 
 
@@ -233,7 +199,7 @@ def channel_bits(size: int) -> int:
 
 def fits(domain: EmbeddingDomain, size: int, copies: int = 1) -> bool:
     """Return True if there is a coefficient for each channel bit of *copies* frames of *size* bytes."""
-    return domain.blocks * domain.counts[-1] >= _pilot_pool(domain) + copies * channel_bits(size)
+    return domain.blocks * domain.counts[-1] >= pilot_pool(domain) + copies * channel_bits(size)
 
 
 def pilot(domain: EmbeddingDomain, key: Key, size: int, copies: int = 1) -> Bits:
@@ -250,10 +216,10 @@ def pilots(domain: EmbeddingDomain, key: Key) -> SpreadTransform:
 def layout(
     domain: EmbeddingDomain, key: Key, size: int, copies: int = 1
 ) -> tuple[int, SpreadTransform, SpreadTransform]:
-    """Place *copies* frames of *size* bytes: coefficients per block, spread transforms of the pilots and the message."""
+    """Place *copies* frames of *size* bytes: coefficients per block, spread transforms of pilots and message."""
     bits = copies * channel_bits(size)
     share = 2 if copies == 1 else 1  # coefficients per bit, if there is room for it
-    room = (domain.blocks * count - _pilot_pool(domain) for count in domain.counts)
+    room = (domain.blocks * count - pilot_pool(domain) for count in domain.counts)
     count = next(
         (count for count, free in zip(domain.counts, room, strict=True) if free >= share * bits), domain.counts[-1]
     )
@@ -264,80 +230,7 @@ def layout(
     return count, pilots, SpreadTransform(key, f"message {size}", pool, bits, _places(domain, pool, count))
 
 
-def detect(domain: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:
-    """Detect watermarks by their pilots, without decoding: the step that fits best, for the likeliest frame sizes.
-
-    With the right key the dither makes the residues of a picture without a watermark uniform. The sum of n cosines then
-    exceeds t with a probability below exp(-t² / n) (Hoeffding's lemma; the variance proxy of such a cosine is 1/2). The
-    p-value is this bound times the number of sizes and steps tried. Pilots that were not received are not counted.
-
-    Args:
-        domain: coefficients to search.
-        image: ``uint8 (H, W, 3)``.
-        key: the sender's key.
-
-    Returns:
-        Candidates by rising p-value; none if the picture is too small.
-    """
-    if domain.blocks * domain.counts[0] < _pilot_pool(domain):
-        return []
-    variants = [(size, copies) for copies in domain.copies for size in SIZES if fits(domain, size, copies)]
-    if not variants:
-        return []
-    spread = _pilots(domain, key, domain.counts[0])
-    projections = spread.project(domain.analyse(image, domain.counts[0]))
-    received = np.isfinite(projections)
-    if not received.any():
-        return []
-    patterns = np.stack([1 - 2.0 * pilot(domain, key, *variant) for variant in variants], axis=1)  # (pilots, variants)
-    patterns *= received[:, None]
-    projections[~received] = 0.0
-    largest = typical_step(domain, domain.pilots + channel_bits(variants[0][0]), MIN_PSNR - _SEARCH.psnr_margin)
-    finest, ratio = _SEARCH.finest_step, _SEARCH.step_ratio
-    steps = np.geomspace(finest, largest, int(np.log(largest / finest) / ratio) + 2)
-    scores = _pilot_scores(spread, projections, steps, patterns)  # (steps, variants)
-    detections = []
-    for column in np.argsort(-scores.max(axis=0), kind="stable")[: _SEARCH.candidates]:
-        near = steps[scores[:, column].argmax()] * (1 + ratio * np.linspace(-1, 1, 21))
-        refined = _pilot_scores(spread, projections, near, patterns[:, column])
-        trials = scores.size * len(near)
-        p_value = trials * float(np.exp(-(max(refined.max(), 0.0) ** 2) / received.sum()))
-        detections.append(Detection(*variants[column], float(near[refined.argmax()]), p_value))
-    return sorted(detections, key=lambda detection: detection.p_value)
-
-
-def decode(domain: EmbeddingDomain, image: Image, key: Key, detections: Sequence[Detection]) -> tuple[Payload, float]:
-    """Decode the message of the first of *detections* whose tag is right.
-
-    Args:
-        domain: coefficients to read.
-        image: ``uint8 (H, W, 3)``.
-        key: the sender's key.
-        detections: what :func:`detect` returned.
-
-    Returns:
-        The payload and the raw bit error rate: the share of received channel bits that the code corrected.
-
-    Raises:
-        NotFoundError: none of them has a valid frame.
-    """
-    for detection in detections[: _SEARCH.decoded]:
-        if detection.p_value > _SEARCH.max_p_value:
-            break
-        count, _, message = layout(domain, key, detection.size, detection.copies)
-        projections = message.project(domain.analyse(image, count))
-        received, soft = np.isfinite(projections), message.soft_bits(projections, detection.step)
-        bits = convolutional.decode(soft.reshape(detection.copies, -1).sum(axis=0))
-        try:
-            payload = frame.open_compact(np.packbits(bits).tobytes(), key)
-        except NotFoundError:
-            continue
-        sent = np.tile(convolutional.encode(bits), detection.copies)
-        return payload, float(np.mean(sent[received] != (soft > 0)[received]))
-    raise not_found()
-
-
-def _pilot_pool(domain: EmbeddingDomain) -> int:
+def pilot_pool(domain: EmbeddingDomain) -> int:
     """Return the number of coefficients of all pilots: an eighth of the lowest, at least one for each pilot."""
     return max(domain.pilots, domain.blocks * domain.counts[0] // 8)
 
@@ -345,7 +238,7 @@ def _pilot_pool(domain: EmbeddingDomain) -> int:
 def _pilots(domain: EmbeddingDomain, key: Key, count: int) -> SpreadTransform:
     """Return the spread transform of the pilots in ``analyse(image, count)``: the same coefficients for any *count*."""
     order = key.permutation("pilot pool", domain.blocks * domain.counts[0])
-    block, frequency = np.divmod(order[: _pilot_pool(domain)], domain.counts[0])
+    block, frequency = np.divmod(order[: pilot_pool(domain)], domain.counts[0])
     pool = block * count + frequency
     return SpreadTransform(key, "pilots", pool, domain.pilots, _places(domain, pool, count))
 
@@ -353,10 +246,3 @@ def _pilots(domain: EmbeddingDomain, key: Key, count: int) -> SpreadTransform:
 def _places(domain: EmbeddingDomain, pool: NDArray[np.intp], count: int) -> NDArray[np.intp] | None:
     """Return the positions of the blocks of the coefficients *pool*."""
     return None if domain.places is None else domain.places[pool // count]
-
-
-def _pilot_scores(
-    spread: SpreadTransform, projections: Projections, steps: Projections, patterns: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the agreement of the projections with ±1 *patterns* at each of *steps*: minus to plus their number."""
-    return np.asarray(np.cos(2 * np.pi * spread.residues(projections, steps)) @ patterns)

@@ -8,9 +8,6 @@
 
 STDM as :mod:`underpaint.embedding.watermark` describes, on the two lowest frequencies of a square canvas wherever the
 message is short enough. These choices were found by training behind real codecs.
-
-Refinement sends the container through several channels and moves bits away from the decision boundary. A quantiser
-answers such a move irregularly, so each round is kept only if the container gains by it.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ import numpy as np
 
 from underpaint.channels import parse
 from underpaint.coding.keys import Key
-from underpaint.embedding import lapped, pilot_fit, sync, sync_search, watermark
+from underpaint.embedding import blind_detection, lapped, pilot_fit, refinement, sync, sync_search, watermark
 from underpaint.embedding.canvas import Canvas, headroom, stretched
 from underpaint.embedding.placement import Placement, trimmed
 from underpaint.embedding.spread_transform import SpreadTransform
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from underpaint.embedding.lapped import Array
-    from underpaint.embedding.watermark import Projections
     from underpaint.types import Bits, Channel, Image, Payload
 
 #: Sides of the canvases in pixels. The sender takes one, the receiver tries all. Part of the format.
@@ -48,7 +44,8 @@ QUALITIES = (44.0, 42.0, 40.0, 38.0)
 HARSH = tuple(parse(chain) for chain in ("jpeg:10", "jpeg:25", "webp:10", "jpeg2000:20", "brightness:1.1"))
 #: Largest ratio of the canvas side to the shorter side of the picture.
 _MAX_ENLARGEMENT = 2
-#: Root of the area in pixels below which a picture has no synchronisation pattern.
+#: Root of the area in pixels below which a picture has no synchronisation pattern, unless it has to survive geometry:
+#: too few pixels carry it there after compression.
 _SMALLEST_PATTERNED = 224
 
 
@@ -71,25 +68,7 @@ class _Search:
     fit_below: float = 30.0  # p-value of the pilots below which they are fitted
 
 
-@dataclass(frozen=True)
-class _Refinement:
-    """Settings of the refinement. Distances from a lattice point are in steps; 0.25 is the decision boundary."""
-
-    correction_rounds: int = 6  # projections back onto the lattice before it, at most
-    message_rounds: int = 2  # the same for a message, which a code protects
-    max_miss: float = 0.05  # these end when every projection is this near to its lattice point
-    min_correlation: float = 0.5  # between sent and received projections; below, the channel has moved pixels
-    rounds: int = 8  # rounds of the refinement, at most
-    refine_beyond: float = 0.14  # bits nearer to their lattice point are left alone
-    max_move: float = 0.1  # the most that a bit is moved in a round
-    give_up_beyond: float = 0.4  # bits further away cannot be saved
-    limit_sent: float = 0.21  # distance that counts as half an error in the container itself
-    limit_received: float = 0.235  # the same after a channel
-    sharpness: float = 60.0  # slope of that count, per step
-    sent_weight: float = 3.0  # extra weight of errors in the container itself
-
-
-_BUDGET, _SEARCH, _REFINEMENT = _Budget(), _Search(), _Refinement()
+_BUDGET, _SEARCH = _Budget(), _Search()
 
 
 class Robust(WatermarkMethod[Canvas]):
@@ -121,7 +100,7 @@ class Robust(WatermarkMethod[Canvas]):
 
     def typical_share(self, cover: Image) -> float:
         """Return the share of the squared change that the pattern leaves for the message."""
-        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
+        if not _is_patterned(cover):
             return 1.0
         return 1 - 10 ** (-_BUDGET.luma_margin / 10) - 10 ** (-_BUDGET.cr_margin / 10)
 
@@ -134,14 +113,16 @@ class Robust(WatermarkMethod[Canvas]):
         return math.sqrt(cover.shape[0] * cover.shape[1]) / domain.side
 
     def prepare(
-        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int, copies: int
+        self, domain: Canvas, cover: Image, payload: Payload, key: Key, size: int, copies: int, channel: Channel
     ) -> Callable[[float], Embedding]:
         """Seal *payload*; return a function from PSNR in dB to the embedding with a pattern for that PSNR."""
         count, parts = watermark.seal(domain, payload, self.domain_key(key, domain), size, copies)
         tolerance = None if self._tolerance is None else domain.block_means(self._tolerance(cover))
 
+        patterned = channel.geometric or _is_patterned(cover)
+
         def embedding_at(psnr: float) -> Embedding:
-            embedding = _PatternedEmbedding(domain, cover, count, parts, psnr)
+            embedding = _PatternedEmbedding(domain, cover, count, parts, psnr if patterned else math.inf)
             if tolerance is not None:
                 embedding.weights *= np.repeat(tolerance, embedding.count)
             return embedding
@@ -173,8 +154,8 @@ class Robust(WatermarkMethod[Canvas]):
     def embed_at_step(self, embedding: Embedding, step: float, channels: Sequence[Channel]) -> Image:
         """Return a container at this *step*; bits without a frame are refined for each of *channels*."""
         if isinstance(embedding, _PatternedEmbedding) and not embedding.refined:
-            return _corrected(embedding, embedding.targets(step), step, _REFINEMENT.message_rounds)[1]
-        return refine(embedding, step, channels)
+            return refinement.corrected(embedding, embedding.targets(step), step, refinement.MESSAGE_ROUNDS)[1]
+        return refinement.refine(embedding, step, channels)
 
     def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Canvas]]]:
         """Yield detections in the whole picture, then where the synchronisation pattern places a marked one."""
@@ -205,7 +186,7 @@ class Robust(WatermarkMethod[Canvas]):
         """Yield detections after the placement has been moved to where the pilots fit best, as long as they improve."""
         canvas, own = best.domain, self.domain_key(key, best.domain)
         for number in range(_SEARCH.fits):
-            detections = watermark.detect(canvas, best.image, own)
+            detections = blind_detection.detect(canvas, best.image, own)
             moved = pilot_fit.displacement(best.image, canvas, own, detections, number)
             placement = Placement(placement.matrix @ moved)
             found = self._candidates_at(image, placement, canvas.side, key)
@@ -218,7 +199,7 @@ class Robust(WatermarkMethod[Canvas]):
 class _PatternedEmbedding(Embedding):
     """Bits that are to be embedded together with the synchronisation pattern.
 
-    Pictures below :data:`_SMALLEST_PATTERNED` have no pattern: too few pixels carry it after compression.
+    The pattern is that of a container with this PSNR in dB. At infinity there is none.
     """
 
     #: True if bits are refined for the channel to survive.
@@ -228,10 +209,9 @@ class _PatternedEmbedding(Embedding):
         self, domain: Canvas, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]], psnr: float
     ) -> None:
         self._side = SIDES[-1]
-        luma, cr = sync.picture_planes(*cover.shape[:2], self._side)
+        height, width = cover.shape[:2]
+        luma, cr = sync.picture_planes(height, width, self._side)
         share = headroom(Canvas(self._side).luma(cover))
-        if math.sqrt(cover.shape[0] * cover.shape[1]) < _SMALLEST_PATTERNED:
-            share = np.zeros_like(share)
         self._luma = luma * share * np.float32(255 / 10 ** ((psnr + _BUDGET.luma_margin) / 20))
         self._cr = cr * share * np.float32(255 / 10 ** ((psnr + _BUDGET.cr_margin) / 20) / sync.CR_ERROR)
         #: Mean squared change of a colour value by the pattern.
@@ -246,6 +226,11 @@ class _PatternedEmbedding(Embedding):
         luma = self._luma + stretched(self.domain.plane(change, self.count), self._side, self._side)
         size = self.cover.shape[:2]
         return lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
+
+
+def _is_patterned(cover: Image) -> bool:
+    """Return True if *cover* is large enough for the synchronisation pattern."""
+    return math.sqrt(cover.shape[0] * cover.shape[1]) >= _SMALLEST_PATTERNED
 
 
 def canvas_key(key: Key, canvas: Canvas) -> Key:
@@ -273,74 +258,6 @@ def bit_layout(key: Key, count: int, psnr: float) -> BitLayout[Canvas]:
                     spread = SpreadTransform(key, f"bits {count}", pool, count)
                     return BitLayout(canvas, frequencies, spread, watermark.typical_step(canvas, count, psnr))
     raise CapacityError(f"{count} bits do not fit, the largest canvas has room for {len(pool)}")
-
-
-def refine(embedding: Embedding, step: float, channels: Sequence[Channel]) -> Image:
-    """Return a container whose bits keep away from the decision boundary, as sent and after each of *channels*.
-
-    Args:
-        embedding: bits and cover.
-        step: lattice step, in units of a coefficient.
-        channels: channels to refine for; one that moves pixels is left out of account.
-
-    Returns:
-        ``uint8 (H, W, 3)``.
-    """
-    targets = embedding.targets(step)
-    change, container = _corrected(embedding, targets, step, _REFINEMENT.correction_rounds)
-    distances = _distances(embedding, targets, step, container, channels)
-    limits = np.array([_REFINEMENT.limit_sent] + [_REFINEMENT.limit_received] * (len(distances) - 1))[:, None]
-    rng = np.random.default_rng(0)
-    for _ in range(_REFINEMENT.rounds):
-        if np.all(np.abs(distances) < limits):
-            break
-        worst = np.take_along_axis(distances, np.abs(distances).argmax(axis=0)[None], axis=0)[0]
-        reach = np.clip(np.abs(worst) - _REFINEMENT.refine_beyond, 0, _REFINEMENT.max_move)
-        reach = np.where(np.abs(worst) < _REFINEMENT.give_up_beyond, reach, 0)
-        moves = np.sign(worst) * reach * rng.uniform(0.5, 1.5, len(worst))
-        moved = change - embedding.change(moves * step)
-        candidate = embedding.paint(moved)
-        reached = _distances(embedding, targets, step, candidate, channels)
-        if reached.shape == distances.shape and _errors(reached, limits) < _errors(distances, limits):
-            change, container, distances = moved, candidate, reached
-    return container
-
-
-def _corrected(embedding: Embedding, targets: Projections, step: float, rounds: int) -> tuple[Array, Image]:
-    """Return a change of coefficients and its container, whose projections are near to *targets*.
-
-    Resampling to the canvas and back, rounding, and clipping each lose a little of a change.
-    """
-    change = embedding.change(targets - embedding.projections)
-    container = embedding.paint(change)
-    for _ in range(rounds):
-        sent = embedding.project(container)
-        if np.abs(targets - sent).max() < _REFINEMENT.max_miss * step:
-            break
-        change = change + embedding.change(targets - sent)
-        container = embedding.paint(change)
-    return change, container
-
-
-def _distances(
-    embedding: Embedding, targets: Projections, step: float, container: Image, channels: Sequence[Channel]
-) -> Projections:
-    """Return distances from *targets* in steps, ``(1 + n, bits)``: as sent, and after channels that move no pixel."""
-    sent = embedding.project(container)
-    rows = [sent - targets]
-    for channel in channels:
-        received = embedding.project(channel(container, 0))
-        # The receiver undoes a change of gain. A low correlation says that the picture was cropped or rotated.
-        gain = float(np.vdot(sent, received)) / max(float(np.vdot(sent, sent)), 1.0)
-        if gain > _REFINEMENT.min_correlation:
-            rows.append(received / gain - targets)
-    return np.array(rows) / step
-
-
-def _errors(distances: Projections, limits: Projections) -> float:
-    """Return a smooth count of bit errors; those in the container itself count more."""
-    wrong = 1 / (1 + np.exp(_REFINEMENT.sharpness * (limits - np.abs(distances))))
-    return float(wrong.sum() + _REFINEMENT.sent_weight * wrong[0].sum())
 
 
 def _resized(image: Image, height: int, width: int) -> Image:

@@ -30,8 +30,8 @@ import numpy as np
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, ldpc, refusals
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
-from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE
 from underpaint.errors import CapacityError, NotFoundError, PayloadError, SurvivalError
 from underpaint.methods.base import check_size_kept, random_bits, shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_cover, as_image, check_psnr

@@ -18,7 +18,8 @@ import numpy as np
 
 from underpaint.coding import frame, refusals
 from underpaint.embedding import watermark
-from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS, SIZES
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE
+from underpaint.embedding.watermark import PILOTS, SIZES
 from underpaint.errors import CapacityError
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.methods.robust import canvas_key
@@ -192,7 +193,7 @@ class _FrameDecoder:
         """Return a bound on the probability that frames without a watermark score as high as the best one.
 
         Frames resemble each other, so that their agreement proves nothing. The probability that any of n frames scores
-        so high is at most n times that of one, as :func:`underpaint.embedding.watermark.detect` has it.
+        so high is at most n times that of one, as :func:`underpaint.embedding.blind_detection.detect` has it.
         """
         tried = self._scores.size * len(self._coefficients)
         return tried * math.exp(-(self._best**2) / PILOTS)

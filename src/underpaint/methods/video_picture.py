@@ -22,7 +22,8 @@ import numpy as np
 from underpaint.coding import convolutional, frame, reed_solomon, refusals
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
-from underpaint.embedding.watermark import MAX_FALSE_POSITIVE_RATE, PILOTS
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE
+from underpaint.embedding.watermark import PILOTS
 from underpaint.errors import CapacityError, NotFoundError
 from underpaint.methods.base import random_bits, shared_key, too_much_lost
 from underpaint.methods.video_frames import QUALITIES, FrameEmbedder, Plane, decode_frames, residue_cosines

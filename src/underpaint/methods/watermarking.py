@@ -17,15 +17,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
-from underpaint.embedding import watermark
-from underpaint.embedding.watermark import (
-    MAX_FALSE_POSITIVE_RATE,
-    MAX_RAW_BER,
-    SIZES,
-    Detection,
-    Embedding,
-    EmbeddingDomain,
-)
+from underpaint.embedding import blind_detection, watermark
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
+from underpaint.embedding.watermark import MAX_RAW_BER, SIZES, Embedding, EmbeddingDomain
 from underpaint.errors import NotFoundError, PayloadError, SurvivalError
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
@@ -127,9 +121,20 @@ class WatermarkMethod(ABC, Generic[Domain]):
         return 1.0
 
     def prepare(
-        self, domain: Domain, cover: Image, payload: Payload, key: Key, size: int, copies: int
+        self,
+        domain: Domain,
+        cover: Image,
+        payload: Payload,
+        key: Key,
+        size: int,
+        copies: int,
+        channel: Channel,  # noqa: ARG002
     ) -> Callable[[float], Embedding]:
-        """Seal *payload* in *copies* frames of *size* bytes; return a function from PSNR in dB to what is embedded."""
+        """Seal *payload* in *copies* frames of *size* bytes, to survive *channel*.
+
+        Returns:
+            A function from the PSNR in dB to what is embedded.
+        """
         embedding = watermark.prepare(domain, cover, payload, self.domain_key(key, domain), size, copies)
         return lambda _psnr: embedding
 
@@ -188,7 +193,8 @@ class WatermarkMethod(ABC, Generic[Domain]):
         size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
         domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
-        attempts = self.attempts([self.prepare(domain, cover, payload, key, size, each) for each in copies], channel)
+        prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
+        attempts = self.attempts(prepared, channel)
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
@@ -239,7 +245,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
 
     def candidates(self, image: Image, domain: Domain, key: Key) -> list[Candidate[Domain]]:
         """Return the likeliest detections in one *domain*, best first."""
-        found = watermark.detect(domain, image, self.domain_key(key, domain))
+        found = blind_detection.detect(domain, image, self.domain_key(key, domain))
         return [Candidate(each, domain, image) for each in found[:MAX_CANDIDATES]]
 
     def search(self, image: Image, key: Key) -> Iterable[list[Candidate[Domain]]]:
@@ -299,7 +305,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             for candidate in sorted(candidates, key=lambda each: each.p_value)[:MAX_CANDIDATES]:
                 own = self.domain_key(key, candidate.domain)
                 try:
-                    return watermark.decode(candidate.domain, candidate.image, own, [candidate.detection])
+                    return blind_detection.decode(candidate.domain, candidate.image, own, [candidate.detection])
                 except NotFoundError:
                     continue
         if p_values and min(p_values) * len(p_values) < MAX_FALSE_POSITIVE_RATE:

@@ -20,8 +20,9 @@ import numpy as np
 
 from underpaint.channels import parse
 from underpaint.embedding import watermark
+from underpaint.embedding.refinement import refine
 from underpaint.errors import UnderpaintError
-from underpaint.methods.robust import HARSH, bit_layout, refine
+from underpaint.methods.robust import HARSH, bit_layout
 from underpaint.methods.watermarking import BitLayout
 from underpaint.metrics import psnr, ssim
 from underpaint_lab.benchmarks.core.result_file import RESULTS, ResultFile

@@ -11,7 +11,7 @@ from underpaint import media
 from underpaint.channels import parse
 from underpaint.embedding import lapped, sync, sync_search
 from underpaint.embedding.canvas import stretched
-from underpaint.embedding.sync_planes import Received
+from underpaint.embedding.sync_planes import FINE, Received
 from underpaint.media import samples
 from underpaint.types import Image
 
@@ -55,7 +55,7 @@ def test_the_place_is_found_after_compression(pair: tuple[Image, Image], name: s
 
 def test_the_pattern_has_no_sure_candidate_in_covers() -> None:
     for cover in COVERS.values():
-        scores = [each.score for each in sync_search.candidates(Received(cover, 512), 40)]
+        scores = [each.score for each in sync_search.candidates(Received(cover, FINE), 40)]
         assert max(scores, default=0) < 6.5
 
 

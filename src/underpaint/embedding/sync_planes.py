@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,57 +18,81 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Whitening:
-    """Settings of the planes that are searched. Lengths are in pixels of the reduced picture."""
+class Resolution:
+    """Size to which a received picture is brought, in pixels: the same area for all, so that look-ups can be shared.
 
-    longest: int = 512  # longest side of the reduced picture
-    longest_in_window: int = 288  # the same for a window of it
-    smallest_window: int = 128  # least side of a window, in pixels of the picture
+    Attributes:
+        unit: root of the area.
+        transform: side of the Fourier transform, and longest side that is searched.
+    """
+
+    unit: int
+    transform: int
+
+
+FINE, COARSE = Resolution(440, 1024), Resolution(250, 576)
+
+
+@dataclass(frozen=True)
+class _Whitening:
+    """Settings of the planes that are searched. Lengths are in pixels of the received picture as it is searched."""
+
     luma_mean: float = 6.0  # side of the squares whose mean is subtracted from the luma
     cr_mean: float = 8.0  # the same for Cr
     deviation: float = 8.0  # side of the squares over which the standard deviation is taken
     clip: float = 2.0  # standard deviations at which values are clipped
 
 
-WHITENING = Whitening()
+_WHITENING = _Whitening()
 
 
 class Received:
-    """Whitened luma and Cr of a received picture, reduced to sides of at most *longest* pixels."""
+    """Whitened luma and Cr of a received picture.
 
-    def __init__(self, image: Image, longest: int) -> None:
+    Args:
+        image: the picture, ``uint8 (H, W, 3)``.
+        resolution: size that it is brought to. The ends of a picture that is too long for it are cut off.
+        corner: left and top edge of *image* in the whole picture, if it is a window of one.
+    """
+
+    def __init__(self, image: Image, resolution: Resolution, corner: tuple[int, int] = (0, 0)) -> None:
         from PIL import Image as Pillow
 
+        self.resolution = resolution
         pixels = Pillow.fromarray(image)
-        self.full_size = pixels.size
-        ratio = min(1.0, longest / max(pixels.size))
+        ratio = resolution.unit / math.sqrt(pixels.width * pixels.height)
         size = max(1, round(pixels.width * ratio)), max(1, round(pixels.height * ratio))
-        if size != pixels.size:
-            pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
-        self.width, self.height = size
-        colours = np.asarray(pixels, np.float32)
+        #: Map from pixels of this picture, from its centre, to those of the whole picture.
+        self.to_whole = np.diag([pixels.width / size[0], pixels.height / size[1], 1.0])
+        self.to_whole[:2, 2] = corner[0] + pixels.width / 2, corner[1] + pixels.height / 2
+        pixels = pixels.resize(size, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
+        left, top = (max(0, (side - resolution.transform) // 2) for side in size)
+        colours = np.asarray(pixels, np.float32)[top : size[1] - top, left : size[0] - left]
+        colours = colours[: resolution.transform, : resolution.transform]
+        self.height, self.width = colours.shape[:2]
         luma = luma_of(colours)
         cr = (colours[..., 0] - luma) * np.float32(0.713)
         #: Luma and Cr, ``float32 (height, width)`` each.
-        self.planes = (_whitened(luma, WHITENING.luma_mean), _whitened(cr, WHITENING.cr_mean))
-
-    @property
-    def unit(self) -> float:
-        """Root of the area in pixels."""
-        return math.sqrt(self.width * self.height)
+        self.planes = (_whitened(luma, _WHITENING.luma_mean), _whitened(cr, _WHITENING.cr_mean))
 
     @property
     def corners(self) -> Matrix:
         """The corners in pixels from the centre, ``(4, 2)``."""
-        return corners(self.width, self.height) - [self.width / 2, self.height / 2]
+        return np.asarray(corners(self.width, self.height) - [self.width / 2, self.height / 2])
+
+    @cached_property
+    def halved(self) -> tuple[Array, Array]:
+        """Luma and Cr at half the sides, ``float32 (height / 2, width / 2)`` each."""
+        from PIL import Image as Pillow
+
+        luma, cr = (np.asarray(Pillow.fromarray(plane).reduce(2), np.float32) for plane in self.planes)
+        return luma, cr
 
     def placement(self, matrix: Matrix, log_aspect: float) -> Placement:
-        """Return the place in the received picture of a marked one with this logarithm of width / height."""
+        """Return the place in the whole picture of a marked one with this logarithm of width / height."""
         stretch = math.exp(log_aspect / 2)
         to_units = np.array([[stretch, 0, -stretch / 2], [0, 1 / stretch, -1 / stretch / 2], [0, 0, 1]])
-        to_full = np.diag([self.full_size[0] / self.width, self.full_size[1] / self.height, 1.0])
-        to_full[:2, 2] = self.full_size[0] / 2, self.full_size[1] / 2
-        return Placement(to_full @ np.linalg.inv(matrix) @ to_units)
+        return Placement(self.to_whole @ np.linalg.inv(matrix) @ to_units)
 
 
 def local_mean(plane: Array, side: float) -> Array:
@@ -87,5 +112,5 @@ def _whitened(plane: Array, side: float) -> Array:
     amplitude.
     """
     rest = plane - local_mean(plane, side)
-    deviation = np.sqrt(np.maximum(local_mean(np.square(rest), WHITENING.deviation), 0) + 1)
-    return np.asarray(np.clip(rest / deviation, -WHITENING.clip, WHITENING.clip) / deviation, np.float32)
+    deviation = np.sqrt(np.maximum(local_mean(np.square(rest), _WHITENING.deviation), 0) + 1)
+    return np.asarray(np.clip(rest / deviation, -_WHITENING.clip, _WHITENING.clip) / deviation, np.float32)

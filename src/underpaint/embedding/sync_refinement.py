@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 class Refinement:
     """Settings of the refinement of a candidate."""
 
-    coarse: int = 256  # samples per unit of the grid for the displacements of parts
+    coarse: int = 160  # samples per unit of the grid for the displacements of parts
     fine: int = 384  # the same for the Gauss–Newton steps
+    core: float = 0.4  # from the centre, in units; most pictures cover this
+    furthest: float = 0.75  # from the centre, in units; the sides of most pictures are not longer than twice this
     parts: int = 6  # parts along each side of the picture
-    reaches: tuple[float, ...] = (0.012, 0.012, 0.006)  # largest displacement in each round, in units
+    reach: float = 0.012  # largest displacement in the first fit, in units
+    reaches: tuple[float, ...] = (0.016, 0.012, 0.006)  # the same in those that follow
     shifts: int = 9  # displacements tried along each direction
     few_shifts: int = 5  # the same where candidates are only ranked
     steps: int = 3  # Gauss–Newton steps
@@ -52,25 +55,33 @@ class Candidate(NamedTuple):
 class _Grid:
     """Samples of the plane of the marked picture, in units, that a received picture covers by a map."""
 
-    def __init__(self, received: Received, matrix: Matrix, samples: int) -> None:
+    def __init__(self, received: Received, matrix: Matrix, samples: int, furthest: float) -> None:
         from PIL import Image as Pillow
 
         reached = transform(matrix, received.corners)
-        first = np.maximum(np.floor(reached.min(axis=0) * samples), -samples).astype(int)
-        last = np.minimum(np.ceil(reached.max(axis=0) * samples), samples).astype(int)
+        furthest *= samples
+        first = np.maximum(np.floor(reached.min(axis=0) * samples), -furthest).astype(int)
+        last = np.minimum(np.ceil(reached.max(axis=0) * samples), furthest).astype(int)
         #: Coordinates in units, and places in the tables of :func:`_table`.
         self.across, self.down = (np.arange(*ends) / samples for ends in zip(first, last, strict=True))
         self.columns, self.rows = (np.arange(*ends) % samples for ends in zip(first, last, strict=True))
         step = 1 / samples
         to_units = np.array([[step, 0, (first[0] - 0.5) * step], [0, step, (first[1] - 0.5) * step], [0, 0, 1]])
-        to_pixels = np.array([[1, 0, received.width / 2], [0, 1, received.height / 2], [0, 0, 1]])
-        inverse = to_pixels @ np.linalg.inv(matrix) @ to_units
-        data = tuple((inverse / inverse[2, 2]).ravel()[:8])
+        inverse = np.linalg.inv(matrix)
+        per_sample = math.sqrt(abs(np.linalg.det(inverse[:2, :2]))) / samples  # pixels along each side
+        halved = per_sample > 2  # they are averaged first, so that no noise is folded in
+        scale = 0.5 if halved else 1.0
+        #: Number of samples whose noise is the same.
+        self.oversampling = max(1.0, (per_sample * scale) ** -2)
+        centre = [scale * received.width / 2, scale * received.height / 2]
+        to_pixels = np.array([[scale, 0, centre[0]], [0, scale, centre[1]], [0, 0, 1]])
+        data = to_pixels @ inverse @ to_units
+        data = tuple((data / data[2, 2]).ravel()[:8])
         size, how = (len(self.across), len(self.down)), Pillow.Transform.PERSPECTIVE
         #: Luma and Cr, ``float32 (down, across)`` each.
         self.planes = [
             np.asarray(Pillow.fromarray(plane).transform(size, how, data, Pillow.Resampling.BILINEAR), np.float32)
-            for plane in received.planes
+            for plane in (received.halved if halved else received.planes)
         ]
 
 
@@ -101,11 +112,34 @@ def _weighted(pattern: Sinusoids, weights: Floats, at: Floats) -> list[Array]:
     return [np.asarray(-scale * sine, np.float32), np.asarray(-scale * cosine, np.float32)]
 
 
-def refined(received: Received, matrix: Matrix, min_agreement: float) -> Matrix | None:
-    """Return a projective map near to *matrix* that agrees better with the pattern; None if none does well enough."""
-    for number, reach in enumerate(REFINEMENT.reaches):
-        agreement, matrix = fitted(received, matrix, reach, shifts=REFINEMENT.shifts, projective=number > 0)
-        if agreement < min_agreement or not _plausible(received, matrix):
+def recentred(received: Received, matrix: Matrix) -> Matrix:
+    """Return the map with its origin in the marked picture.
+
+    The pattern repeats after each unit. In a picture much larger than the marked one, the phases tell the position up
+    to a whole number of units. The correlation is highest where the marked picture lies.
+    """
+    if np.abs(transform(matrix, received.corners)).max() < REFINEMENT.furthest:
+        return matrix
+    samples = REFINEMENT.coarse
+    grid = _Grid(received, matrix, samples, 1 + REFINEMENT.furthest)
+    luma, cr = (table[np.ix_(grid.rows, grid.columns)] for table in _table(samples)[:2])
+    product = grid.planes[0] * luma + grid.planes[1] * cr
+    scores = {
+        (across, down): float(
+            product[np.abs(grid.down - down) < REFINEMENT.core][:, np.abs(grid.across - across) < REFINEMENT.core].sum()
+        )
+        for across in (-1, 0, 1)
+        for down in (-1, 0, 1)
+    }
+    across, down = max(scores, key=lambda shift: scores[shift])
+    return np.array([[1, 0, -across], [0, 1, -down], [0, 0, 1]]) @ matrix
+
+
+def refined(received: Received, matrix: Matrix) -> Matrix | None:
+    """Return a projective map near to *matrix* that agrees better with the pattern; None if it runs away."""
+    for reach in REFINEMENT.reaches:
+        matrix = fitted(received, matrix, reach, projective=True).matrix
+        if not _plausible(received, matrix):
             return None
     for _ in range(REFINEMENT.steps):
         matrix = _stepped(received, matrix)
@@ -120,13 +154,15 @@ def _plausible(received: Received, matrix: Matrix) -> bool:
     return bool(np.isfinite(matrix).all() and depth.min() > 0.5 * depth.max() > 0)
 
 
-def fitted(received: Received, matrix: Matrix, reach: float, *, shifts: int, projective: bool) -> Candidate:
+def fitted(
+    received: Received, matrix: Matrix, reach: float, *, shifts: int = REFINEMENT.shifts, projective: bool = False
+) -> Candidate:
     """Move the map by the displacements of parts of the picture at which they correlate best with the pattern.
 
     The score of the result is the sum of these correlations.
     """
     samples, parts = REFINEMENT.coarse, REFINEMENT.parts
-    grid = _Grid(received, matrix, samples)
+    grid = _Grid(received, matrix, samples, REFINEMENT.furthest)
     high, wide = len(grid.down) // parts, len(grid.across) // parts
     if min(high, wide) < parts:
         return Candidate(0.0, matrix)
@@ -141,7 +177,7 @@ def fitted(received: Received, matrix: Matrix, reach: float, *, shifts: int, pro
             product += cr * moved[1][rows]
             scores[row, column] = product.reshape(parts, high, parts, wide).sum(axis=(1, 3))
     energy = (np.square(luma) + np.square(cr)).reshape(parts, high, parts, wide).sum(axis=(1, 3))
-    agreement = _pooled(scores / np.sqrt(energy + 1e-6)).reshape(shifts**2, parts**2)
+    agreement = _pooled(scores / np.sqrt(energy * grid.oversampling + 1e-6)).reshape(shifts**2, parts**2)
     down, across = np.divmod(agreement.argmax(axis=0), shifts)
     moves = np.stack([moves_tried[across], moves_tried[down]]) / samples
     at_row = grid.down[0] + (np.arange(parts) + 0.5) * high / samples
@@ -189,7 +225,7 @@ def _displacement(parameters: Floats) -> Matrix:
 
 def _stepped(received: Received, matrix: Matrix) -> Matrix:
     """Return the map after one Gauss–Newton step towards a higher correlation with the pattern."""
-    grid = _Grid(received, matrix, REFINEMENT.fine)
+    grid = _Grid(received, matrix, REFINEMENT.fine, REFINEMENT.furthest)
     places = np.ix_(grid.rows, grid.columns)
     luma, cr, luma_across, cr_across, luma_down, cr_down = (table[places] for table in _table(REFINEMENT.fine))
     values_luma, values_cr = grid.planes
@@ -236,7 +272,7 @@ def _information(covered: Array, x: Array, y: Array) -> Floats:
 
 def log_aspects(received: Received, matrix: Matrix) -> list[float]:
     """Return logarithms of width / height that the pattern of the refined map may carry, the likeliest first."""
-    grid = _Grid(received, matrix, REFINEMENT.coarse)
+    grid = _Grid(received, matrix, REFINEMENT.coarse, REFINEMENT.furthest)
     tried = np.linspace(-PATTERN.max_log_aspect, PATTERN.max_log_aspect, 4001)
     frequencies, phases = sync.aspect_carriers(tried)
     by_column = np.exp(-2j * np.pi * np.outer(grid.across, frequencies[:, 0])).astype(np.complex64)

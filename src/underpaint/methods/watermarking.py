@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: Detections of one embedding domain that are decoded.
 MAX_CANDIDATES = 3
 
+#: Containers at most that are made to meet a PSNR; three are usual.
+_MAX_ROUNDS = 20
+
 Domain = TypeVar("Domain", bound=EmbeddingDomain)
 
 
@@ -205,15 +208,20 @@ class WatermarkMethod(ABC, Generic[Domain]):
         )
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
-        """Return a container of at least *psnr* dB, and little more, corrected for each of *channels*."""
+        """Return a container of at least *psnr* dB, and little more, corrected for each of *channels*.
+
+        Raises:
+            SurvivalError: the synchronisation pattern and rounding alone change the cover more.
+        """
         share = self.message_share(embedding, cover, psnr)
         step = embedding.step(watermark.energy(embedding.domain, psnr) * share)
-        while True:
+        for _ in range(_MAX_ROUNDS):
             container = self.embed_at_step(embedding, step, channels)
             missing = psnr - metrics.psnr(cover, container)
             if missing <= 0:
                 return container
             step *= 10 ** (-(missing + 0.02) / 20 / share)
+        raise SurvivalError(f"no container of {self.name} reaches {psnr:g} dB", hint="ask for a lower --psnr")
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return the message of *container*, which may have passed a channel.

@@ -68,12 +68,11 @@ def _all() -> Sinusoids:
     length = np.hypot(across, down)
     pool = np.stack([across, down], axis=1)[half & (length >= PATTERN.lowest) & (length <= PATTERN.highest)]
     count = PATTERN.searched + PATTERN.aspect
-    chosen: list[NDArray[np.intp]] = []
-    for each in pool[_KEY.permutation("frequencies", len(pool))]:
-        if all(min(np.hypot(*(each - other)), np.hypot(*(each + other))) >= PATTERN.spacing for other in chosen):
-            chosen.append(each)
-        if len(chosen) == count:
-            break
+    left, chosen = pool[_KEY.permutation("frequencies", len(pool))], []
+    for _ in range(count):
+        chosen.append(left[0])
+        near = np.minimum(np.hypot(*(left - left[0]).T), np.hypot(*(left + left[0]).T)) < PATTERN.spacing
+        left = left[~near]
     return Sinusoids(np.array(chosen, float), _KEY.words("phases", count) / 2.0**32 * 2 * np.pi)
 
 

@@ -221,22 +221,25 @@ class _Bins:
     """Bins of the Fourier transform nearest to the sinusoids' frequencies after linear maps, ``(maps, sinusoids)``."""
 
     def __init__(self, maps: Floats, resolution: Resolution) -> None:
-        frequencies = np.einsum("mij,ki->mkj", maps, sync.searched().frequencies) / resolution.unit  # cycles per pixel
         side = resolution.transform
+        frequencies = np.asarray(sync.searched().frequencies.T * side / resolution.unit, np.float32)
+        across, down = np.einsum("mij->jmi", maps.astype(np.float32)) @ frequencies  # in bins
         #: True where the transform has the conjugate only.
-        self.negative = frequencies[..., 0] < 0
-        bins = np.rint(np.where(self.negative, -side, side)[..., None] * frequencies).astype(np.int32)
+        self.negative = across < 0
         #: Across and down.
-        self.across, self.down = bins[..., 0], bins[..., 1]
+        self.across = np.rint(np.abs(across)).astype(np.int32)
+        self.down = np.rint(np.where(self.negative, -down, down)).astype(np.int32)
         outside = (self.across > side // 2) | (np.abs(self.down) > side // 2)
         #: Place in the transform, row by row; one past its end for a frequency above half a cycle per pixel.
-        self.places = np.where(outside, side * (side // 2 + 1), self.down % side * (side // 2 + 1) + self.across)
+        self.places = np.where(self.down < 0, side, 0).astype(np.int32)
+        self.places = (self.places + self.down) * np.int32(side // 2 + 1) + self.across
+        self.places[outside] = side * (side // 2 + 1)
 
 
 @cache
 def _places(resolution: Resolution) -> NDArray[np.int32]:
     """Return the bins of all linear maps, ``int32 (maps, sinusoids)``."""
-    return _Bins(_linear_maps(), resolution).places.astype(np.int32)
+    return _Bins(_linear_maps(), resolution).places
 
 
 class _Spectra:

@@ -67,7 +67,7 @@ def test_attack_moves_transparency_with_the_picture() -> None:
     assert faded is not None
     expected = {
         "jpeg:50": faded,
-        "cut:0.5": faded[:, round(faded.shape[1] / 2) :],
+        "cut:0.5,left": faded[:, round(faded.shape[1] / 2) :],
         "flip | rotate:90,expand": np.rot90(faded[:, ::-1]),
         "pad:0.5,white": np.pad(faded, [(side // 2, side // 2) for side in faded.shape], constant_values=255),
     }

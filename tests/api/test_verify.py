@@ -59,7 +59,7 @@ def test_a_random_channel_is_tried_several_times(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("chain", "reason"),
-    [("fit:31", "pixels"), ("brightness:0 | jpeg:50", "one colour"), ("crop:0.4 | cut:0.5", "20% of the picture")],
+    [("fit:31", "pixels"), ("brightness:0 | jpeg:50", "one colour"), ("crop:0.4 | cut:0.5,top", "20% of the picture")],
 )
 def test_a_chain_that_leaves_nothing_is_refused_before_embedding(cover: Image, chain: str, reason: str) -> None:
     with pytest.raises(SurvivalError, match=f"no payload survives.*{reason}"):

@@ -32,7 +32,7 @@ def test_crop_returns_a_window(photo: Image) -> None:
 
 
 def test_cut_takes_a_share_or_one_row_or_column_off_a_side(photo: Image) -> None:
-    np.testing.assert_array_equal(parse("cut:0.05")(photo), photo[:, 6:])
+    np.testing.assert_array_equal(parse("cut:0.05,left")(photo), photo[:, 6:])
     np.testing.assert_array_equal(parse("cut:0.05,right")(photo), photo[:, :-6])
     np.testing.assert_array_equal(parse("cut:0.02,top")(photo), photo[2:])
     np.testing.assert_array_equal(parse("cut:0,bottom")(photo), photo[:-1])

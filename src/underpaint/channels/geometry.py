@@ -97,7 +97,7 @@ class Cut(BaseChannel):
     name = "cut"
     geometric = True
     share: float = real(0, 0.99)
-    side: str = choice("left", "right", "top", "bottom", default="left")
+    side: str = choice("left", "right", "top", "bottom")
 
     @property
     def shown(self) -> float:

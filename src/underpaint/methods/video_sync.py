@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.embedding import sync, sync_search
+from underpaint.embedding.sync_planes import WHITENING, local_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,10 @@ _MARGIN = 8.0
 _SMALLEST = 224
 #: Frames that are kept for the search, and their longest side in pixels.
 _KEPT, _LONGEST = 32, 512
+#: Standard deviation in levels up to which a row or column at the edge is flat.
+_FLAT = 3.0
+#: The picture that is searched has this grey, and so many levels per standard deviation.
+_GREY, _LEVELS = 128, 60
 
 
 def pattern(height: int, width: int, psnr: float, aspect: float | None = None) -> Array | None:
@@ -68,16 +73,48 @@ class Search:
         self._count += 1
 
     def straightened(self) -> Iterator[list[Image]]:
-        """Yield the kept frames, ``uint8 (SIDE, SIDE)`` each, by one place after the other where they may lie."""
+        """Yield the kept frames, straightened by one place after the other where they may lie.
+
+        First come the eight orientations, of all of the frames and without flat borders, then places by the pattern.
+        Each time frames of one size, ``uint8``.
+        """
         if not self._kept:
             return
         mean = np.rint(np.mean(self._kept, axis=0)).astype(np.uint8)
-        for placement in sync_search.search(np.repeat(mean[..., None], 3, axis=2)):
-            yield [placement.straightened(each, SIDE) for each in self._kept]
+        rows, columns = _inside_borders(mean)
+        inner = [each[rows, columns] for each in self._kept]
+        for planes in [self._kept] + [inner] * (inner[0].shape != mean.shape):
+            for turns in range(4):
+                yield [np.rot90(each, turns) for each in planes]
+                yield [np.rot90(each[:, ::-1], turns) for each in planes]
+        clear = np.mean([_whitened(each) for each in inner], axis=0)
+        levels = np.clip(_GREY + _LEVELS * clear, 0, 255).astype(np.uint8)
+        for placement in sync_search.search(np.repeat(levels[..., None], 3, axis=2)):
+            yield [placement.straightened(each, SIDE) for each in inner]
 
 
 def _is_patterned(height: int, width: int) -> bool:
     return math.sqrt(height * width) >= _SMALLEST
+
+
+def _inside_borders(mean: Image) -> tuple[slice, slice]:
+    """Return the rows and columns of the *mean* frame without flat borders."""
+    rows = _textured(mean.T)
+    return rows, _textured(mean[rows])
+
+
+def _textured(mean: Image) -> slice:
+    """Return the columns from the first to the last that is not flat."""
+    found = np.flatnonzero(mean.std(axis=0) > _FLAT)
+    return slice(found[0], found[-1] + 1) if len(found) else slice(None)
+
+
+def _whitened(luma: Image) -> Array:
+    """Return a frame without its local mean, divided by its local deviation: the mean of many shows the pattern."""
+    plane = luma.astype(np.float32)
+    rest = plane - local_mean(plane, WHITENING.luma_mean)
+    deviation = np.sqrt(np.maximum(local_mean(np.square(rest), WHITENING.deviation), 0) + 1)
+    return np.asarray(np.clip(rest / deviation, -WHITENING.clip, WHITENING.clip))
 
 
 def _reduced_shape(shape: tuple[int, ...]) -> tuple[int, int]:

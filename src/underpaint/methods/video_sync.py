@@ -29,7 +29,7 @@ _SMALLEST = 224
 #: Frames that are kept for the search, and their longest side in pixels.
 _KEPT, _LONGEST = 32, 512
 #: Standard deviation in levels up to which a row or column at the edge is flat.
-_FLAT = 3.0
+_FLAT = 5.0
 #: The picture that is searched has this grey, and so many levels per standard deviation.
 _GREY, _LEVELS = 128, 60
 

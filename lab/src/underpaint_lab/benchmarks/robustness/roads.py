@@ -30,9 +30,7 @@ ROADS: dict[str, tuple[Case, ...]] = {
         ),
     ),
     # Sides 1.5 and 2.5 times those of the picture.
-    "windows": (
-        Case(8, 44.0, _then_jpeg("screenshot:0.444", "screenshot:0.16", "pad:0.25,colour=photo", "pad:0.75")),
-    ),
+    "windows": (Case(8, 44.0, _then_jpeg("screenshot:0.444", "screenshot:0.16", "pad:0.25,colour=photo", "pad:0.75")),),
     "orientations": (
         Case(
             8,

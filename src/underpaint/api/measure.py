@@ -102,7 +102,8 @@ def attack_file(
 ) -> tuple[str, ...]:
     """Write a copy of a picture file after a chain of channels.
 
-    Transparency moves with the picture, which is opaque where a channel adds something; it ends at a ``flatten``. The ICC profile stays up to an ``icc``.
+    Transparency moves with the picture, which is opaque where a channel adds something; it ends at a ``flatten``.
+    The ICC profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.

@@ -1,7 +1,7 @@
 """Synchronisation pattern in the frames of videos, so that one that was turned, mirrored, cropped or framed is found.
 
-The pattern is that of :mod:`underpaint.embedding.sync`, in luma only, and the same in all frames of a video: it does not
-flicker, and the mean of many frames shows it more clearly than any frame does.
+The pattern is that of :mod:`underpaint.embedding.sync`, in luma only, and the same in all frames of a video: it does
+not flicker, and the mean of many frames shows it more clearly than any frame does.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _MARGIN = 8.0
 _SMALLEST = 224
 #: Frames that are kept for the search, and their longest side in pixels.
 _KEPT, _LONGEST = 32, 512
+#: Of these, frames that are decoded at each place: decoding takes longer than the search.
+_DECODED = 8
 #: Standard deviation in levels up to which a row or column at the edge is flat.
 _FLAT = 5.0
 #: The picture that is searched has this grey, and so many levels per standard deviation.
@@ -83,14 +85,15 @@ class Search:
         mean = np.rint(np.mean(self._kept, axis=0)).astype(np.uint8)
         rows, columns = _inside_borders(mean)
         inner = [each[rows, columns] for each in self._kept]
-        for planes in [self._kept] + [inner] * (inner[0].shape != mean.shape):
+        few = slice(None, None, -(-len(inner) // _DECODED))
+        for planes in [self._kept[few]] + [inner[few]] * (inner[0].shape != mean.shape):
             for turns in range(4):
                 yield [np.rot90(each, turns) for each in planes]
                 yield [np.rot90(each[:, ::-1], turns) for each in planes]
         clear = np.mean([_whitened(each) for each in inner], axis=0)
         levels = np.clip(_GREY + _LEVELS * clear, 0, 255).astype(np.uint8)
         for placement in sync_search.search(np.repeat(levels[..., None], 3, axis=2)):
-            yield [placement.straightened(each, SIDE) for each in inner]
+            yield [placement.straightened(each, SIDE) for each in inner[few]]
 
 
 def _is_patterned(height: int, width: int) -> bool:

@@ -187,7 +187,7 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
                 if (payload := decoder.add(plane)) is not None:
                     return payload
     damage: DamagedError | None = None
-    for decoder in decoders:
+    for decoder in reversed(decoders):  # messages last, for they are searched
         try:
             return decoder.end()
         except NotFoundError:

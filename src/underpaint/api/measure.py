@@ -148,7 +148,7 @@ def _moved(alpha: NDArray[np.uint8], channel: BaseChannel, rng: np.random.Genera
     sent = [np.repeat(each[..., None], 3, axis=2) for each in (np.full_like(alpha, 255), alpha)]
     opaque, plane = (channel(each, deepcopy(rng))[..., 0].astype(np.int16) for each in sent)
     # Both have the same surroundings. What differs is the transparency of the picture.
-    return np.clip(255 - (opaque - plane), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(255 - (opaque - plane), 0, 255), np.uint8)
 
 
 def compare(cover: Image, container: Image) -> dict[str, Any]:

@@ -62,10 +62,21 @@ def test_a_random_channel_repeats_with_its_seed(cover: Image) -> None:
     assert (api.attack(cover, "noise:0.1", seed=1) != api.attack(cover, "noise:0.1", seed=2)).any()
 
 
-def test_attack_warns_of_lost_transparency_and_of_a_lossy_file() -> None:
-    assert api.attack_file("faded.png", "jpeg:50", "same.png") == ()
-    assert media.read("same.png").alpha is not None
-    assert "transparency" in api.attack_file("faded.png", "crop:0.5", "part.png")[0]
+def test_attack_moves_transparency_with_the_picture() -> None:
+    faded = media.read("faded.png").alpha
+    assert faded is not None
+    expected = {
+        "jpeg:50": faded,
+        "cut:0.5,left": faded[:, round(faded.shape[1] / 2) :],
+        "flip | rotate:90,expand": np.rot90(faded[:, ::-1]),
+        "pad:0.5,white": np.pad(faded, [(side // 2, side // 2) for side in faded.shape], constant_values=255),
+    }
+    for number, (chain, alpha) in enumerate(expected.items()):
+        assert api.attack_file("faded.png", chain, f"{number}.png") == ()
+        np.testing.assert_array_equal(media.read(f"{number}.png").alpha, alpha)
+
+
+def test_attack_warns_of_a_lossy_file() -> None:
     assert "jpeg is lossy" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
 
 

@@ -57,7 +57,10 @@ def test_a_random_channel_is_tried_several_times(monkeypatch: pytest.MonkeyPatch
     api.hide(cover, b"x", method="fake", survive="noise:0.02")
 
 
-@pytest.mark.parametrize(("chain", "reason"), [("fit:31", "pixels"), ("brightness:0 | jpeg:50", "one colour")])
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [("fit:31", "pixels"), ("brightness:0 | jpeg:50", "one colour"), ("crop:0.4 | cut:0.5,top", "20% of the picture")],
+)
 def test_a_chain_that_leaves_nothing_is_refused_before_embedding(cover: Image, chain: str, reason: str) -> None:
     with pytest.raises(SurvivalError, match=f"no payload survives.*{reason}"):
         api.hide(cover, "hello", survive=chain)
@@ -67,6 +70,12 @@ def test_a_chain_that_leaves_nothing_is_refused_before_embedding(cover: Image, c
 def test_methods_that_need_pixels_in_their_places_refuse_another_size(cover: Image, method: str) -> None:
     with pytest.raises(SurvivalError, match="the size changes"):
         api.hide(cover, b"hello", method=method, survive="pad:0.1")
+
+
+@pytest.mark.parametrize("method", ["lsb", "basn"])
+def test_methods_that_need_exact_values_refuse_a_chain_that_changes_them(cover: Image, method: str) -> None:
+    with pytest.raises(SurvivalError, match="it changes values"):
+        api.hide(cover, b"hello", method=method, survive="jpeg:99")
 
 
 class FixedTemplate(MIAIS):

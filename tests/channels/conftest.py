@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from skimage import data
+
+from underpaint import media
+from underpaint.media import samples
 
 if TYPE_CHECKING:
     from underpaint.types import Image
@@ -24,6 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def photo() -> Image:
     """A detailed, colourful photograph, 96×128, read-only."""
-    picture = np.ascontiguousarray(data.astronaut()[20:116, 160:288])  # type: ignore[no-untyped-call]
+    picture = media.read(samples.path("coffee")).pixels[100:196, 200:328].copy()
     picture.flags.writeable = False
     return picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underpaint.channels import CHANNELS, PRESETS, TRIALS, BaseChannel, Chain, parse, received
@@ -49,6 +49,7 @@ EXAMPLES = {
     "rescale": "rescale:0.5",
     "fit": "fit:64",
     "crop": "crop:0.5",
+    "cut": "cut:0.1,top",
     "cropout": "cropout:0.5",
     "dropout": "dropout:0.3",
     "rotate": "rotate:5",
@@ -80,7 +81,7 @@ IDENTITIES = [
 ]
 #: Channels that change nothing in a picture of three colours.
 UNCHANGED = {"none", "flatten"}
-OTHER_SIZE = {"rescale", "fit", "crop", "pad", "letterbox", "screenshot"}
+OTHER_SIZE = {"rescale", "fit", "crop", "cut", "pad", "letterbox", "screenshot"}
 RANDOM = {"noise", "moire", "crop", "cropout", "dropout", "perspective", "screenshot"}
 
 
@@ -201,6 +202,7 @@ def test_stronger_settings_lower_the_psnr(photo: Image, name: str, strengths: tu
     assert len(set(quality)) == len(quality)
 
 
+@settings(max_examples=30)
 @given(st.lists(channels(), min_size=1, max_size=4))
 def test_written_chains_parse_to_the_same_chain(links: list[BaseChannel]) -> None:
     chain = Chain(tuple(links))

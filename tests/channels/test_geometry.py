@@ -31,6 +31,13 @@ def test_crop_returns_a_window(photo: Image) -> None:
     )
 
 
+def test_cut_takes_a_share_or_one_row_or_column_off_a_side(photo: Image) -> None:
+    np.testing.assert_array_equal(parse("cut:0.05,left")(photo), photo[:, 6:])
+    np.testing.assert_array_equal(parse("cut:0.05,right")(photo), photo[:, :-6])
+    np.testing.assert_array_equal(parse("cut:0.02,top")(photo), photo[2:])
+    np.testing.assert_array_equal(parse("cut:0,bottom")(photo), photo[:-1])
+
+
 def test_cropout_keeps_the_window_of_crop(photo: Image) -> None:
     received = parse("cropout:0.25,at=centre")(photo)
     np.testing.assert_array_equal(received[24:72, 32:96], photo[24:72, 32:96])

@@ -41,6 +41,14 @@ def test_a_resized_frame_reveals_the_message(factor: float) -> None:
     assert found == Payload.from_text(MESSAGE)
 
 
+def test_turned_mirrored_frames_with_bars_reveal_the_message() -> None:
+    decoder = VideoDecoder(None)
+    (plane,) = marked(planes(1))
+    moved = np.pad(np.rot90(plane[:, ::-1]), ((9, 9), (0, 0)), constant_values=16)
+    assert decoder.add(np.ascontiguousarray(moved)) is None
+    assert decoder.end().text == MESSAGE
+
+
 def test_robust_reveals_the_message_from_a_frame_saved_as_a_picture() -> None:
     (plane,) = marked(planes(1))
     assert Robust().reveal(np.repeat(plane[..., None], 3, axis=2), None).text == MESSAGE

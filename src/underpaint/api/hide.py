@@ -13,7 +13,7 @@ from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import FacePayload, as_source
 from underpaint.api.reports import HideReport
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_survivable, verify
+from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_exact, check_survivable, verify
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
@@ -169,6 +169,9 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
     guard = ClassifierGuard(cover) if request.machine_safe else None
 
     def attempt(method: Method, chain: Chain | None) -> _Embedded:
+        if chain is not None:
+            check_exact(method, cover, chain)
+
         def at(psnr: float | None) -> tuple[_Embedded, Image]:
             prepared = request.payload.prepare(cover, method, psnr)
             channel = delivery.channel(chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ from underpaint.types import SMALLEST_SIDE, as_cover, as_image
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from underpaint.channels import BaseChannel
     from underpaint.types import Capacity, Image
 
 
@@ -98,7 +102,8 @@ def attack_file(
 ) -> tuple[str, ...]:
     """Write a copy of a picture file after a chain of channels.
 
-    Transparency stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
+    Transparency moves with the picture, which is opaque where a channel adds something; it ends at a ``flatten``.
+    The ICC profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.
@@ -118,26 +123,32 @@ def attack_file(
     format_name = target_format(out)
     check_target(out, path, force=force)
     picture = read(path)
-    picture, warnings = _send(picture, chain, np.random.default_rng(seed))
-    warnings += unwritable(picture, format_name)
+    picture = _send(picture, chain, np.random.default_rng(seed))
+    warnings = picture.warnings + unwritable(picture, format_name)
     if not is_exact(format_name):
         warnings += (f"{format_name} is lossy: writing it changed the picture again",)
     write_bytes(encode(picture, format_name), out)
     return warnings
 
 
-def _send(picture: Picture, chain: Chain, rng: np.random.Generator) -> tuple[Picture, tuple[str, ...]]:
-    """Return *picture*, with its transparency and profile, after *chain*, and the warnings."""
-    warnings = picture.warnings
+def _send(picture: Picture, chain: Chain, rng: np.random.Generator) -> Picture:
+    """Return *picture*, with its transparency and profile, after *chain*."""
     for channel in chain.channels:
         if isinstance(channel, Flatten) and picture.alpha is not None:
             picture = replace(picture, pixels=channel.compose(picture.pixels, picture.alpha), alpha=None)
+        if channel.geometric and picture.alpha is not None:
+            picture = replace(picture, alpha=_moved(picture.alpha, channel, rng))
         pixels = channel(picture.pixels, rng)
-        if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
-            warnings += ("transparency was dropped, for the picture's size changed",)
-            picture = replace(picture, alpha=None)
         picture = replace(picture, pixels=pixels, icc=None if isinstance(channel, Icc) else picture.icc)
-    return picture, warnings
+    return picture
+
+
+def _moved(alpha: NDArray[np.uint8], channel: BaseChannel, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return the transparency after a geometric *channel*: moved as the picture is, and opaque around it."""
+    sent = [np.repeat(each[..., None], 3, axis=2) for each in (np.full_like(alpha, 255), alpha)]
+    opaque, plane = (channel(each, deepcopy(rng))[..., 0].astype(np.int16) for each in sent)
+    # Both have the same surroundings. What differs is the transparency of the picture.
+    return np.asarray(np.clip(255 - (opaque - plane), 0, 255), np.uint8)
 
 
 def compare(cover: Image, container: Image) -> dict[str, Any]:

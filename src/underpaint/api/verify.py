@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from underpaint.channels import parse, received
 from underpaint.coding.template import cosine_similarity, unpack
 from underpaint.errors import PayloadError, SurvivalError
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared
     from underpaint.channels import Chain
     from underpaint.media import Picture
+    from underpaint.methods import Method
     from underpaint.types import Channel, Image, Payload
 
 _UNCHANGED = parse("none")
+#: Least share of a picture's area in which a payload is looked for; the search for pictures that were cropped finds no
+#: smaller one.
+MIN_SHOWN = 0.25
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,31 @@ def check_survivable(cover: Image, chain: Chain) -> None:
     if min(height, width) < SMALLEST_SIDE:
         hint = f"{SMALLEST_SIDE} pixels each way are the least"
         raise SurvivalError(f"no payload survives {chain}: it leaves {width}×{height} pixels", hint=hint)
+    if chain.shown < MIN_SHOWN:
+        hint = f"{MIN_SHOWN:.0%} of the area is the least that a search finds"
+        raise SurvivalError(f"no payload survives {chain}: it leaves {chain.shown:.0%} of the picture", hint=hint)
     if (distorted == distorted[0, 0]).all() and not (cover == cover[0, 0]).all():
         raise SurvivalError(f"no payload survives {chain}: it leaves a picture of one colour")
+
+
+def check_exact(method: Method, cover: Image, chain: Chain) -> None:
+    """Refuse a chain that changes values, for a *method* that needs them exactly, before anything is embedded.
+
+    Args:
+        method: method that is to embed.
+        cover: ``uint8 (H, W, 3)``, sent in the place of a container.
+        chain: channels that the payload has to survive.
+
+    Raises:
+        SurvivalError: *method* needs a lossless container, and the received picture has other values. A picture that
+            is only turned or mirrored has the same ones in other places.
+    """
+    if not method.needs_lossless:
+        return
+    sent, arrived = (np.bincount(each.ravel(), minlength=256) for each in (cover, chain(cover, 0)))
+    if (sent != arrived).any():
+        hint = f"{method.name} needs every value unchanged; robust and stdm survive changes"
+        raise SurvivalError(f"nothing hidden by {method.name} survives {chain}: it changes values", hint=hint)
 
 
 def verify(

@@ -45,7 +45,9 @@ from underpaint.media.video import (
     luma,
     open_video,
     planar,
+    quarter_turns,
     seconds,
+    shown_aspect,
     with_luma,
     writing,
 )
@@ -136,8 +138,13 @@ def hide_video(
         first = _first_frame(cover)
         data, compression = _prepare(as_source(payload), cover, first)
         pictured = compression is not None
-        embedder = (PacketEmbedder if pictured else VideoEmbedder)(first.height, first.width, data, passphrase, psnr)
+        height, width = luma(first).shape
         with open_video(cover) as source, ThreadPoolExecutor(_THREADS) as pool:
+            embedder = (
+                PacketEmbedder(height, width, data, passphrase, psnr)
+                if pictured
+                else VideoEmbedder(height, width, data, passphrase, psnr, shown_aspect(source, first))
+            )
             copy = Remuxer(source, first, container, part, metadata=metadata)
             try:
                 _embed(source, copy, embedder, pool, progress)
@@ -180,7 +187,7 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
                 if (payload := decoder.add(plane)) is not None:
                     return payload
     damage: DamagedError | None = None
-    for decoder in decoders:
+    for decoder in reversed(decoders):  # messages last, for they are searched
         try:
             return decoder.end()
         except NotFoundError:
@@ -296,6 +303,7 @@ def _verify(
     with open_video(cover) as source, open_video(part) as written:
         start = max(seconds(written) - trial.length, 0) / 2
         transcoder: Transcoder | None = None
+        turns = 0  # the recompressed frames have no rotation flag
         for before, after in zip_longest(frames(source), _with_progress(written, "reading back", progress)):
             if before is None or after is None:
                 raise ImageError(f"cannot write a copy of {cover}: not every frame came back")
@@ -305,11 +313,11 @@ def _verify(
             pixels += difference.size
             whole.add(plane)
             if start <= (after.time or 0) < start + trial.length and max(plane.shape) <= _LARGEST_SIDE:
-                transcoder = transcoder or _transcoder(written, after, trial)
+                transcoder, turns = transcoder or _transcoder(written, after, trial), quarter_turns(after)
                 for frame in transcoder.send(after):
-                    clip.add(luma(frame))
+                    clip.add(np.rot90(luma(frame), turns).copy())
         for frame in transcoder.send(None) if transcoder else ():
-            clip.add(luma(frame))
+            clip.add(np.rot90(luma(frame), turns).copy())
     if not _reveals(whole, payload):
         hint = "hide less, take a larger or longer video, or a lower --psnr"
         raise SurvivalError("the payload cannot be read from the video as it was encoded", hint=hint)

@@ -16,6 +16,7 @@ A preset stands for a whole chain; :data:`PRESETS` has them::
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from underpaint.channels.frames import Letterbox, Pad, Screenshot
 from underpaint.channels.geometry import (
     Crop,
     Cropout,
+    Cut,
     Dropout,
     Fit,
     Flip,
@@ -57,7 +59,7 @@ _CLASSES: tuple[type[BaseChannel], ...] = (
     *(Mpeg4, Xvid, H264, Hevc),
     *(Noise, Blur, Sharpen, Moire, Brightness, Contrast, Gamma, Quantise),
     *(Saturation, Hue, Equalise, Palette, Grey, Flatten, Icc),
-    *(Resize, Rescale, Fit, Crop, Cropout, Dropout),
+    *(Resize, Rescale, Fit, Crop, Cut, Cropout, Dropout),
     *(Rotate, Flip, Shear, Perspective),
     *(Pad, Letterbox, Screenshot),
 )
@@ -88,6 +90,11 @@ class Chain:
     def geometric(self) -> bool:
         """True if pixels are moved, resampled or cut off."""
         return any(channel.geometric for channel in self.channels)
+
+    @property
+    def shown(self) -> float:
+        """Share of the picture's area that is left, 0–1, without what a rotation or the like moves out of the frame."""
+        return math.prod(channel.shown for channel in self.channels)
 
     def __call__(self, image: Image, rng: np.random.Generator | int = 0) -> Image:
         """Send a picture through the channels.

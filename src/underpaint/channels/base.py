@@ -116,6 +116,11 @@ class BaseChannel(ABC):
     #: True if pixels are moved, resampled or cut off.
     geometric: ClassVar[bool] = False
 
+    @property
+    def shown(self) -> float:
+        """Share of the picture's area that is left, 0–1: below 1 if the channel cuts something off."""
+        return 1.0
+
     def __post_init__(self) -> None:
         for parameter in fields(self):
             value, domain = getattr(self, parameter.name), parameter.metadata["domain"]

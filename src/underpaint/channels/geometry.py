@@ -77,8 +77,38 @@ class Crop(BaseChannel):
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
 
+    @property
+    def shown(self) -> float:
+        """Share of the picture's area that is left."""
+        return self.area
+
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:
         return image[_window(image, self.area, self.at, rng)].copy()
+
+
+@dataclass(frozen=True)
+class Cut(BaseChannel):
+    """Cut off at one side; the result is smaller.
+
+    Of the picture's height (top, bottom) or width (left, right), the share is cut off: rounded, and at least one row or
+    column.
+    """
+
+    name = "cut"
+    geometric = True
+    share: float = real(0, 0.99)
+    side: str = choice("left", "right", "top", "bottom")
+
+    @property
+    def shown(self) -> float:
+        """Share of the picture's area that is left."""
+        return 1 - self.share
+
+    def _apply(self, image: Image, _rng: np.random.Generator) -> Image:
+        length = image.shape[self.side in ("left", "right")]
+        lost = min(max(1, round(self.share * length)), length - 1)
+        kept = slice(lost, None) if self.side in ("left", "top") else slice(length - lost)
+        return (image[:, kept] if self.side in ("left", "right") else image[kept]).copy()
 
 
 @dataclass(frozen=True)
@@ -93,6 +123,11 @@ class Cropout(BaseChannel):
     random = True
     area: float = real(0.0001, 1)
     at: str = choice("random", "centre", default="random")
+
+    @property
+    def shown(self) -> float:
+        """Share of the picture's area that is left."""
+        return self.area
 
     def _apply(self, image: Image, rng: np.random.Generator) -> Image:
         window = _window(image, self.area, self.at, rng)

@@ -110,13 +110,27 @@ def planar(frame: Any) -> VideoFrame:
 
 
 def luma(frame: VideoFrame) -> Image:
-    """Return a copy of the luma plane, ``uint8 (H, W)``."""
-    return _values(frame.planes[0]).copy()
+    """Return a copy of the luma plane, ``uint8 (H, W)``, turned as it is shown."""
+    return np.rot90(_values(frame.planes[0]), quarter_turns(frame)).copy()
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Return by how many quarter turns, counter-clockwise, *frame* is turned when it is shown."""
+    return round(frame.rotation / 90) % 4
+
+
+def shown_aspect(container: InputContainer, frame: VideoFrame) -> float:
+    """Return width over height of *frame* as it is shown: turned, and with pixels that need not be square."""
+    pixel = container.streams.video[0].sample_aspect_ratio or 1
+    aspect = float(pixel) * frame.width / frame.height
+    return 1 / aspect if quarter_turns(frame) % 2 else aspect
 
 
 def with_luma(frame: VideoFrame, plane: Image) -> VideoFrame:
-    """Return a copy of *frame* with the luma *plane*, ``uint8 (H, W)``."""
+    """Return a copy of *frame* with the luma *plane*, ``uint8 (H, W)``, turned as it is shown."""
     import av
+
+    plane = np.rot90(plane, -quarter_turns(frame))
 
     # A copy: the decoder predicts other frames from the memory of this one.
     copy = av.VideoFrame(frame.width, frame.height, "yuv420p")

@@ -1,9 +1,9 @@
 """STDM in the luma planes of video frames, as messages and pictures in videos use it.
 
 A frame is watermarked as :mod:`underpaint.methods.robust` watermarks a picture, with the same keys, so that the message
-is also revealed from a frame that was saved as a picture. Networks, refinement and the sync pattern take too long for
-every frame and are left out. A video has many frames instead, which are decoded together: a frame counts by how well
-its pilots fit, since a codec that predicts frames from others keeps some much better than others.
+is also revealed from a frame that was saved as a picture. Refinement takes too long for every frame and is left out. A
+video has many frames instead, which are decoded together: a frame counts by how well its pilots fit, since a codec that
+predicts frames from others keeps some much better than others.
 
 Only luma changes. The lattice point of a bit would follow the moving picture; here a bit keeps its lattice point until
 the picture is far from it, so that still parts do not flicker, and cost the codec nothing.
@@ -19,7 +19,7 @@ import numpy as np
 
 from underpaint.coding import convolutional, frame
 from underpaint.embedding import lapped, watermark
-from underpaint.embedding.canvas import Canvas
+from underpaint.embedding.canvas import Canvas, stretched
 from underpaint.embedding.lapped import BLOCK
 from underpaint.embedding.watermark import PILOTS, Embedding
 from underpaint.errors import NotFoundError
@@ -89,24 +89,14 @@ class Plane(Canvas):
 
     def paint(self, image: Image, change: Array, count: int) -> Image:
         """Return the plane with a *change* of the coefficients added, stretched over it."""
-        from PIL import Image as Pillow
-
-        across = self.side // BLOCK
-        small = Pillow.fromarray(lapped.inverse(change, across, across, count))
-        height, width = image.shape
-        # Not np.asarray: the sum needs memory of its own anyway.
-        luma = np.array(small.resize((width, height), Pillow.Resampling.BICUBIC), np.float32)
-        luma += image
-        return np.clip(np.rint(luma, out=luma), 0, 255, out=luma).astype(np.uint8)
+        return added(image, self.plane(change, count))
 
     def weights(self, cover: Image, count: int) -> Array:
         """Return the allowed change of each coefficient: more in textured blocks, less near black and white."""
         luma = self.reduced(cover).astype(np.float32)
         across = self.side // BLOCK
-        headroom = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
-        headroom = headroom * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1)
         blocks = (lapped.local_activity(luma) + _MASKING.least_activity) ** _MASKING.exponent
-        blocks *= headroom.reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
+        blocks *= _headroom(luma).reshape(across, BLOCK, across, BLOCK).mean(axis=(1, 3)).ravel()
         return np.repeat(blocks, count)
 
     def frame_step(self, size: int, psnr: float, pixels: int) -> float:
@@ -136,37 +126,58 @@ class FrameEmbedder:
         plane: canvas of the frames.
         count: coefficients per block.
         step: lattice step on the canvas.
+        pattern: added to every frame, in levels, ``float32 (side, side)`` of any side; None for none.
     """
 
-    def __init__(self, plane: Plane, count: int, step: float) -> None:
-        self._plane, self._count, self._step = plane, count, step
+    def __init__(self, plane: Plane, count: int, step: float, pattern: Array | None = None) -> None:
+        self._plane, self._count, self._step, self._pattern = plane, count, step, pattern
         self._targets: Projections | None = None
         self._bits: Bits | None = None
 
     def change(self, luma: Image, parts: Sequence[tuple[SpreadTransform, Bits]]) -> Array | None:
-        """Return the change of the coefficients of the next frame.
+        """Return the change of the next frame, which is stretched over it.
 
         Args:
             luma: of the frame, ``uint8 (H, W)``.
             parts: spread transforms, each with its bits.
 
         Returns:
-            ``float32 (blocks * count,)``; None for a frame without contrast, which is left unchanged.
+            Levels of luma, ``float32 (side, side)``; None for a frame without contrast, which is left unchanged.
         """
         small = self._plane.reduced(luma)
         if small.std() < _MASKING.min_contrast:
             return None
+        pattern = None
+        if self._pattern is not None:
+            # The bits are embedded in the frame with its pattern, which therefore does not disturb them.
+            share = _headroom(small.astype(np.float32))
+            pattern = self._pattern * stretched(share, *self._pattern.shape)
+            small = small + stretched(pattern, *small.shape)
         embedding = Embedding(self._plane, small, self._count, parts)
         targets, bits = embedding.targets(self._step), np.concatenate([bits for _, bits in parts])
         if self._targets is not None:
             near = np.abs(self._targets - embedding.projections) < _KEEP_WITHIN * self._step
             targets = np.where(near & (bits == self._bits), self._targets, targets)
         self._targets, self._bits = targets, bits
-        return embedding.change(targets - embedding.projections)
+        change = self._plane.plane(embedding.change(targets - embedding.projections), self._count)
+        return change if pattern is None else stretched(change, *pattern.shape) + pattern
 
     def paint(self, luma: Image, change: Array | None) -> Image:
         """Return the frame with this change."""
-        return luma if change is None else self._plane.paint(luma, change, self._count)
+        return luma if change is None else added(luma, change)
+
+
+def added(luma: Image, change: Array) -> Image:
+    """Return a plane, ``uint8 (H, W)``, with a *change* added that is stretched over it."""
+    # Not in place: a change of the frame's own size is not copied.
+    total = stretched(change, *luma.shape) + luma
+    return np.clip(np.rint(total, out=total), 0, 255, out=total).astype(np.uint8)
+
+
+def _headroom(luma: Array) -> Array:
+    """Return the share of a change that values of this *luma* take: less near black and white, where they clip."""
+    dark = np.clip((luma - _MASKING.black) / _MASKING.headroom, _MASKING.least_headroom, 1)
+    return np.asarray(dark * np.clip((_MASKING.white - luma) / _MASKING.headroom, _MASKING.least_headroom, 1))
 
 
 def decode_frames(cosines: NDArray[np.float64], pilot_scores: Projections, key: Key) -> Payload | None:

@@ -21,6 +21,7 @@ from underpaint.embedding import watermark
 from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.watermark import PILOTS, SIZES
 from underpaint.errors import CapacityError
+from underpaint.methods import video_sync
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.methods.robust import canvas_key
 from underpaint.methods.video_frames import (
@@ -65,6 +66,7 @@ class VideoEmbedder:
         passphrase: needed to reveal; None lets anybody reveal.
         psnr: of luma in dB, the mean over the frames of any video; None takes the best of
             :data:`~underpaint.methods.video_frames.QUALITIES` at which the message is strong enough.
+        aspect: width over height as the frames are shown; None for that of their sides.
 
     Raises:
         UsageError: *psnr* is out of range.
@@ -72,15 +74,22 @@ class VideoEmbedder:
     """
 
     def __init__(
-        self, height: int, width: int, payload: Payload, passphrase: str | None, psnr: float | None = None
+        self,
+        height: int,
+        width: int,
+        payload: Payload,
+        passphrase: str | None,
+        psnr: float | None = None,
+        aspect: float | None = None,
     ) -> None:
         check_psnr(psnr)
         plane, size, self.psnr = _choose(height, width, payload, psnr)
         count, self._parts = watermark.seal(plane, payload, canvas_key(shared_key(passphrase), plane), size)
-        self._frames = FrameEmbedder(plane, count, plane.step_at(size, self.psnr))
+        step = plane.step_at(size, video_sync.message_psnr(height, width, self.psnr))
+        self._frames = FrameEmbedder(plane, count, step, video_sync.pattern(height, width, self.psnr, aspect))
 
     def change(self, luma: Image) -> Array | None:
-        """Return the change of the coefficients of the next frame, ``uint8 (H, W)``; None leaves it unchanged.
+        """Return the change of the next frame, ``uint8 (H, W)``; None leaves it unchanged.
 
         Frames must come in the order they are shown, because each depends on the one before.
         """
@@ -104,6 +113,7 @@ class VideoDecoder:
         self._key = shared_key(passphrase)
         self._damage: DamagedError | None = None
         self._payload: Payload | None = None
+        self._search = video_sync.Search()
         self._begin()
 
     def add(self, luma: Image) -> Payload | None:
@@ -112,6 +122,7 @@ class VideoDecoder:
             if self._frames == TOGETHER:
                 self._begin()
             self._frames += 1
+            self._search.add(luma)
             for decoder in self._decoders:
                 decoder.add(luma)
             if self._frames & (self._frames - 1) == 0:
@@ -119,7 +130,7 @@ class VideoDecoder:
         return self._payload
 
     def end(self) -> Payload:
-        """Return the message of all frames.
+        """Return the message of all frames. If they show none, a moved picture is searched in some of them.
 
         Raises:
             NotFoundError: no watermark of this passphrase.
@@ -127,6 +138,8 @@ class VideoDecoder:
         """
         if self._payload is None and self._frames & (self._frames - 1):
             self._try()
+        if self._payload is None and self._damage is None:
+            self._find()
         if self._payload is not None:
             return self._payload
         raise self._damage or refusals.not_found()
@@ -135,6 +148,17 @@ class VideoDecoder:
         """Forget the frames collected so far."""
         self._frames = 0
         self._decoders = [_FrameDecoder(plane, canvas_key(self._key, plane)) for plane in map(Plane, SIDES)]
+
+    def _find(self) -> None:
+        """Decode the kept frames by one place after the other at which they may lie."""
+        for planes in self._search.straightened():
+            self._begin()
+            for plane in planes:
+                for decoder in self._decoders:
+                    decoder.add(plane)
+            self._try()
+            if self._payload is not None:
+                return
 
     def _try(self) -> None:
         """Decode the likeliest detections in the frames collected so far."""
@@ -218,12 +242,12 @@ class _FrameDecoder:
 
 def capacity(height: int, width: int) -> int:
     """Return the longest message in bytes, before compression, in frames of this size at the lowest PSNR."""
-    overhead, pixels = frame.compact_size(Payload(b"")), height * width
+    overhead = frame.compact_size(Payload(b""))
     usable = (
         size
         for plane in _planes(height, width)
         for size in SIZES
-        if watermark.fits(plane, size) and plane.frame_step(size, QUALITIES[-1], pixels) >= _MIN_FRAME_STEP
+        if watermark.fits(plane, size) and _frame_step(plane, size, QUALITIES[-1], height, width) >= _MIN_FRAME_STEP
     )
     return max(usable, default=overhead) - overhead
 
@@ -243,13 +267,18 @@ def _choose(height: int, width: int, payload: Payload, psnr: float | None) -> tu
             if psnr is not None:
                 return plane, size, psnr
             for quality in QUALITIES:
-                if plane.frame_step(size, quality, height * width) >= _MIN_FRAME_STEP:
+                if _frame_step(plane, size, quality, height, width) >= _MIN_FRAME_STEP:
                     return plane, size, quality
     most = capacity(height, width)
     raise CapacityError(
         f"{len(payload.data)} bytes do not fit, about {most} do" if most else "the video is too small for a message",
         hint="shorten the message, or take a larger video",
     )
+
+
+def _frame_step(plane: Plane, size: int, psnr: float, height: int, width: int) -> float:
+    """Return the lattice step in coefficients of the frame that the pattern leaves."""
+    return plane.frame_step(size, video_sync.message_psnr(height, width, psnr), height * width)
 
 
 def _planes(height: int, width: int) -> list[Plane]:

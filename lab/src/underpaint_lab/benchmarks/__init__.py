@@ -65,6 +65,7 @@ from underpaint_lab.benchmarks.robustness.crops import carriers
 from underpaint_lab.benchmarks.robustness.equal_psnr import at_equal_psnr
 from underpaint_lab.benchmarks.robustness.grids import GRIDS
 from underpaint_lab.benchmarks.robustness.messages import messages
+from underpaint_lab.benchmarks.robustness.roads import ROADS
 from underpaint_lab.benchmarks.speed.measure import speed
 from underpaint_lab.benchmarks.speed.rows import Timing
 from underpaint_lab.benchmarks.speed.table import speed_table
@@ -111,6 +112,17 @@ _CHANNELS = {
         carriers,
         notes=rows.NOTES,
     ),
+    **{
+        f"messages-{road}": Table(
+            f"whole messages on the roads of pictures: {road}",
+            rows.ChannelRow,
+            table.messages_table,
+            partial(messages, cases=cases, table=f"messages-{road}"),
+            carriers,
+            notes=rows.NOTES,
+        )
+        for road, cases in ROADS.items()
+    },
 }
 _ROBUSTNESS = {
     **{

@@ -13,6 +13,7 @@ from underpaint_lab.benchmarks.robustness.grids import (
     NETWORK_CHANNELS,
     PICTURE_CHANNELS,
 )
+from underpaint_lab.benchmarks.robustness.roads import ROADS
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ from underpaint_lab.benchmarks.robustness.grids import (
         *(GRID, ABLATION_CHANNELS, NETWORK_CHANNELS, PICTURE_CHANNELS),
         *(grid.chains for grid in GRIDS.values()),
         *(case.chains for case in CASES),
+        *(case.chains for cases in ROADS.values() for case in cases),
     ],
 )
 def test_channels_are_written_in_full_and_once(chains: tuple[str, ...]) -> None:

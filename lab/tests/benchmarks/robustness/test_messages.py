@@ -21,6 +21,13 @@ def test_messages_are_read_exactly_or_not_at_all(two_crops: Path) -> None:
     assert qualities(result)[0].psnr_min > 39
 
 
+def test_covers_are_the_middle_of_pictures_and_survive_what_was_asked_for(two_crops: Path) -> None:
+    case = Case(2, 40, ("jpeg:90", "jpeg:75"), asked=True, window=128)
+    result = messages("stdm", images=two_crops, cases=[case], table="messages-longer", jobs=1)
+    assert result.table == "messages-longer"
+    assert [row.exact for row in result.rows] == [1, 1]
+
+
 def test_refused_covers_count_as_failed(two_crops: Path) -> None:
     result = messages("stdm", images=two_crops, cases=[Case(100_000, 40, ("none",))], jobs=1)
     assert [(row.exact, row.refused, row.sent) for row in result.rows] == [(0, 1, 1)]

@@ -69,9 +69,11 @@ class Case:
     message_bytes: int
     psnr: float  #: in dB
     chains: tuple[str, ...]
+    asked: bool = False  #: True if the container is made to survive all chains, one after the other
+    window: int | None = None  #: side in pixels of the middle of pictures that is the cover; None for whole pictures
 
 
-#: Table ``messages``: the promises of README. A container is made once per case, without knowledge of the channel.
+#: Table ``messages``: the promises of README. A container is made once per case.
 CASES = (
     Case(
         8,

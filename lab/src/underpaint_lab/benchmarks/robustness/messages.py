@@ -17,7 +17,7 @@ from underpaint.types import Payload
 from underpaint_lab.benchmarks.core.result_file import ResultFile
 from underpaint_lab.benchmarks.robustness.grids import CASES, Case
 from underpaint_lab.benchmarks.robustness.rows import ChannelRow, Quality
-from underpaint_lab.data.pictures import pictures_in, spread
+from underpaint_lab.data.pictures import middle, pictures_in, spread
 from underpaint_lab.provenance import Source
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def messages(
     *,
     images: Path | None = None,
     cases: Sequence[Case] = CASES,
+    table: str = "messages",
     seed: int = 0,
     jobs: int | None = None,
 ) -> ResultFile[ChannelRow]:
@@ -60,6 +61,7 @@ def messages(
         method: key of :data:`EXACT`.
         images: folder of pictures; the samples by default.
         cases: message sizes, PSNRs and channels.
+        table: name of the table.
         seed: seed of messages, passphrases and the channels' randomness.
         jobs: processes, one per core by default; the result does not depend on them.
 
@@ -88,8 +90,8 @@ def messages(
             read = [sample.read[c] for sample in found]
             refused = len(found) - len(hidden)
             rows.append(ChannelRow(chain, case.psnr, bits, len(found), read.count(True), refused, read.count(False)))
-    source = Source.of_bench("messages", method, images, pictures, seed)
-    return ResultFile("messages", method, source, tuple(rows), {"quality": tuple(quality), "skipped": ()})
+    source = Source.of_bench(table, method, images, pictures, seed)
+    return ResultFile(table, method, source, tuple(rows), {"quality": tuple(quality), "skipped": ()})
 
 
 def measure(task: MessageTask) -> SampleResult:
@@ -98,13 +100,22 @@ def measure(task: MessageTask) -> SampleResult:
     payload, passphrase = Payload(rng.bytes(task.case.message_bytes)), f"bench {task.seed} {task.index}"
     with TemporaryDirectory() as folder:
         container, received = Path(folder, "container.png"), Path(folder, "received.png")
+        cover, original = task.picture, media.read(task.picture)
+        if task.case.window:
+            cover = Path(folder, "cover.png")
+            media.write(original.with_pixels(middle(original.pixels, task.case.window)), cover)
+        survive = " | ".join(task.case.chains) if task.case.asked else None
         try:
             api.hide_file(
-                task.picture, container, payload, method=task.method, passphrase=passphrase, psnr=task.case.psnr
+                *(cover, container, payload),
+                method=task.method,
+                passphrase=passphrase,
+                psnr=task.case.psnr,
+                survive=survive,
             )
         except (CapacityError, SurvivalError):
             return SampleResult(None, (None,) * len(task.case.chains))
-        cover, hidden = (media.read(file).pixels for file in (task.picture, container))
+        before, hidden = (media.read(file).pixels for file in (cover, container))
         read: list[bool | None] = []
         for chain in task.case.chains:
             api.attack_file(container, chain, received, seed=task.seed, force=True)
@@ -114,4 +125,4 @@ def measure(task: MessageTask) -> SampleResult:
                 read.append(None)
             else:
                 read.append(revealed == payload)
-    return SampleResult((metrics.psnr(cover, hidden), metrics.ssim(cover, hidden)), tuple(read))
+    return SampleResult((metrics.psnr(before, hidden), metrics.ssim(before, hidden)), tuple(read))

@@ -55,7 +55,7 @@ class Method(Protocol):
         ...
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return True if *image* seems to be a container of this method; fast, without decoding the payload."""
+        """Return True if *image*, as it is, seems to be a container of this method; fast, without decoding."""
         ...
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
@@ -64,6 +64,25 @@ class Method(Protocol):
         Raises:
             NotFoundError: no payload, or another passphrase.
             DamagedError: a payload that cannot be recovered.
+        """
+        ...
+
+
+@runtime_checkable
+class Detectable(Protocol):
+    """A method whose containers are detected with a bound on the false-positive rate."""
+
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return a bound on the probability that an unmarked picture looks as much like a container as *image* does.
+
+        A container under another passphrase counts as unmarked. The payload is not decoded.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            passphrase: that of the payload to look for.
+
+        Returns:
+            The p-value, 0–1, corrected for all that is tried; 1 says nothing.
         """
         ...
 

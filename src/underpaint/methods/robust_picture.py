@@ -206,10 +206,14 @@ class RobustPicture:
         """
         return _reveal(as_image(container), shared_key(passphrase))
 
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the p-value of the likeliest pilots, corrected for all tables and rates."""
+        detections = _detect(as_image(image), shared_key(passphrase))
+        return min(detections[0].p_value, 1.0) if detections else 1.0
+
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return True if *image* has the pilots of a container."""
-        detections = _detect(as_image(image), shared_key(passphrase))
-        return bool(detections) and detections[0].p_value < MAX_FALSE_POSITIVE_RATE
+        return self.p_value(image, passphrase) < MAX_FALSE_POSITIVE_RATE
 
 
 def _middle(image: Image) -> tuple[slice, slice]:

@@ -10,24 +10,25 @@ A watermark is embedded as :mod:`underpaint.embedding.watermark` describes::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from itertools import chain, product
+from dataclasses import dataclass
+from itertools import chain, count, product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
-from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
+from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.watermark import MAX_RAW_BER, SIZES, Embedding, EmbeddingDomain
 from underpaint.errors import NotFoundError, PayloadError, SurvivalError
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from underpaint.coding.keys import Key
+    from underpaint.embedding.blind_detection import Detection
     from underpaint.embedding.spread_transform import SpreadTransform
     from underpaint.types import Bits, Channel, Image, SoftBits
 
@@ -224,24 +225,34 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """
         return self._decode(container, shared_key(passphrase))[0]
 
-    def detect(self, image: Image, passphrase: str | None) -> Detection | None:
-        """Detect a watermark by its pilots, without decoding the message.
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the p-value of the likeliest detection by pilots, in the picture as it is or as :meth:`search` moves it.
 
-        Returns:
-            The likeliest detection, its p-value corrected for the number of domains searched (Bonferroni); None if the
-            image is too small for a watermark.
+        It is corrected for everything that is tried. The number of looks depends on the picture, so the n-th one may
+        take 1 / n(n + 1) of the false positives: these shares sum to 1. The search ends at a detection that is certain.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            passphrase: of the watermark to look for.
         """
-        domains, key = self.receiver_domains(image), shared_key(passphrase)
-        candidates = [each for domain in domains for each in self.candidates(image, domain, key)]
-        if not candidates:
-            return None
-        best = likeliest(candidates).detection
-        return replace(best, p_value=best.p_value * len(domains))
+        best = 1.0
+        for corrected in self._corrected(image, self.search(image, shared_key(passphrase))):
+            best = min(best, corrected)
+            if best < CERTAIN:
+                break
+        return best
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return True if a watermark is detected in *image*."""
-        detection = self.detect(image, passphrase)
-        return detection is not None and detection.p_value < MAX_FALSE_POSITIVE_RATE
+        """Return True if a watermark is detected in *image* as it is: by the first look of :meth:`search`."""
+        looks = self._corrected(image, self.search(image, shared_key(passphrase)))
+        return next(looks, 1.0) < MAX_FALSE_POSITIVE_RATE
+
+    def _corrected(self, image: Image, looks: Iterable[list[Candidate[Domain]]]) -> Iterator[float]:
+        """Yield the p-value of each of *looks*, corrected for the domains and for the number of looks."""
+        domains = len(self.receiver_domains(image))
+        for number, candidates in zip(count(1), looks, strict=False):
+            best = min((each.p_value for each in candidates), default=1.0)
+            yield min(domains * number * (number + 1) * best, 1.0)
 
     def candidates(self, image: Image, domain: Domain, key: Key) -> list[Candidate[Domain]]:
         """Return the likeliest detections in one *domain*, best first."""

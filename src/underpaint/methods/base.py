@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.errors import DamagedError, SurvivalError
+from underpaint.errors import CapacityError, DamagedError, SurvivalError
 
 if TYPE_CHECKING:
     from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits
@@ -139,6 +139,13 @@ def check_size_kept(method: str, cover: Image, channel: Channel) -> None:
     if channel(cover, 0).shape != cover.shape:
         hint = f"{method} needs every pixel to stay in its place; messages by robust survive other sizes"
         raise SurvivalError(f"nothing hidden by {method} survives {channel}: the size changes", hint=hint)
+
+
+def too_long(length: int, largest: int) -> CapacityError:
+    """Return the error for a payload of *length* bytes where *largest* bytes fit; a picture may hold none at all."""
+    if not largest:
+        return CapacityError("the picture holds no message", hint="take a larger picture, or one with more texture")
+    return CapacityError(f"{length:,} bytes do not fit, {largest:,} do", hint="shorten the message, or take a larger picture")
 
 
 def too_much_lost(kind: str, hint: str, details: str = "") -> DamagedError:

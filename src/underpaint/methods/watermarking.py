@@ -19,9 +19,10 @@ from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
-from underpaint.embedding.watermark import MAX_RAW_BER, SIZES, Embedding, EmbeddingDomain
+from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
 from underpaint.errors import NotFoundError, PayloadError, SurvivalError
-from underpaint.methods.base import shared_key, too_much_lost
+from underpaint.methods import watermark_capacity
+from underpaint.methods.base import shared_key, too_long, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
     default_survive: str
     #: PSNRs in dB that are tried in turn unless one is requested.
     qualities: tuple[float, ...]
-    #: Lattice step, in coefficients of the picture, below which JPEG 50 leaves more than ``MAX_RAW_BER`` wrong bits.
+    #: Lattice step, in coefficients of a typical picture, below which :attr:`default_survive` leaves too many wrong bits.
     min_step: float
     #: Channels that :meth:`embed_bits` embeds for.
     bit_channels: tuple[Channel, ...]
@@ -151,25 +152,20 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """
         return prepared if channel.geometric else prepared[:1]
 
+    def sample(self, cover: Image) -> tuple[Image, float]:
+        """Return a smaller picture with about the capacity per bit of *cover*, and the ratio of their capacities."""
+        return cover, 1.0
+
     def capacity(self, cover: Image) -> Capacity:
-        """Return the longest message expected to survive JPEG 50, at the lowest of :attr:`qualities`.
+        """Return the longest message that :meth:`hide` accepts unless a PSNR or a channel is requested.
+
+        It is measured by :mod:`underpaint.methods.watermark_capacity`.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
         """
-        cover = as_cover(cover)
-        quality, overhead = self.qualities[-1], frame.compact_size(Payload(b""))
-        usable = (
-            size
-            for domain in self.sender_domains(cover)
-            for size in SIZES
-            if watermark.fits(domain, size)
-            and watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), quality)
-            * self.oversampling(cover, domain)
-            * self.typical_share(cover) ** 0.5
-            >= self.min_step
-        )
-        return Capacity(max(usable, default=overhead) - overhead, quality)
+        size = watermark_capacity.largest_size(self, as_cover(cover))
+        return Capacity(max(size - frame.compact_size(Payload(b"")), 0), self.qualities[-1])
 
     def hide(
         self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
@@ -191,8 +187,9 @@ class WatermarkMethod(ABC, Generic[Domain]):
         check_psnr(psnr)
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
-        size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
-        domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
+        channel, size = survive or parse(self.default_survive), watermark.frame_size(payload, domains)
+        self._check_size(cover, payload, size, channel, psnr)
+        domain = self.choose(domains, key, size)
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
@@ -200,8 +197,36 @@ class WatermarkMethod(ABC, Generic[Domain]):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
-        raise SurvivalError(
-            f"the message does not survive {channel} at {quality:g} dB in this picture",
+        raise self._not_surviving(channel, quality)
+
+    def _check_size(self, cover: Image, payload: Payload, size: int | None, channel: Channel, psnr: float | None) -> None:
+        """Refuse a message that is too long, before time is spent on all attempts.
+
+        Args:
+            cover: cover.
+            payload: the message.
+            size: its frame in bytes; None if no domain holds it.
+            channel: to survive.
+            psnr: that was requested.
+
+        Raises:
+            CapacityError: it is longer than :meth:`capacity` says, at the usual channel and PSNR.
+            SurvivalError: far too many of its bits are wrong behind the requested channel.
+        """
+        usual = psnr is None and str(channel) == self.default_survive
+        if size is not None and (not usual or watermark_capacity.is_sure(self, cover, size)):
+            quality = self.qualities[-1] if psnr is None else psnr
+            result = None if usual else watermark_capacity.trial(self, cover, size, channel, quality)
+            if result is not None and result.lost:
+                raise self._not_surviving(channel, quality)
+            return
+        largest = self.capacity(cover).payload_bytes
+        if size is None or size > largest + frame.compact_size(Payload(b"")):
+            raise too_long(len(payload.data), largest)
+
+    def _not_surviving(self, channel: Channel, psnr: float) -> SurvivalError:
+        return SurvivalError(
+            f"the message does not survive {channel} at {psnr:g} dB in this picture",
             hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
         )
 
@@ -288,7 +313,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         domain, frequencies, spread, step = self.bit_layout(container, key, count, psnr)
         return spread.blind_bits(spread.project(domain.analyse(container, frequencies)), step)
 
-    def _choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
+    def choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
         """Return the domain that needs the lowest frequencies for a frame of *size* bytes; of equals the largest."""
         fitting = [domain for domain in domains if watermark.fits(domain, size)]
         if len(fitting) == 1:

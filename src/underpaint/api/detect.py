@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from underpaint.api.choice import method_named
-from underpaint.api.reveal import methods_for, turned
+from underpaint.api.choice import method_named, methods_for
+from underpaint.api.reveal import turned
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import refuse_settings
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE

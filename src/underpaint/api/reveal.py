@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.api.choice import method_named
+from underpaint.api.choice import method_named, methods_for
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
-from underpaint.media import FORMATS, read
+from underpaint.media import read
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, FOUND_TURNED, METHODS
 from underpaint.models import INSTALL_HINT, onnxruntime_installed
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from underpaint.media import Picture
     from underpaint.methods import Method
     from underpaint.types import Image, Payload
 
@@ -73,14 +72,6 @@ def reveal_file(
         return reveal_video(path, passphrase=passphrase, progress=progress), VIDEO_METHOD, ()
     picture = read(path)
     return *_restorable(*find_payload(picture.pixels, passphrase, methods or methods_for(picture))), picture.warnings
-
-
-def methods_for(picture: Picture) -> list[Method]:
-    """Return the methods by which *picture* may hold a payload.
-
-    Methods for lossless containers are left out for a lossy file format, which saves the time of deriving their keys.
-    """
-    return [method for method in METHODS.values() if FORMATS[picture.format].lossless or not method.needs_lossless]
 
 
 def turned(image: Image) -> Iterator[Image]:

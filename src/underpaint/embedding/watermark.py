@@ -142,7 +142,7 @@ class Embedding:
 
 
 def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain]) -> int | None:
-    """Return the smallest frame size in bytes that holds *payload* and fits in one of *domains*; None if there is none."""
+    """Return the smallest frame size in bytes that holds *payload* and fits in one of *domains*; None if none does."""
     needed = frame.compact_size(payload) if len(payload.data) <= _MAX_PAYLOAD_BYTES else len(payload.data)
     fitting = (size for size in SIZES if size >= needed and any(fits(domain, size) for domain in domains))
     return next(fitting, None)

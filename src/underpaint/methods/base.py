@@ -141,11 +141,13 @@ def check_size_kept(method: str, cover: Image, channel: Channel) -> None:
         raise SurvivalError(f"nothing hidden by {method} survives {channel}: the size changes", hint=hint)
 
 
-def too_long(length: int, largest: int) -> CapacityError:
-    """Return the error for a payload of *length* bytes where *largest* bytes fit; a picture may hold none at all."""
+def too_long(method: str, length: int, largest: int) -> CapacityError:
+    """Return the error for a message of *length* bytes where *largest* bytes fit; a picture may hold none at all."""
     if not largest:
-        return CapacityError("the picture holds no message", hint="take a larger picture, or one with more texture")
-    return CapacityError(f"{length:,} bytes do not fit, {largest:,} do", hint="shorten the message, or take a larger picture")
+        hint = "take a larger picture, or one with more texture"
+        return CapacityError("the picture holds no message", hint=hint, capacity=0)
+    hint = "shorten the message, or take a larger picture"
+    return CapacityError(f"{length:,} bytes do not fit, {method} holds {largest:,} here", hint=hint, capacity=largest)
 
 
 def too_much_lost(kind: str, hint: str, details: str = "") -> DamagedError:

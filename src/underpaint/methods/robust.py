@@ -27,7 +27,6 @@ from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
 from underpaint.methods.watermarking import BitLayout, Candidate, WatermarkMethod, likeliest
-
 from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:

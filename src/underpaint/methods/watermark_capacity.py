@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from underpaint import metrics
 from underpaint.channels import parse
 from underpaint.embedding import watermark
 from underpaint.embedding.watermark import MAX_RAW_BER, SIZES
@@ -25,8 +26,6 @@ from underpaint.methods.base import shared_key
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from underpaint.methods.watermarking import WatermarkMethod
     from underpaint.types import Channel, Image
 
@@ -41,6 +40,7 @@ class _Trials:
     deviations: float = 1.0  # of the number of wrong bits, by which it may be larger for another passphrase
     lost: float = 3.0  # times MAX_RAW_BER wrong bits; a message with more survives at no attempt
     noise: float = 0.115  # deviation of the noise in steps at which MAX_RAW_BER bits are wrong, with that margin
+    max_missing: float = 0.2  # dB below the PSNR that a container may be
     least_correlation: float = 0.5  # of sent and received projections; below, the channel has moved pixels
 
 
@@ -115,9 +115,12 @@ def trial(method: WatermarkMethod[Any], cover: Image, size: int, channel: Channe
     domain = method.choose(method.sender_domains(cover), key, size)
     embedding = method.prepare(domain, cover, Payload(b""), key, size, 1, channel)(psnr)
     step = embedding.step(watermark.energy(domain, psnr) * method.message_share(embedding, cover, psnr))
-    targets = embedding.targets(step)
     container = method.embed_at_step(embedding, step, (channel,))
-    arrived = channel(container, 0)
+    missing = psnr - metrics.psnr(cover, container)
+    if missing > _TRIALS.max_missing:  # corrections took much of the squared change, so that the step has to fall
+        step *= 10 ** (-missing / 20)
+        container = method.embed_at_step(embedding, step, (channel,))
+    targets, arrived = embedding.targets(step), channel(container, 0)
     if arrived.shape != cover.shape:
         return None
     received = embedding.project(arrived)
@@ -129,7 +132,7 @@ def trial(method: WatermarkMethod[Any], cover: Image, size: int, channel: Channe
 
 
 def _typical_step(method: WatermarkMethod[Any], cover: Image, size: int) -> float:
-    """Return the largest lattice step of *size* bytes in a typical picture at the lowest quality, in its coefficients."""
+    """Return the largest lattice step of *size* bytes in a typical picture, in its coefficients, at the lowest PSNR."""
     return max(
         watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), method.qualities[-1])
         * method.oversampling(cover, domain)

@@ -199,7 +199,9 @@ class WatermarkMethod(ABC, Generic[Domain]):
                 return container
         raise self._not_surviving(channel, quality)
 
-    def _check_size(self, cover: Image, payload: Payload, size: int | None, channel: Channel, psnr: float | None) -> None:
+    def _check_size(
+        self, cover: Image, payload: Payload, size: int | None, channel: Channel, psnr: float | None
+    ) -> None:
         """Refuse a message that is too long, before time is spent on all attempts.
 
         Args:
@@ -222,7 +224,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             return
         largest = self.capacity(cover).payload_bytes
         if size is None or size > largest + frame.compact_size(Payload(b"")):
-            raise too_long(len(payload.data), largest)
+            raise too_long(self.name, len(payload.data), largest)
 
     def _not_surviving(self, channel: Channel, psnr: float) -> SurvivalError:
         return SurvivalError(

@@ -20,9 +20,11 @@ import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import parse
+from underpaint.coding import frame
 from underpaint.embedding import watermark
 from underpaint.embedding.watermark import MAX_RAW_BER, SIZES
-from underpaint.methods.base import shared_key
+from underpaint.errors import SurvivalError
+from underpaint.methods.base import shared_key, too_long
 from underpaint.types import Payload
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def largest_size(method: WatermarkMethod[Any], cover: Image) -> int:
     cover, ratio = method.sample(cover)
     domains = method.sender_domains(cover)
     sizes = [size for size in SIZES if any(watermark.fits(domain, size) for domain in domains)]
-    relative = [_typical_step(method, cover, size) / method.min_step for size in sizes]  # falls
+    relative = [_typical_step(method, cover, size, method.qualities[-1]) / method.min_step for size in sizes]  # falls
     low = sum(each >= _TRIALS.sure for each in relative) - 1
     high = sum(each > _TRIALS.hopeless for each in relative)
     guess = min(max(sum(each >= _TRIALS.likely for each in relative) - 1, low + 1), high - 1)
@@ -100,9 +102,44 @@ def largest_size(method: WatermarkMethod[Any], cover: Image) -> int:
     return whole[-1]
 
 
-def is_sure(method: WatermarkMethod[Any], cover: Image, size: int) -> bool:
-    """Return True if frames of *size* bytes survive ``default_survive`` in any picture as large as *cover*."""
-    return _typical_step(method, cover, size) >= _TRIALS.sure * method.min_step
+def checked_size(
+    method: WatermarkMethod[Any], cover: Image, payload: Payload, channel: Channel, psnr: float | None
+) -> int:
+    """Return the frame size of *payload*; refuse a message that is too long, before time is spent on all attempts.
+
+    Args:
+        method: watermarking method.
+        cover: ``uint8 (H, W, 3)``, at least 32×32.
+        payload: the message.
+        channel: to survive.
+        psnr: that was requested; None for those of the method.
+
+    Raises:
+        CapacityError: it is longer than ``capacity`` says, at the usual channel and PSNR, or than any frame here.
+        SurvivalError: far too many of its bits are wrong behind the requested channel.
+    """
+    size = watermark.frame_size(payload, method.sender_domains(cover))
+    usual = psnr is None and str(channel) == method.default_survive
+    quality = method.qualities[-1] if psnr is None else psnr
+    if size is not None and _typical_step(method, cover, size, quality) >= _TRIALS.sure * method.min_step:
+        return size  # a trial is not worth its time
+    if size is not None and not usual:
+        result = trial(method, cover, size, channel, quality)
+        if result is not None and result.lost:
+            raise not_surviving(channel, quality)
+        return size
+    largest = method.capacity(cover).payload_bytes
+    if size is None or not largest or size > largest + frame.compact_size(Payload(b"")):
+        raise too_long(method.name, len(payload.data), largest)
+    return size
+
+
+def not_surviving(channel: Channel, psnr: float) -> SurvivalError:
+    """Return the error for a message that does not survive *channel* at *psnr* dB."""
+    return SurvivalError(
+        f"the message does not survive {channel} at {psnr:g} dB in this picture",
+        hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
+    )
 
 
 def trial(method: WatermarkMethod[Any], cover: Image, size: int, channel: Channel, psnr: float) -> Trial | None:
@@ -131,12 +168,13 @@ def trial(method: WatermarkMethod[Any], cover: Image, size: int, channel: Channe
     return Trial(float(wrong.mean()), float(np.sqrt(np.mean(np.square(misses)))), len(misses))
 
 
-def _typical_step(method: WatermarkMethod[Any], cover: Image, size: int) -> float:
-    """Return the largest lattice step of *size* bytes in a typical picture, in its coefficients, at the lowest PSNR."""
-    return max(
-        watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), method.qualities[-1])
+def _typical_step(method: WatermarkMethod[Any], cover: Image, size: int, psnr: float) -> float:
+    """Return the largest lattice step of *size* bytes in a typical picture, in its coefficients, at *psnr* dB."""
+    steps = (
+        watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), psnr)
         * method.oversampling(cover, domain)
         * method.typical_share(cover) ** 0.5
         for domain in method.sender_domains(cover)
         if watermark.fits(domain, size)
     )
+    return float(max(steps))

@@ -20,9 +20,9 @@ from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
-from underpaint.errors import NotFoundError, PayloadError, SurvivalError
+from underpaint.errors import NotFoundError, PayloadError
 from underpaint.methods import watermark_capacity
-from underpaint.methods.base import shared_key, too_long, too_much_lost
+from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class WatermarkMethod(ABC, Generic[Domain]):
     default_survive: str
     #: PSNRs in dB that are tried in turn unless one is requested.
     qualities: tuple[float, ...]
-    #: Lattice step, in coefficients of a typical picture, below which :attr:`default_survive` leaves too many wrong bits.
+    #: Lattice step, in coefficients of a typical picture, below which :attr:`default_survive` leaves too many wrong
+    #: bits.
     min_step: float
     #: Channels that :meth:`embed_bits` embeds for.
     bit_channels: tuple[Channel, ...]
@@ -187,8 +188,8 @@ class WatermarkMethod(ABC, Generic[Domain]):
         check_psnr(psnr)
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
-        channel, size = survive or parse(self.default_survive), watermark.frame_size(payload, domains)
-        self._check_size(cover, payload, size, channel, psnr)
+        channel = survive or parse(self.default_survive)
+        size = watermark_capacity.checked_size(self, cover, payload, channel, psnr)
         domain = self.choose(domains, key, size)
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
@@ -197,40 +198,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
-        raise self._not_surviving(channel, quality)
-
-    def _check_size(
-        self, cover: Image, payload: Payload, size: int | None, channel: Channel, psnr: float | None
-    ) -> None:
-        """Refuse a message that is too long, before time is spent on all attempts.
-
-        Args:
-            cover: cover.
-            payload: the message.
-            size: its frame in bytes; None if no domain holds it.
-            channel: to survive.
-            psnr: that was requested.
-
-        Raises:
-            CapacityError: it is longer than :meth:`capacity` says, at the usual channel and PSNR.
-            SurvivalError: far too many of its bits are wrong behind the requested channel.
-        """
-        usual = psnr is None and str(channel) == self.default_survive
-        if size is not None and (not usual or watermark_capacity.is_sure(self, cover, size)):
-            quality = self.qualities[-1] if psnr is None else psnr
-            result = None if usual else watermark_capacity.trial(self, cover, size, channel, quality)
-            if result is not None and result.lost:
-                raise self._not_surviving(channel, quality)
-            return
-        largest = self.capacity(cover).payload_bytes
-        if size is None or size > largest + frame.compact_size(Payload(b"")):
-            raise too_long(self.name, len(payload.data), largest)
-
-    def _not_surviving(self, channel: Channel, psnr: float) -> SurvivalError:
-        return SurvivalError(
-            f"the message does not survive {channel} at {psnr:g} dB in this picture",
-            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
-        )
+        raise watermark_capacity.not_surviving(channel, quality)
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
         """Return a container of at least *psnr* dB, and little more, corrected for each of *channels*."""
@@ -253,7 +221,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         return self._decode(container, shared_key(passphrase))[0]
 
     def p_value(self, image: Image, passphrase: str | None) -> float:
-        """Return the p-value of the likeliest detection by pilots, in the picture as it is or as :meth:`search` moves it.
+        """Return the p-value of the likeliest detection, in the picture as it is or as :meth:`search` moves it.
 
         It is corrected for everything that is tried. The number of looks depends on the picture, so the n-th one may
         take 1 / n(n + 1) of the false positives: these shares sum to 1. The search ends at a detection that is certain.

@@ -17,7 +17,7 @@ from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detect
 from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.lapped import Array
 from underpaint.embedding.watermark import PILOTS, SIZES, EmbeddingDomain
-from underpaint.errors import CapacityError, NotFoundError
+from underpaint.errors import NotFoundError
 from underpaint.methods.stdm import Grid
 from underpaint.types import Image, Payload
 

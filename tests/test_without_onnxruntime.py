@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from support.run_cli import MESSAGE, PASSPHRASE, run
@@ -13,6 +14,7 @@ from underpaint import api, media
 from underpaint.errors import ModelError, NotFoundError
 from underpaint.methods import METHODS
 from underpaint.models import INSTALL_HINT, load, onnxruntime_installed
+from underpaint.models.attention import attention
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("cheap_keys")
 @pytest.fixture
 def hidden(monkeypatch: pytest.MonkeyPatch, example_files: Path) -> Path:
     """Hide the module ``onnxruntime``; return the folder of the example files."""
+    attention(np.zeros((32, 32, 3), np.uint8))  # its cache of one picture then holds none of these
     load.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert not onnxruntime_installed()
@@ -41,10 +44,9 @@ def test_methods_without_networks_hide_and_reveal(method: str) -> None:
     assert (payload.text, found_by) == (MESSAGE, method)
 
 
-@pytest.mark.parametrize("container", ["message.png", "locked.png", "file.png"])
 @pytest.mark.usefixtures("hidden")
-def test_containers_are_revealed(container: str) -> None:
-    done = run("reveal", container, "-o", "back", passphrase=PASSPHRASE if container == "locked.png" else None)
+def test_a_message_is_revealed() -> None:
+    done = run("reveal", "message.png", "-o", "back")
     assert done.status == 0, done.stderr
 
 
@@ -65,6 +67,7 @@ def test_what_a_network_would_look_for_is_named_if_nothing_is_found() -> None:
         "hide small.png -o out.png -m hello --method basn",
         "hide cover.png -o out.png -i people/cat.png --method pixinpix",
         "hide cover.png -o out.png -m hello --machine-safe",
+        "reveal file.png -o back",
         "reveal cover.png --method miais",
         "recognise cover.png -g people",
         "jnd small.png -o out.png",

@@ -40,7 +40,14 @@ class ImageError(UnderpaintError):
 
 
 class CapacityError(UnderpaintError):
-    """The payload does not fit."""
+    """The payload does not fit.
+
+    ``capacity`` is the largest payload in bytes that does, before compression; None if it is not known.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, capacity: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.capacity = capacity
 
 
 class SurvivalError(UnderpaintError):

@@ -70,7 +70,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, reason: Exception) -> Non
         (MESSAGE, "robust", "jpeg:30", ["robust"]),
         (MESSAGE, "lsb", None, ["lsb"]),
         (FILE, None, None, ["basn", "lsb"]),
-        (FILE, None, "crop:0.7", ["basn", "lsb"]),
+        (FILE, None, "crop:0.7", ["robust", "stdm", "robust-picture"]),
         (FILE, "robust", None, ["robust"]),
     ],
 )
@@ -132,7 +132,7 @@ def test_the_error_of_the_first_method_is_raised_if_all_fail(
     monkeypatch: pytest.MonkeyPatch, cover: Image, narrow: Image
 ) -> None:
     expected = METHODS["robust"].capacity(narrow).payload_bytes
-    with pytest.raises(CapacityError, match=f"{len(TOO_LONG)} bytes do not fit, about {expected} do"):
+    with pytest.raises(CapacityError, match=f"{len(TOO_LONG)} bytes do not fit, robust holds {expected} here"):
         api.hide(narrow, TOO_LONG, psnr=38)
     refuse(monkeypatch, "robust", CapacityError("robust has no room"))
     refuse(monkeypatch, "stdm", SurvivalError("stdm does not survive"))

@@ -12,11 +12,11 @@ from underpaint import api, errors
 
 #: A change of this list is a change of the public API: say so in the changelog.
 PUBLIC = """
-AmbiguousError Capacity CapacityError DamagedError FacePayload Finding HideReport ImageError Inspection JndReport
-MissingExtraError ModelError NotFoundError Payload PayloadError PictureCompression PicturePayload Recognition Saving
-SurvivalError TemplateError UnderpaintError UsageError attack attack_file capacity capacity_file compare compare_files
-enrol_files enrolled hide hide_file inspect inspect_file inspect_files jnd jnd_file picture_as read_gallery recognise
-recognise_file reveal reveal_file revealed_name
+AmbiguousError Capacity CapacityError DamagedError Detection FacePayload Finding HideReport ImageError Inspection
+JndReport MissingExtraError ModelError NotFoundError Payload PayloadError PictureCompression PicturePayload
+Recognition Saving SurvivalError TemplateError UnderpaintError UsageError attack attack_file capacity capacity_file
+compare compare_files detect detect_file enrol_files enrolled hide hide_file inspect inspect_file inspect_files jnd
+jnd_file picture_as read_gallery recognise recognise_file reveal reveal_file revealed_name
 """
 
 

@@ -261,14 +261,15 @@ def test_a_payload_that_does_not_fit_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXACT)
 def test_a_payload_of_the_stated_capacity_fits(name: str) -> None:
-    method = METHODS[name]
-    capacity = method.capacity(COVER)
+    method, cover = METHODS[name], COFFEE[:240, :320] if name == "robust" else COVER  # where it holds more than nothing
+    capacity = method.capacity(cover)
+    assert capacity.payload_bytes > 0
     payload = Payload(np.random.default_rng(1).bytes(capacity.payload_bytes), name="n" * frame.LONGEST_NAME)
     if not method.needs_lossless:
         payload = Payload(payload.data)
-    marked = method.hide(COVER, payload, PASSPHRASE, psnr=None, survive=None)
+    marked = method.hide(cover, payload, PASSPHRASE, psnr=None, survive=None)
     assert method.reveal(marked, PASSPHRASE) == payload
-    assert metrics.psnr(COVER, marked) == pytest.approx(capacity.psnr, abs=0.8 if method.needs_lossless else 3)
+    assert metrics.psnr(cover, marked) == pytest.approx(capacity.psnr, abs=0.8 if method.needs_lossless else 3)
 
 
 def test_methods_that_predict_the_psnr() -> None:

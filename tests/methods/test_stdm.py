@@ -154,7 +154,7 @@ def test_pilots_of_unmarked_pictures_behave_as_the_bound_assumes() -> None:
 
 
 def test_a_picture_without_room_for_pilots_has_no_detection() -> None:
-    assert METHOD.detect(COFFEE[:8, :8], None) is None
+    assert METHOD.p_value(COFFEE[:8, :8], None) == 1
 
 
 def test_the_reserve_is_a_third_of_what_the_code_corrects() -> None:

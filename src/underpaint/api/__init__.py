@@ -9,6 +9,7 @@ Most functions come twice: for pictures in memory, and for files, where ``-`` is
 from __future__ import annotations
 
 from underpaint.api.coding_for_machines import Saving
+from underpaint.api.detect import Detection, detect, detect_file
 from underpaint.api.hide import hide, hide_file
 from underpaint.api.inspect import Finding, Inspection, inspect, inspect_file, inspect_files
 from underpaint.api.jnd import JndReport, jnd, jnd_file
@@ -38,6 +39,7 @@ __all__ = [
     "Capacity",
     "CapacityError",
     "DamagedError",
+    "Detection",
     "FacePayload",
     "Finding",
     "HideReport",
@@ -63,6 +65,8 @@ __all__ = [
     "capacity_file",
     "compare",
     "compare_files",
+    "detect",
+    "detect_file",
     "enrol_files",
     "enrolled",
     "hide",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from underpaint.api.machine_safe import TOLERANT_METHODS
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, SurvivalError, UsageError
+from underpaint.media import FORMATS
 from underpaint.methods import METHODS
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from underpaint.api.payloads import PayloadSource
     from underpaint.channels import Chain
+    from underpaint.media import Picture
     from underpaint.methods import Method
     from underpaint.types import PayloadKind
 
@@ -27,6 +29,18 @@ DEFAULT_METHODS: dict[PayloadKind, tuple[str, ...]] = {
     "template": ("basn", "robust"),
     "picture": ("basn", "robust-picture"),
 }
+#: Methods for a file that has to survive a channel or a lossy container: the smallest change first.
+SURVIVING_METHODS = ("robust", "stdm", "robust-picture")
+#: The exact method that holds most.
+EXACT_METHOD = "lsb"
+
+
+def methods_for(picture: Picture) -> list[Method]:
+    """Return the methods by which *picture* may hold a payload.
+
+    Methods for lossless containers are left out for a lossy file format, which saves the time of deriving their keys.
+    """
+    return [method for method in METHODS.values() if FORMATS[picture.format].lossless or not method.needs_lossless]
 
 
 def method_named(name: str) -> Method:
@@ -41,18 +55,25 @@ def method_named(name: str) -> Method:
 
 
 def candidates(
-    payload: PayloadSource, method: str | None, survive: str | Chain | None, *, machine_safe: bool = False
+    payload: PayloadSource,
+    method: str | None,
+    survive: str | Chain | None,
+    *,
+    machine_safe: bool = False,
+    lossy: bool = False,
 ) -> list[Method]:
     """Return the methods to try for *payload*, in order.
 
     Without *method* these are :data:`DEFAULT_METHODS`. ``stdm``, which changes less, comes first if all channels of
-    *survive* leave pixels in their place. Methods that need a lossless container are left out if there is a *survive*.
+    *survive* leave pixels in their place. Methods that need a lossless container are left out if there is a *survive*,
+    or if the container is *lossy*; a file then takes :data:`SURVIVING_METHODS`.
 
     Args:
         payload: payload to hide.
         method: key of :data:`underpaint.methods.METHODS`; None for the default.
         survive: channels that the payload must survive; None for the method's own.
         machine_safe: take the methods that can embed where classifiers tolerate changes.
+        lossy: True if the container is written in a lossy format.
 
     Raises:
         UsageError: no such method or channel, or one that cannot hide a restorable picture.
@@ -69,8 +90,9 @@ def candidates(
     names = DEFAULT_METHODS[payload.kind]
     if chain is not None and not chain.geometric:
         names = tuple(sorted(names, key=lambda name: name != "stdm"))
-    if chain is not None:
-        names = tuple(name for name in names if not methods[name].needs_lossless) or names
+    if chain is not None or lossy:
+        surviving = tuple(name for name in names if not methods[name].needs_lossless)
+        names = surviving or tuple(name for name in SURVIVING_METHODS if name in methods)
     return [methods[name] for name in names]
 
 
@@ -106,7 +128,8 @@ def first_success(
         attempt: takes a method and the channels that its container has to survive.
 
     Raises:
-        CapacityError, SurvivalError: no method succeeds; the error of the first one.
+        CapacityError, SurvivalError: no method succeeds; the error of the one that holds most if the payload is too
+            long for all of them, else that of the first one.
     """
     reasons: list[CapacityError | SurvivalError] = []
     for method in methods:
@@ -115,4 +138,5 @@ def first_success(
             return attempt(method, parse(chain) if isinstance(chain, str) else chain)
         except (CapacityError, SurvivalError) as reason:
             reasons.append(reason)
-    raise reasons[0]
+    too_long = [each for each in reasons if isinstance(each, CapacityError) and each.capacity is not None]
+    raise max(too_long, key=lambda each: each.capacity or 0) if len(too_long) == len(reasons) else reasons[0]

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from underpaint import metrics
-from underpaint.api.choice import candidates, first_success, methods_for_lossy_file
+from underpaint.api.choice import EXACT_METHOD, candidates, first_success, methods_for, methods_for_lossy_file
 from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
-from underpaint.api.payloads import FacePayload, as_source
+from underpaint.api.payloads import BytesPayload, FacePayload, as_source
 from underpaint.api.reports import HideReport
 from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_exact, check_survivable, verify
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
-from underpaint.errors import UsageError
+from underpaint.errors import CapacityError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, METHODS
@@ -126,8 +126,8 @@ class _Request:
     survive: str | Chain | None
     machine_safe: bool
 
-    def methods(self) -> list[Method]:
-        return candidates(self.payload, self.method, self.survive, machine_safe=self.machine_safe)
+    def methods(self, *, lossy: bool = False) -> list[Method]:
+        return candidates(self.payload, self.method, self.survive, machine_safe=self.machine_safe, lossy=lossy)
 
 
 @dataclass(frozen=True)
@@ -183,11 +183,25 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
 
         return guard.accept(at, method, request.psnr) if guard else at(request.psnr)[0]
 
-    return first_success(methods, request.survive, attempt)
+    try:
+        return first_success(methods, request.survive, attempt)
+    except CapacityError as error:
+        raise _with_exact_method(error, request, cover) from None
+
+
+def _with_exact_method(error: CapacityError, request: _Request, cover: Image) -> CapacityError:
+    """Return *error* with a hint at the exact method that holds most, if it would hold the message or file."""
+    payload = request.payload
+    if error.capacity is not None and isinstance(payload, BytesPayload):
+        held = METHODS[EXACT_METHOD].capacity(cover).payload_bytes
+        if held >= len(payload.payload.data):
+            error.hint = f"{error.hint}; a PNG by --method {EXACT_METHOD} holds {held:,} bytes, but survives no change"
+    return error
 
 
 def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> HideReport:
-    methods, form = request.methods(), FileFormat(target_format(output.path), output.quality, output.metadata)
+    form = FileFormat(target_format(output.path), output.quality, output.metadata)
+    methods = request.methods(lossy=not form.exact)
     if not form.exact:
         methods = methods_for_lossy_file(request.payload, methods, str(form))
     check_target(output.path, cover, force=output.force)
@@ -195,7 +209,7 @@ def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> H
     pixels = as_cover(picture.pixels)
     delivery = FileDelivery(picture, form)
     with ThreadPoolExecutor(1) as pool:  # the cover is searched meanwhile: deriving keys takes long
-        present = pool.submit(_methods_present, pixels, request.passphrase)
+        present = pool.submit(_methods_present, pixels, request.passphrase, methods_for(picture))
         embedded = _embed(request, methods, pixels, delivery)
     report = _report(embedded, delivery, output, present.result())
     write_bytes(embedded.delivered.file, output.path)
@@ -226,10 +240,10 @@ def _hide_in_video(
     )
 
 
-def _methods_present(cover: Image, passphrase: str | None) -> list[str]:
-    """Return the methods by which *cover* seems to hold a payload already; no network is run for this."""
-    looked_for = METHODS.keys() - FOUND_BY_NETWORK
-    return [name for name, method in METHODS.items() if name in looked_for and method.holds(cover, passphrase)]
+def _methods_present(cover: Image, passphrase: str | None, methods: list[Method]) -> list[str]:
+    """Return those of *methods* by which *cover* seems to hold a payload already; no network is run for this."""
+    looked_for = (method for method in methods if method.name not in FOUND_BY_NETWORK)
+    return [method.name for method in looked_for if method.holds(cover, passphrase)]
 
 
 def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, present: list[str]) -> HideReport:

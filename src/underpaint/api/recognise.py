@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.api.choice import method_named
-from underpaint.api.reveal import find_payload, methods_for
+from underpaint.api.choice import method_named, methods_for
+from underpaint.api.reveal import find_payload
 from underpaint.coding.template import Template, cosine_similarity, pack, unpack
 from underpaint.errors import DamagedError, UnderpaintError, UsageError
 from underpaint.media import EXTENSIONS, check_target, read, write_bytes

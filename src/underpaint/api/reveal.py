@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from underpaint.api.choice import method_named
+import numpy as np
+
+from underpaint.api.choice import method_named, methods_for
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
-from underpaint.media import FORMATS, read
+from underpaint.media import read
 from underpaint.media.video import is_video
-from underpaint.methods import FOUND_BY_NETWORK, METHODS
+from underpaint.methods import FOUND_BY_NETWORK, FOUND_TURNED, METHODS
 from underpaint.models import INSTALL_HINT, onnxruntime_installed
 from underpaint.types import SMALLEST_SIDE, as_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from underpaint.media import Picture
     from underpaint.methods import Method
     from underpaint.types import Image, Payload
 
@@ -73,12 +74,10 @@ def reveal_file(
     return *_restorable(*find_payload(picture.pixels, passphrase, methods or methods_for(picture))), picture.warnings
 
 
-def methods_for(picture: Picture) -> list[Method]:
-    """Return the methods by which *picture* may hold a payload.
-
-    Methods for lossless containers are left out for a lossy file format, which saves the time of deriving their keys.
-    """
-    return [method for method in METHODS.values() if FORMATS[picture.format].lossless or not method.needs_lossless]
+def turned(image: Image) -> Iterator[Image]:
+    """Yield the seven other ways up of *image*: quarter turns, mirrored or not, those of a camera first."""
+    for mirrored, quarters in ((0, 1), (0, 3), (0, 2), (1, 0), (1, 2), (1, 1), (1, 3)):
+        yield np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, quarters))
 
 
 def find_payload(
@@ -100,6 +99,8 @@ def find_payload(
     if min(container.shape[:2]) < SMALLEST_SIDE:
         raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
     found, damages = _try_methods(container, passphrase, methods, template=template)
+    if not found and not damages:
+        found, damages = _try_turned(container, passphrase, methods, template=template)
     found = [each for each in found if (each[0].kind == "template") == template] or found
     if len(found) > 1:
         names = " and ".join(name for _, name in found)
@@ -125,6 +126,23 @@ def _restorable(payload: Payload, method: str) -> tuple[Payload, str]:
         hint = "'underpaint recognise' compares it with the faces that you have"
         raise TemplateError(f"a face template is hidden here by {method}: it is recognised, not revealed", hint=hint)
     return payload, method
+
+
+def _try_turned(
+    container: Image, passphrase: str | None, methods: Sequence[Method], *, template: bool
+) -> tuple[list[tuple[Payload, str]], list[DamagedError]]:
+    """Return what :func:`_try_methods` finds in the first of the seven other ways up in which it finds anything.
+
+    Methods that search for a turned picture themselves are left out, and those that run a network, which takes long,
+    unless a template is looked for.
+    """
+    left_out = FOUND_TURNED if template else FOUND_TURNED | FOUND_BY_NETWORK
+    methods = [each for each in methods if each.name not in left_out]
+    for other in turned(container) if methods else ():
+        found, damages = _try_methods(other, passphrase, methods, template=template)
+        if found or damages:
+            return found, damages
+    return [], []
 
 
 def _try_methods(

@@ -16,6 +16,7 @@ import typer
 
 from underpaint import __version__
 from underpaint.cli.demo import demo
+from underpaint.cli.detect import detect
 from underpaint.cli.help import HELP
 from underpaint.cli.hide import hide
 from underpaint.cli.machine import enrol, jnd, recognise
@@ -94,7 +95,7 @@ def _root(
         raise typer.Exit(2)
 
 
-for command in (hide, reveal, capacity, attack, compare, inspect, jnd, recognise, enrol, demo, zoo):
+for command in (hide, reveal, detect, capacity, attack, compare, inspect, jnd, recognise, enrol, demo, zoo):
     commands.command()(command)
 for pointer in (bench, train):
     commands.command(

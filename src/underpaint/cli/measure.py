@@ -49,7 +49,8 @@ def capacity(
             print(f"{name:14}needs ONNX Runtime: {INSTALL_HINT}")
             continue
         each = found[name]
-        print(f"{name:14}{format_bytes(each.payload_bytes):>17} at {each.psnr:.0f} dB   {method.summary}")
+        held = f"{format_bytes(each.payload_bytes):>17} at {each.psnr:.0f} dB"
+        print(f"{name:14}{held if each.payload_bytes else 'holds nothing in this picture':26}   {method.summary}")
 
 
 def attack(

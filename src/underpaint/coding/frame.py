@@ -51,6 +51,8 @@ _COMPACT_TAG = 6
 _HEAD = struct.Struct(">BHQ")
 #: Bytes of the tag of ChaCha20-Poly1305.
 _AEAD_TAG = 16
+#: Probability that random bytes pass for the head of a full frame, tried at each cost: one tag in 2^128 fits.
+HEAD_FALSE_POSITIVE_RATE = len(COSTS) * 2.0 ** (-8 * _AEAD_TAG)
 #: Bytes of a full frame's head without details.
 HEAD_SIZE = SALT_SIZE + _HEAD.size + _AEAD_TAG
 #: Bytes of a full frame's body beyond its name and data.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: A watermark is reported as present if its p-value is below this.
 MAX_FALSE_POSITIVE_RATE = 1e-6
+#: A p-value below this ends a search: it stays below the former after correction for all methods.
+CERTAIN = 1e-9
 
 
 @dataclass(frozen=True)

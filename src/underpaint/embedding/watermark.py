@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
 from underpaint.embedding.spread_transform import SpreadTransform
-from underpaint.errors import CapacityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,25 +141,11 @@ class Embedding:
         return step
 
 
-def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain], expected: int) -> int:
-    """Return the smallest frame size in bytes that holds *payload* and fits in one of *domains*.
-
-    Args:
-        payload: what is to be embedded.
-        domains: choices of coefficients.
-        expected: capacity in payload bytes, for the error message.
-
-    Raises:
-        CapacityError: the payload fits in none of them.
-    """
+def frame_size(payload: Payload, domains: Sequence[EmbeddingDomain]) -> int | None:
+    """Return the smallest frame size in bytes that holds *payload* and fits in one of *domains*; None if none does."""
     needed = frame.compact_size(payload) if len(payload.data) <= _MAX_PAYLOAD_BYTES else len(payload.data)
-    for size in SIZES:
-        if size >= needed and any(fits(domain, size) for domain in domains):
-            return size
-    raise CapacityError(
-        f"{len(payload.data)} bytes do not fit, about {expected} do" if expected else "the picture holds no message",
-        hint="take a larger picture, or a PNG and --method lsb, which holds far more but survives nothing",
-    )
+    fitting = (size for size in SIZES if size >= needed and any(fits(domain, size) for domain in domains))
+    return next(fitting, None)
 
 
 def prepare(domain: EmbeddingDomain, cover: Image, payload: Payload, key: Key, size: int, copies: int = 1) -> Embedding:

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from underpaint.methods.base import BitCarrier, ImageCarrier, Method, PredictablePSNR
+from underpaint.methods.base import BitCarrier, Detectable, ImageCarrier, Method, PredictablePSNR
 from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
@@ -23,7 +23,17 @@ from underpaint.methods.robust import Robust
 from underpaint.methods.robust_picture import RobustPicture
 from underpaint.methods.stdm import STDM
 
-__all__ = ["EXACT", "FOUND_BY_NETWORK", "METHODS", "BitCarrier", "ImageCarrier", "Method", "PredictablePSNR"]
+__all__ = [
+    "EXACT",
+    "FOUND_BY_NETWORK",
+    "FOUND_TURNED",
+    "METHODS",
+    "BitCarrier",
+    "Detectable",
+    "ImageCarrier",
+    "Method",
+    "PredictablePSNR",
+]
 
 #: All methods for pictures, by name.
 METHODS: dict[str, Method] = {
@@ -31,6 +41,8 @@ METHODS: dict[str, Method] = {
 }
 #: Methods that run a network to find out whether a picture holds a payload; the others look for a header or pilots.
 FOUND_BY_NETWORK = frozenset({MIAIS.name})
+#: Methods that search for a picture that was turned or mirrored; for the others the picture is turned back.
+FOUND_TURNED = frozenset({Robust.name})
 #: The methods that hide any bytes and reveal exactly these.
 EXACT: dict[str, Method] = {
     name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier | MIAIS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from underpaint.coding.keys import COMPACT_COST, SALT, Key
-from underpaint.errors import DamagedError, SurvivalError
+from underpaint.errors import CapacityError, DamagedError, SurvivalError
 
 if TYPE_CHECKING:
     from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits
@@ -55,7 +55,7 @@ class Method(Protocol):
         ...
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return True if *image* seems to be a container of this method; fast, without decoding the payload."""
+        """Return True if *image*, as it is, seems to be a container of this method; fast, without decoding."""
         ...
 
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
@@ -64,6 +64,25 @@ class Method(Protocol):
         Raises:
             NotFoundError: no payload, or another passphrase.
             DamagedError: a payload that cannot be recovered.
+        """
+        ...
+
+
+@runtime_checkable
+class Detectable(Protocol):
+    """A method whose containers are detected with a bound on the false-positive rate."""
+
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return a bound on the probability that an unmarked picture looks as much like a container as *image* does.
+
+        A container under another passphrase counts as unmarked. The payload is not decoded.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            passphrase: that of the payload to look for.
+
+        Returns:
+            The p-value, 0–1, corrected for all that is tried; 1 says nothing.
         """
         ...
 
@@ -120,6 +139,15 @@ def check_size_kept(method: str, cover: Image, channel: Channel) -> None:
     if channel(cover, 0).shape != cover.shape:
         hint = f"{method} needs every pixel to stay in its place; messages by robust survive other sizes"
         raise SurvivalError(f"nothing hidden by {method} survives {channel}: the size changes", hint=hint)
+
+
+def too_long(method: str, length: int, largest: int) -> CapacityError:
+    """Return the error for a message of *length* bytes where *largest* bytes fit; a picture may hold none at all."""
+    if not largest:
+        hint = "take a larger picture, or one with more texture"
+        return CapacityError("the picture holds no message", hint=hint, capacity=0)
+    hint = "shorten the message, or take a larger picture"
+    return CapacityError(f"{length:,} bytes do not fit, {method} holds {largest:,} here", hint=hint, capacity=largest)
 
 
 def too_much_lost(kind: str, hint: str, details: str = "") -> DamagedError:

@@ -193,6 +193,10 @@ class LosslessMethod(Protocol):
         """Return True if *image* has a header of this method."""
         return has_header(self.head, image, passphrase, self.name)
 
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the probability that other bits than a header pass for one of this method, or 1 if there is none."""
+        return frame.HEAD_FALSE_POSITIVE_RATE if self.holds(image, passphrase) else 1.0
+
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return the payload exactly as it was hidden.
 

@@ -106,6 +106,10 @@ class PixInPix:
         """Return True if *image* has a header of this method."""
         return holds(image, passphrase)
 
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the probability that other bits than a header pass for one of this method, or 1 if there is none."""
+        return frame.HEAD_FALSE_POSITIVE_RATE if self.holds(image, passphrase) else 1.0
+
     def reveal(self, container: Image, passphrase: str | None) -> Payload:
         """Return the picture in *container* as the bytes of a PNG file.
 

@@ -27,6 +27,7 @@ from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
 from underpaint.methods.watermarking import BitLayout, Candidate, WatermarkMethod, likeliest
+from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,9 @@ _MAX_ENLARGEMENT = 2
 #: Root of the area in pixels below which a picture has no synchronisation pattern, unless it has to survive geometry:
 #: too few pixels carry it there after compression.
 _SMALLEST_PATTERNED = 224
+
+#: Pixels of a picture that capacity is measured in at most.
+_LARGEST_SAMPLE = 500_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,14 @@ class Robust(WatermarkMethod[Canvas]):
         if not _is_patterned(cover):
             return 1.0
         return 1 - 10 ** (-_BUDGET.luma_margin / 10) - 10 ** (-_BUDGET.cr_margin / 10)
+
+    def sample(self, cover: Image) -> tuple[Image, float]:
+        """Return a smaller copy of a large picture, which holds no more: compression changes smaller pictures more."""
+        scale = math.sqrt(_LARGEST_SAMPLE / (cover.shape[0] * cover.shape[1]))
+        if scale >= 1:
+            return cover, 1.0
+        height, width = (max(round(side * scale), SMALLEST_SIDE) for side in cover.shape[:2])
+        return _resized(cover, height, width), 1.0
 
     def domain_key(self, key: Key, domain: Canvas) -> Key:
         """Return the key of one canvas."""

@@ -32,8 +32,8 @@ from underpaint.channels import parse, received
 from underpaint.coding import frame, ldpc, refusals
 from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.dct_qim import BLOCK, RATES, TABLES, CoefficientLayout
-from underpaint.errors import CapacityError, NotFoundError, PayloadError, SurvivalError
-from underpaint.methods.base import check_size_kept, random_bits, shared_key, too_much_lost
+from underpaint.errors import NotFoundError, PayloadError, SurvivalError
+from underpaint.methods.base import check_size_kept, random_bits, shared_key, too_long, too_much_lost
 from underpaint.types import Capacity, Payload, as_cover, as_image, check_psnr
 
 if TYPE_CHECKING:
@@ -176,10 +176,7 @@ class RobustPicture:
         embeddings = [_prepare(middle, payload, key, table) for table in range(len(TABLES))]
         if embeddings[0] is None:
             expected = self.capacity(cover).payload_bytes
-            raise CapacityError(
-                f"{len(payload.data)} bytes do not fit, about {expected} do",
-                hint="take a larger picture, or hide less",
-            )
+            raise too_long(self.name, len(payload.data), expected)
         qualities = QUALITIES if psnr is None else (psnr,)
         # The lower the PSNR, the more survives: bisection finds the first that is likely to.
         low, high = 0, len(qualities) - 1
@@ -206,10 +203,14 @@ class RobustPicture:
         """
         return _reveal(as_image(container), shared_key(passphrase))
 
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the p-value of the likeliest pilots, corrected for all tables and rates."""
+        detections = _detect(as_image(image), shared_key(passphrase))
+        return min(detections[0].p_value, 1.0) if detections else 1.0
+
     def holds(self, image: Image, passphrase: str | None) -> bool:
         """Return True if *image* has the pilots of a container."""
-        detections = _detect(as_image(image), shared_key(passphrase))
-        return bool(detections) and detections[0].p_value < MAX_FALSE_POSITIVE_RATE
+        return self.p_value(image, passphrase) < MAX_FALSE_POSITIVE_RATE
 
 
 def _middle(image: Image) -> tuple[slice, slice]:

@@ -11,6 +11,7 @@ changes, and near black and white, where values are clipped.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ from underpaint.types import as_cover
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from underpaint.coding.keys import Key
     from underpaint.embedding.watermark import Embedding
     from underpaint.types import Channel, Image, Payload
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 COUNTS = (7, 14, 35)
 #: PSNRs in dB that are tried in turn unless one is requested.
 QUALITIES = (46.0, 44.0, 42.0, 40.0, 38.0)
+#: Pixels of a picture that capacity is measured in at most, and the side of the squares that it is put together from.
+_LARGEST_SAMPLE, _SQUARE = 1 << 18, 64
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,16 @@ class STDM(WatermarkMethod[Grid]):
         """Return the grid of *cover*."""
         return [Grid.of(cover)]
 
+    def sample(self, cover: Image) -> tuple[Image, float]:
+        """Return squares from all over a large picture beside each other, and the ratio of areas."""
+        height, width = (side // _SQUARE for side in cover.shape[:2])
+        scale = math.sqrt(_LARGEST_SAMPLE / (cover.shape[0] * cover.shape[1]))
+        if scale >= 1 or min(height, width) * scale < 1:
+            return cover, 1.0
+        rows, columns = (_spread_out(count, int(count * scale)) for count in (height, width))
+        picture = cover[rows][:, columns]
+        return picture, cover.size / picture.size
+
     def receiver_domains(self, image: Image) -> list[Grid]:
         """Return the grid of *image*."""
         return [Grid.of(image)]
@@ -168,3 +183,9 @@ class STDM(WatermarkMethod[Grid]):
             change += embedding.change(moves / np.sqrt(len(misses)))
             container = embedding.paint(change)
         return container
+
+
+def _spread_out(count: int, wanted: int) -> NDArray[np.intp]:
+    """Return the rows of pixels in *wanted* of *count* rows of squares, evenly spread."""
+    first = np.linspace(0, count - 1, wanted).astype(np.intp) * _SQUARE
+    return (first[:, None] + np.arange(_SQUARE)).ravel()

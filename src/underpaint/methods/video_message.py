@@ -114,6 +114,8 @@ class VideoDecoder:
         self._damage: DamagedError | None = None
         self._payload: Payload | None = None
         self._search = video_sync.Search()
+        self._batches, self._best = 0, 1.0
+        self._decoders: list[_FrameDecoder] = []
         self._begin()
 
     def add(self, luma: Image) -> Payload | None:
@@ -144,9 +146,19 @@ class VideoDecoder:
             return self._payload
         raise self._damage or refusals.not_found()
 
+    def p_value(self) -> float:
+        """Return a bound on the probability that frames without this watermark score as high, 0–1."""
+        return min(self._batches * min(self._best, self._p_value_together()), 1.0)
+
+    def _p_value_together(self) -> float:
+        """Return the p-value of the frames that are decoded together, corrected for the canvases."""
+        return min((each.p_value() for each in self._decoders), default=1.0) * len(self._decoders)
+
     def _begin(self) -> None:
-        """Forget the frames collected so far."""
-        self._frames = 0
+        """Forget the frames collected so far, but not how well the best of them fits."""
+        if self._batches:
+            self._best = min(self._best, self._p_value_together())
+        self._frames, self._batches = 0, self._batches + 1
         self._decoders = [_FrameDecoder(plane, canvas_key(self._key, plane)) for plane in map(Plane, SIDES)]
 
     def _find(self) -> None:
@@ -167,7 +179,7 @@ class VideoDecoder:
             self._payload = decoder.decode(detection)
             if self._payload is not None:
                 return
-        if min(decoder.p_value() for decoder in self._decoders) * len(self._decoders) < MAX_FALSE_POSITIVE_RATE:
+        if self._p_value_together() < MAX_FALSE_POSITIVE_RATE:
             self._damage = too_much_lost(
                 "message", "look for a copy that was recompressed less, or for a longer part of it"
             )

@@ -172,8 +172,7 @@ class PacketDecoder:
             self._decode_groups(last=True)
         if self._payload is not None:
             return self._payload
-        tried = 2 * len(self._steps) * self._frames
-        if self._found or tried * math.exp(-(self._best**2) / PILOTS) < MAX_FALSE_POSITIVE_RATE:
+        if self._found or self.p_value() < MAX_FALSE_POSITIVE_RATE:
             identity, packets = max(self._found.items(), key=lambda pair: len(pair[1]), default=(None, {}))
             needed = f" of {identity[_PAYLOAD_ID] + 1} needed" if identity else ""
             raise too_much_lost(
@@ -182,6 +181,11 @@ class PacketDecoder:
                 f": {len(packets)} packets{needed} arrived",
             )
         raise refusals.not_found()
+
+    def p_value(self) -> float:
+        """Return a bound on the probability that frames without packets of this passphrase score as high, 0–1."""
+        tried = 2 * len(self._steps) * self._frames
+        return min(tried * math.exp(-(self._best**2) / PILOTS), 1.0)
 
     def _decode_groups(self, *, last: bool) -> None:
         """Decode the groups that are waiting; the last one only if its frames are complete or the *last* ones."""

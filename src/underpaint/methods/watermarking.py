@@ -10,24 +10,26 @@ A watermark is embedded as :mod:`underpaint.embedding.watermark` describes::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from itertools import chain, product
+from dataclasses import dataclass
+from itertools import chain, count, product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
-from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
-from underpaint.embedding.watermark import MAX_RAW_BER, SIZES, Embedding, EmbeddingDomain
-from underpaint.errors import NotFoundError, PayloadError, SurvivalError
+from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
+from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
+from underpaint.errors import NotFoundError, PayloadError
+from underpaint.methods import watermark_capacity
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from underpaint.coding.keys import Key
+    from underpaint.embedding.blind_detection import Detection
     from underpaint.embedding.spread_transform import SpreadTransform
     from underpaint.types import Bits, Channel, Image, SoftBits
 
@@ -80,7 +82,8 @@ class WatermarkMethod(ABC, Generic[Domain]):
     default_survive: str
     #: PSNRs in dB that are tried in turn unless one is requested.
     qualities: tuple[float, ...]
-    #: Lattice step, in coefficients of the picture, below which JPEG 50 leaves more than ``MAX_RAW_BER`` wrong bits.
+    #: Lattice step, in coefficients of a typical picture, below which :attr:`default_survive` leaves too many wrong
+    #: bits.
     min_step: float
     #: Channels that :meth:`embed_bits` embeds for.
     bit_channels: tuple[Channel, ...]
@@ -153,25 +156,20 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """
         return prepared if channel.geometric else prepared[:1]
 
+    def sample(self, cover: Image) -> tuple[Image, float]:
+        """Return a smaller picture with about the capacity per bit of *cover*, and the ratio of their capacities."""
+        return cover, 1.0
+
     def capacity(self, cover: Image) -> Capacity:
-        """Return the longest message expected to survive JPEG 50, at the lowest of :attr:`qualities`.
+        """Return the longest message that :meth:`hide` accepts unless a PSNR or a channel is requested.
+
+        It is measured by :mod:`underpaint.methods.watermark_capacity`.
 
         Raises:
             UsageError: a side of the cover is below 32 pixels.
         """
-        cover = as_cover(cover)
-        quality, overhead = self.qualities[-1], frame.compact_size(Payload(b""))
-        usable = (
-            size
-            for domain in self.sender_domains(cover)
-            for size in SIZES
-            if watermark.fits(domain, size)
-            and watermark.typical_step(domain, domain.pilots + watermark.channel_bits(size), quality)
-            * self.oversampling(cover, domain)
-            * self.typical_share(cover) ** 0.5
-            >= self.min_step
-        )
-        return Capacity(max(usable, default=overhead) - overhead, quality)
+        size = watermark_capacity.largest_size(self, as_cover(cover))
+        return Capacity(max(size - frame.compact_size(Payload(b"")), 0), self.qualities[-1])
 
     def hide(
         self, cover: Image, payload: Payload, passphrase: str | None, *, psnr: float | None, survive: Channel | None
@@ -193,8 +191,9 @@ class WatermarkMethod(ABC, Generic[Domain]):
         check_psnr(psnr)
         cover, key = as_cover(cover), shared_key(passphrase)
         domains = self.sender_domains(cover)
-        size = watermark.frame_size(payload, domains, self.capacity(cover).payload_bytes)
-        domain, channel = self._choose(domains, key, size), survive or parse(self.default_survive)
+        channel = survive or parse(self.default_survive)
+        size = watermark_capacity.checked_size(self, cover, payload, channel, psnr)
+        domain = self.choose(domains, key, size)
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
@@ -202,10 +201,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
-        raise SurvivalError(
-            f"the message does not survive {channel} at {quality:g} dB in this picture",
-            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
-        )
+        raise watermark_capacity.not_surviving(channel, quality)
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
         """Return a container of at least *psnr* dB, and little more, corrected for each of *channels*.
@@ -232,24 +228,34 @@ class WatermarkMethod(ABC, Generic[Domain]):
         """
         return self._decode(container, shared_key(passphrase))[0]
 
-    def detect(self, image: Image, passphrase: str | None) -> Detection | None:
-        """Detect a watermark by its pilots, without decoding the message.
+    def p_value(self, image: Image, passphrase: str | None) -> float:
+        """Return the p-value of the likeliest detection, in the picture as it is or as :meth:`search` moves it.
 
-        Returns:
-            The likeliest detection, its p-value corrected for the number of domains searched (Bonferroni); None if the
-            image is too small for a watermark.
+        It is corrected for everything that is tried. The number of looks depends on the picture, so the n-th one may
+        take 1 / n(n + 1) of the false positives: these shares sum to 1. The search ends at a detection that is certain.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            passphrase: of the watermark to look for.
         """
-        domains, key = self.receiver_domains(image), shared_key(passphrase)
-        candidates = [each for domain in domains for each in self.candidates(image, domain, key)]
-        if not candidates:
-            return None
-        best = likeliest(candidates).detection
-        return replace(best, p_value=best.p_value * len(domains))
+        best = 1.0
+        for corrected in self._corrected(image, self.search(image, shared_key(passphrase))):
+            best = min(best, corrected)
+            if best < CERTAIN:
+                break
+        return best
 
     def holds(self, image: Image, passphrase: str | None) -> bool:
-        """Return True if a watermark is detected in *image*."""
-        detection = self.detect(image, passphrase)
-        return detection is not None and detection.p_value < MAX_FALSE_POSITIVE_RATE
+        """Return True if a watermark is detected in *image* as it is: by the first look of :meth:`search`."""
+        looks = self._corrected(image, self.search(image, shared_key(passphrase)))
+        return next(looks, 1.0) < MAX_FALSE_POSITIVE_RATE
+
+    def _corrected(self, image: Image, looks: Iterable[list[Candidate[Domain]]]) -> Iterator[float]:
+        """Yield the p-value of each of *looks*, corrected for the domains and for the number of looks."""
+        domains = len(self.receiver_domains(image))
+        for number, candidates in zip(count(1), looks, strict=False):
+            best = min((each.p_value for each in candidates), default=1.0)
+            yield min(domains * number * (number + 1) * best, 1.0)
 
     def candidates(self, image: Image, domain: Domain, key: Key) -> list[Candidate[Domain]]:
         """Return the likeliest detections in one *domain*, best first."""
@@ -285,7 +291,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         domain, frequencies, spread, step = self.bit_layout(container, key, count, psnr)
         return spread.blind_bits(spread.project(domain.analyse(container, frequencies)), step)
 
-    def _choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
+    def choose(self, domains: list[Domain], key: Key, size: int) -> Domain:
         """Return the domain that needs the lowest frequencies for a frame of *size* bytes; of equals the largest."""
         fitting = [domain for domain in domains if watermark.fits(domain, size)]
         if len(fitting) == 1:

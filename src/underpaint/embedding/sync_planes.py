@@ -34,7 +34,7 @@ FINE, COARSE = Resolution(440, 1024), Resolution(250, 576)
 
 
 @dataclass(frozen=True)
-class _Whitening:
+class Whitening:
     """Settings of the planes that are searched. Lengths are in pixels of the received picture as it is searched."""
 
     luma_mean: float = 6.0  # side of the squares whose mean is subtracted from the luma
@@ -43,7 +43,7 @@ class _Whitening:
     clip: float = 2.0  # standard deviations at which values are clipped
 
 
-_WHITENING = _Whitening()
+WHITENING = Whitening()
 
 
 class Received:
@@ -73,7 +73,7 @@ class Received:
         luma = luma_of(colours)
         cr = (colours[..., 0] - luma) * np.float32(0.713)
         #: Luma and Cr, ``float32 (height, width)`` each.
-        self.planes = (_whitened(luma, _WHITENING.luma_mean), _whitened(cr, _WHITENING.cr_mean))
+        self.planes = (_whitened(luma, WHITENING.luma_mean), _whitened(cr, WHITENING.cr_mean))
 
     @property
     def corners(self) -> Matrix:
@@ -112,5 +112,5 @@ def _whitened(plane: Array, side: float) -> Array:
     amplitude.
     """
     rest = plane - local_mean(plane, side)
-    deviation = np.sqrt(np.maximum(local_mean(np.square(rest), _WHITENING.deviation), 0) + 1)
-    return np.asarray(np.clip(rest / deviation, -_WHITENING.clip, _WHITENING.clip) / deviation, np.float32)
+    deviation = np.sqrt(np.maximum(local_mean(np.square(rest), WHITENING.deviation), 0) + 1)
+    return np.asarray(np.clip(rest / deviation, -WHITENING.clip, WHITENING.clip) / deviation, np.float32)

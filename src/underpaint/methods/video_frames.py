@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -152,7 +152,7 @@ class FrameEmbedder:
             # The bits are embedded in the frame with its pattern, which therefore does not disturb them.
             share = _headroom(small.astype(np.float32))
             pattern = self._pattern * stretched(share, *self._pattern.shape)
-            small = small + stretched(pattern, *small.shape)
+            small = cast("Image", small + stretched(pattern, *small.shape))  # a plane need not be of whole numbers
         embedding = Embedding(self._plane, small, self._count, parts)
         targets, bits = embedding.targets(self._step), np.concatenate([bits for _, bits in parts])
         if self._targets is not None:

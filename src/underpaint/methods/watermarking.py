@@ -20,7 +20,7 @@ from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
 from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
-from underpaint.errors import NotFoundError, PayloadError
+from underpaint.errors import NotFoundError, PayloadError, SurvivalError
 from underpaint.methods import watermark_capacity
 from underpaint.methods.base import shared_key, too_much_lost
 from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr

@@ -33,6 +33,10 @@ LUMA = (0.299, 0.587, 0.114)
 _LUMA_WEIGHTS = np.array(LUMA, np.float32)
 
 
+#: Effort of a search for a picture that was moved; ``quick`` makes none.
+Search = Literal["quick", "normal", "thorough"]
+
+
 class Channel(Protocol):
     """A distortion of a container: a chain of channels, or a lossy file format."""
 

@@ -22,7 +22,7 @@ from underpaint.methods.base import shared_key
 from underpaint.methods.robust import Robust, canvas_key
 from underpaint.methods.stdm import STDM, Grid
 from underpaint.methods.watermarking import Candidate, WatermarkMethod
-from underpaint.types import Image, Payload
+from underpaint.types import Image, Payload, Search
 
 pytestmark = pytest.mark.usefixtures("cheap_keys")
 
@@ -180,7 +180,7 @@ class Searching(STDM):
     def __init__(self, *p_values: float) -> None:
         self.p_values = p_values
 
-    def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Grid]]]:
+    def search(self, image: Image, key: Key, effort: Search = "normal") -> Iterator[list[Candidate[Grid]]]:
         for p_value in self.p_values:
             yield [Candidate(Detection(16, 1, 60.0, p_value), Grid.of(image), image)]
 

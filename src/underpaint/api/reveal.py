@@ -12,7 +12,7 @@ from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
 from underpaint.media import read
 from underpaint.media.video import is_video
-from underpaint.methods import FOUND_BY_NETWORK, FOUND_TURNED, METHODS
+from underpaint.methods import FOUND_BY_NETWORK, FOUND_TURNED, METHODS, Searching
 from underpaint.models import INSTALL_HINT, onnxruntime_installed
 from underpaint.types import SMALLEST_SIDE, as_image
 
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from underpaint.methods import Method
-    from underpaint.types import Image, Payload
+    from underpaint.types import Image, Payload, Search
 
 
-def reveal(container: Image, *, passphrase: str | None = None, method: str | None = None) -> Payload:
+def reveal(
+    container: Image, *, passphrase: str | None = None, method: str | None = None, search: Search = "normal"
+) -> Payload:
     """Return exactly what was hidden in *container*.
 
     Args:
         container: ``uint8 (H, W, 3)``.
         passphrase: the one that the payload was hidden with; None if there was none.
         method: key of :data:`underpaint.methods.METHODS`; None tries all.
+        search: ``quick`` looks for a payload in the picture as it is, ``normal`` also in one that was turned, mirrored,
+            cropped or framed, ``thorough`` takes seconds.
 
     Raises:
         NotFoundError: no payload, or a wrong passphrase.
@@ -40,7 +44,7 @@ def reveal(container: Image, *, passphrase: str | None = None, method: str | Non
         UsageError: no such method, or *container* is no image.
     """
     methods = METHODS.values() if method is None else [method_named(method)]
-    return _restorable(*find_payload(as_image(container), passphrase, methods))[0]
+    return _restorable(*find_payload(as_image(container), passphrase, methods, search=search))[0]
 
 
 def reveal_file(
@@ -48,6 +52,7 @@ def reveal_file(
     *,
     passphrase: str | None = None,
     method: str | None = None,
+    search: Search = "normal",
     progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Payload, str, tuple[str, ...]]:
     """Return exactly what was hidden in a picture or video file.
@@ -56,6 +61,7 @@ def reveal_file(
         path: picture or video file; ``-`` is standard input.
         passphrase: the one that the payload was hidden with; None if there was none.
         method: key of :data:`underpaint.methods.METHODS`; None tries all.
+        search: as in :func:`reveal`.
         progress: called with the current step and its completed share, 0–1, for a video.
 
     Returns:
@@ -71,7 +77,9 @@ def reveal_file(
         refuse_settings(method=method not in (None, VIDEO_METHOD))
         return reveal_video(path, passphrase=passphrase, progress=progress), VIDEO_METHOD, ()
     picture = read(path)
-    return *_restorable(*find_payload(picture.pixels, passphrase, methods or methods_for(picture))), picture.warnings
+    return *_restorable(
+        *find_payload(picture.pixels, passphrase, methods or methods_for(picture), search=search)
+    ), picture.warnings
 
 
 def turned(image: Image) -> Iterator[Image]:
@@ -81,7 +89,12 @@ def turned(image: Image) -> Iterator[Image]:
 
 
 def find_payload(
-    container: Image, passphrase: str | None, methods: Iterable[Method], *, template: bool = False
+    container: Image,
+    passphrase: str | None,
+    methods: Iterable[Method],
+    *,
+    search: Search = "normal",
+    template: bool = False,
 ) -> tuple[Payload, str]:
     """Return the payload of *container*, and the name of the method that found it.
 
@@ -90,6 +103,7 @@ def find_payload(
         passphrase: the one that the payload was hidden with.
         methods: methods to try.
         template: the payload to prefer where one container holds a template and a picture.
+        search: effort of the search for a picture that was moved.
 
     Raises:
         NotFoundError, DamagedError, AmbiguousError: as in :func:`reveal`.
@@ -98,8 +112,12 @@ def find_payload(
     methods = list(methods)
     if min(container.shape[:2]) < SMALLEST_SIDE:
         raise NotFoundError(f"no payload found: the picture is smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
-    found, damages = _try_methods(container, passphrase, methods, template=template)
-    if not found and not damages:
+    found, damages = _try_methods(container, passphrase, methods, "quick", template=template)
+    if not found and search != "quick":
+        searching = [each for each in methods if isinstance(each, Searching)]
+        found, more = _try_methods(container, passphrase, searching, search, template=template)
+        damages += more
+    if not found and not damages and search != "quick":
         found, damages = _try_turned(container, passphrase, methods, template=template)
     found = [each for each in found if (each[0].kind == "template") == template] or found
     if len(found) > 1:
@@ -139,14 +157,14 @@ def _try_turned(
     left_out = FOUND_TURNED if template else FOUND_TURNED | FOUND_BY_NETWORK
     methods = [each for each in methods if each.name not in left_out]
     for other in turned(container) if methods else ():
-        found, damages = _try_methods(other, passphrase, methods, template=template)
+        found, damages = _try_methods(other, passphrase, methods, "quick", template=template)
         if found or damages:
             return found, damages
     return [], []
 
 
 def _try_methods(
-    container: Image, passphrase: str | None, methods: Sequence[Method], *, template: bool
+    container: Image, passphrase: str | None, methods: Sequence[Method], search: Search, *, template: bool
 ) -> tuple[list[tuple[Payload, str]], list[DamagedError]]:
     """Return all payloads, each with the name of its method, and the errors of the damaged ones.
 
@@ -161,7 +179,10 @@ def _try_methods(
             if (found or not template) and not onnxruntime_installed():
                 continue
         try:
-            found.append((method.reveal(container, passphrase), method.name))
+            if isinstance(method, Searching):
+                found.append((method.reveal_by_search(container, passphrase, search), method.name))
+            else:
+                found.append((method.reveal(container, passphrase), method.name))
         except NotFoundError:
             continue
         except DamagedError as error:

@@ -10,6 +10,7 @@ import typer
 from underpaint.cli.messages import format_bytes, payload_as_json, print_json, warn
 from underpaint.cli.options import Ask, ContainerIn, Force, Json, Method, PassphraseFile  # noqa: TC001
 from underpaint.cli.terminal import check_streams, fit_for_terminal, passphrase, show_progress
+from underpaint.types import Search  # noqa: TC001
 
 
 def reveal(
@@ -23,6 +24,12 @@ def reveal(
         ),
     ] = None,
     method: Method = None,
+    search: Annotated[
+        Search,
+        typer.Option(
+            help="Look at the picture as it is, also for one that was turned, cropped or framed, or for seconds more."
+        ),
+    ] = "normal",
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
     force: Force = False,
@@ -36,7 +43,9 @@ def reveal(
     if output is not None:
         check_target(output, container, force=force)
     secret = passphrase(passphrase_file, ask)
-    payload, found_by, warnings = api.reveal_file(container, passphrase=secret, method=method, progress=show_progress)
+    payload, found_by, warnings = api.reveal_file(
+        container, passphrase=secret, method=method, search=search, progress=show_progress
+    )
     data = payload.data
     if payload.kind == "picture":
         output = api.revealed_name(payload) if output is None else output

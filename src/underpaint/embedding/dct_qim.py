@@ -10,7 +10,7 @@ Source: Chen and Wornell, "Quantization index modulation", IEEE Trans. Inf. Theo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -124,14 +124,18 @@ class CoefficientLayout:
         count = self.blocks * len(frequencies)
         pilots = min(max(count // _PILOTS.coefficients_each, _PILOTS.fewest), _PILOTS.most) // 8 * 8
         self.pilots = key.permutation(f"pilots {table}", count)[:pilots]
-        free = np.ones((count, 2), bool)
+        free = int(self.bits.sum()) * self.blocks - int(self.bits[self.pilots % self.bits.size].sum())
+        self.words = max(1, -(-free // LONGEST_WORD))
+        self.length = free // self.words
+
+    @cached_property
+    def slots(self) -> NDArray[np.intp]:
+        """Place of each channel bit: twice the number of its coefficient, and one more for the second bit of one."""
+        free = np.ones((self.blocks * self.bits.size, 2), bool)
         free[:, 1] = np.tile(self.bits == 2, self.blocks)
         free[self.pilots] = False
         slots = np.flatnonzero(free)
-        self.words = max(1, -(-slots.size // LONGEST_WORD))
-        self.length = slots.size // self.words
-        order = key.permutation(f"slots {table}", slots.size)[: self.words * self.length]
-        self.slots = slots[order]
+        return slots[self.key.permutation(f"slots {self.table}", slots.size)[: self.words * self.length]]
 
     def size(self, rate: int) -> int:
         """Return the frame size in bytes at a rate of :data:`RATES`, by its number; 0 if the picture is too small."""

@@ -77,7 +77,8 @@ class Effort:
 
 #: Of 23 pictures without a pattern two had an agreement above 205 among their best three.
 NORMAL = Effort(maps=40, window_maps=128, ranked=16, starts=3, min_agreement=205)
-THOROUGH = Effort(maps=300, window_maps=600, ranked=120, starts=12, min_agreement=0)
+#: Efforts by name.
+EFFORTS = {"normal": NORMAL, "thorough": Effort(maps=300, window_maps=800, ranked=120, starts=20, min_agreement=190)}
 
 
 def search(image: Image, effort: Effort = NORMAL) -> Iterator[Placement]:

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from underpaint.methods.base import BitCarrier, Detectable, ImageCarrier, Method, PredictablePSNR
+from underpaint.methods.base import BitCarrier, Detectable, ImageCarrier, Method, PredictablePSNR, Searching
 from underpaint.methods.basn import BASN
 from underpaint.methods.basn_stc import BASNSTC
 from underpaint.methods.lsb import LSB
@@ -33,6 +33,7 @@ __all__ = [
     "ImageCarrier",
     "Method",
     "PredictablePSNR",
+    "Searching",
 ]
 
 #: All methods for pictures, by name.
@@ -42,7 +43,7 @@ METHODS: dict[str, Method] = {
 #: Methods that run a network to find out whether a picture holds a payload; the others look for a header or pilots.
 FOUND_BY_NETWORK = frozenset({MIAIS.name})
 #: Methods that search for a picture that was turned or mirrored; for the others the picture is turned back.
-FOUND_TURNED = frozenset({Robust.name})
+FOUND_TURNED = frozenset(name for name, method in METHODS.items() if isinstance(method, Searching))
 #: The methods that hide any bytes and reveal exactly these.
 EXACT: dict[str, Method] = {
     name: method for name, method in METHODS.items() if not isinstance(method, ImageCarrier | MIAIS)

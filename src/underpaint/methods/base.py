@@ -10,7 +10,7 @@ from underpaint.coding.keys import COMPACT_COST, SALT, Key
 from underpaint.errors import CapacityError, DamagedError, SurvivalError
 
 if TYPE_CHECKING:
-    from underpaint.types import Bits, Capacity, Channel, Image, Payload, SoftBits
+    from underpaint.types import Bits, Capacity, Channel, Image, Payload, Search, SoftBits
 
 
 class Method(Protocol):
@@ -64,6 +64,21 @@ class Method(Protocol):
         Raises:
             NotFoundError: no payload, or another passphrase.
             DamagedError: a payload that cannot be recovered.
+        """
+        ...
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """A method that searches for a picture that was moved: cropped, turned, mirrored, or shown inside a larger one."""
+
+    def reveal_by_search(self, container: Image, passphrase: str | None, search: Search) -> Payload:
+        """Return the payload as :meth:`Method.reveal` does.
+
+        Args:
+            container: ``uint8 (H, W, 3)``.
+            passphrase: the one that the payload was hidden with.
+            search: ``quick`` looks at the picture as it is; ``normal`` is what :meth:`Method.reveal` does.
         """
         ...
 

@@ -26,6 +26,7 @@ from underpaint.embedding.placement import Placement, trimmed
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
+from underpaint.methods.base import shared_key
 from underpaint.methods.watermarking import BitLayout, Candidate, WatermarkMethod, likeliest
 from underpaint.types import SMALLEST_SIDE
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from underpaint.embedding.lapped import Array
-    from underpaint.types import Bits, Channel, Image, Payload
+    from underpaint.types import Bits, Channel, Image, Payload, Search
 
 #: Sides of the canvases in pixels. The sender takes one, the receiver tries all. Part of the format.
 SIDES = (128, 256, 512)
@@ -169,13 +170,19 @@ class Robust(WatermarkMethod[Canvas]):
             return refinement.corrected(embedding, embedding.targets(step), step, refinement.MESSAGE_ROUNDS)[1]
         return refinement.refine(embedding, step, channels)
 
-    def search(self, image: Image, key: Key) -> Iterator[list[Candidate[Canvas]]]:
+    def reveal_by_search(self, container: Image, passphrase: str | None, search: Search) -> Payload:
+        """Return the message as :meth:`reveal` does, by a quicker or more thorough search."""
+        return self.decode(container, shared_key(passphrase), search)[0]
+
+    def search(self, image: Image, key: Key, effort: Search = "normal") -> Iterator[list[Candidate[Canvas]]]:
         """Yield detections in the whole picture, then where the synchronisation pattern places a marked one."""
         yield self._candidates_in(image, key)
         inner = trimmed(image)
         if inner.shape != image.shape:
             yield self._candidates_in(inner, key)
-        for placement in sync_search.search(image):
+        if effort == "quick":
+            return
+        for placement in sync_search.search(image, sync_search.EFFORTS[effort]):
             found = [self._candidates_at(image, placement, side, key) for side in SIDES]
             yield [each for own in found for each in own]
             hopeful = [likeliest(own) for own in found if own and likeliest(own).p_value < _SEARCH.fit_below]

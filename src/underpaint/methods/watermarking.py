@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from underpaint.coding.keys import Key
     from underpaint.embedding.blind_detection import Detection
     from underpaint.embedding.spread_transform import SpreadTransform
-    from underpaint.types import Bits, Channel, Image, SoftBits
+    from underpaint.types import Bits, Channel, Image, Search, SoftBits
 
 #: Detections of one embedding domain that are decoded.
 MAX_CANDIDATES = 3
@@ -226,7 +226,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
             NotFoundError: no watermark of this passphrase.
             DamagedError: a watermark whose message cannot be decoded.
         """
-        return self._decode(container, shared_key(passphrase))[0]
+        return self.decode(container, shared_key(passphrase))[0]
 
     def p_value(self, image: Image, passphrase: str | None) -> float:
         """Return the p-value of the likeliest detection, in the picture as it is or as :meth:`search` moves it.
@@ -262,7 +262,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         found = blind_detection.detect(domain, image, self.domain_key(key, domain))
         return [Candidate(each, domain, image) for each in found[:MAX_CANDIDATES]]
 
-    def search(self, image: Image, key: Key) -> Iterable[list[Candidate[Domain]]]:
+    def search(self, image: Image, key: Key, effort: Search = "normal") -> Iterable[list[Candidate[Domain]]]:  # noqa: ARG002
         """Yield detections to decode, the cheapest search first."""
         yield [each for domain in self.receiver_domains(image) for each in self.candidates(image, domain, key)]
 
@@ -304,15 +304,15 @@ class WatermarkMethod(ABC, Generic[Domain]):
     def _survives(self, image: Image, key: Key, payload: Payload) -> bool:
         """Return True if the payload is decoded from *image* with at most :data:`MAX_RAW_BER` wrong channel bits."""
         try:
-            found, raw_ber = self._decode(image, key)
+            found, raw_ber = self.decode(image, key)
         except PayloadError:
             return False
         return found.data == payload.data and raw_ber <= MAX_RAW_BER
 
-    def _decode(self, image: Image, key: Key) -> tuple[Payload, float]:
+    def decode(self, image: Image, key: Key, effort: Search = "normal") -> tuple[Payload, float]:
         """Return the payload and its raw bit error rate; raises as :meth:`reveal`."""
         p_values = []
-        for candidates in self.search(image, key):
+        for candidates in self.search(image, key, effort):
             if not candidates:
                 continue
             p_values.append(likeliest(candidates).p_value)

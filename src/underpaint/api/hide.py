@@ -17,7 +17,7 @@ from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
-from underpaint.errors import UsageError
+from underpaint.errors import SurvivalError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, METHODS
@@ -95,7 +95,8 @@ def hide_file(
         passphrase: as in :func:`hide`.
         psnr: as in :func:`hide`, before a lossy file compresses the container.
         survive: as in :func:`hide`.
-        quality: 1–100 for a lossy file; None is exact where the format can be.
+        quality: 1–100 for a lossy file; None is exact where the format can be. A JPEG file of a JPEG cover then takes
+            the quantisation tables of the cover, unless the payload does not survive these.
         metadata: keep the cover's EXIF data and ICC profile.
         machine_safe: as in :func:`hide`, for the container as it is written.
         check: run the detectors of :func:`inspect` on the container.
@@ -190,10 +191,17 @@ def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> H
     check_target(output.path, cover, force=output.force)
     picture = read(cover)
     pixels = as_cover(picture.pixels)
-    delivery = FileDelivery(picture, form)
+    as_cover_is_coded = picture.jpeg if form.name == "jpeg" and form.quality is None else None
+    delivery = FileDelivery(picture, form, as_cover_is_coded)
     with ThreadPoolExecutor(1) as pool:  # the cover is searched meanwhile: deriving keys takes long
         present = pool.submit(_methods_present, pixels, request.passphrase)
-        embedded = _embed(request, methods, pixels, delivery)
+        try:
+            embedded = _embed(request, methods, pixels, delivery)
+        except SurvivalError:
+            if not as_cover_is_coded:
+                raise
+            delivery = FileDelivery(picture, form)
+            embedded = _embed(request, methods, pixels, delivery)
     report = _report(embedded, delivery, output, present.result())
     write_bytes(embedded.delivered.file, output.path)
     return report
@@ -235,6 +243,8 @@ def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, presen
     warnings = [*picture.warnings]
     if output.metadata:
         warnings += unwritable(picture, delivery.format.name)
+    if delivery.format.name == "jpeg" and picture.jpeg and not (delivery.jpeg or output.quality):
+        warnings.append("the payload does not survive the cover's JPEG quality: a higher one makes the file larger")
     if wanted is not None and reached < wanted:
         warnings.append(f"{delivery} brought {wanted:g} dB down to {reached:.1f}")
     warnings += [f"the cover held a payload by {name}, which may be lost" for name in present]

@@ -16,7 +16,7 @@ from underpaint.types import SMALLEST_SIDE
 if TYPE_CHECKING:
     from underpaint.api.payloads import Prepared
     from underpaint.channels import Chain
-    from underpaint.media import Picture
+    from underpaint.media import JpegCoding, Picture
     from underpaint.types import Channel, Image, Payload
 
 _UNCHANGED = parse("none")
@@ -90,14 +90,16 @@ class FileDelivery:
     #: The cover, whose transparency, EXIF data and ICC profile the file takes.
     picture: Picture
     format: FileFormat
+    #: Coding of a JPEG file; None for the quality of *format*.
+    jpeg: JpegCoding | None = None
 
     def __str__(self) -> str:
-        return str(self.format)
+        return "jpeg at the cover's quality" if self.jpeg else str(self.format)
 
     def deliver(self, container: Image) -> Delivered:
         """Encode *container*, and decode it again."""
         picture, form = self.picture.with_pixels(container), self.format
-        data = encode(picture, form.name, quality=form.quality, metadata=form.metadata)
+        data = encode(picture, form.name, quality=form.quality, metadata=form.metadata, jpeg=self.jpeg)
         return Delivered(decode(data).pixels, data)
 
     def channel(self, chain: Chain | None) -> Channel | None:

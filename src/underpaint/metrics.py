@@ -1,4 +1,4 @@
-"""Image quality metrics: PSNR, SSIM, MS-SSIM, mean absolute difference.
+"""Image quality metrics: PSNR, SSIM, MS-SSIM, mean absolute difference, visible blocks.
 
 Pictures are ``uint8 (H, W, 3)``, both of one shape; anything else raises UsageError. Memory is bounded: under 200 MB
 beside the pictures for 12 megapixels.
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from underpaint.errors import UsageError
-from underpaint.types import LUMA, as_image
+from underpaint.types import LUMA, as_image, strips
+from underpaint.types import luma as luma_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,10 @@ _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 #: SSIM's constants (K L)² with K = 0.01 and 0.03 and L = 255.
 _C1, _C2 = 2.55**2, 7.65**2
 _ROWS_PER_STRIP = 32
+#: Side of the blocks that are seen or not, in pixels.
+_BLOCK = 8
+#: Standard deviation in grey levels below which a block is flat, and the levels by which it may change unseen.
+FLAT_DEVIATION, FLAT_CHANGE = 1.0, 3.0
 
 
 def psnr(a: Image, b: Image) -> float:
@@ -79,6 +84,82 @@ def ms_ssim(a: Image, b: Image, scales: int = 5) -> float:
         product *= max(0.0, ssim_terms(x, y)[1]) ** weight
         x, y = halve(x), halve(y)
     return float(product * max(0.0, ssim_terms(x, y)[0]) ** weights[-1])
+
+
+def noticeable_change(image: Image) -> NDArray[np.float32]:
+    """Return the change that is just noticeable in each block of 8×8 pixels of *image*, in grey levels.
+
+    With the mean luma bg of a block, and mg, the mean over its pixels of the larger of the differences across and down
+    of luma two pixels apart, it is max(f1, f2), where f2 is masking by luminance, 17 (1 - √(bg / 127)) + 3 up to 127
+    and 3 (bg - 127) / 128 + 3 above, and f1 is masking by contrast, mg (0.0001 bg + 0.115) + 0.5 - 0.01 bg. In flat
+    blocks, with a standard deviation below :data:`FLAT_DEVIATION`, it is at most :data:`FLAT_CHANGE`. The last rows and
+    columns are repeated to whole blocks.
+
+    Source: Chou and Li, "A perceptually tuned subband image coder based on the measure of just-noticeable-distortion
+    profile", IEEE Trans. Circuits Syst. Video Technol. 5(6), 1995. There mg is the largest difference at one pixel;
+    the mean keeps an edge from counting as texture all over its block.
+
+    Returns:
+        ``float32 (⌈H / 8⌉, ⌈W / 8⌉)``, at least 3.
+    """
+    height, width = as_image(image).shape[:2]
+    found = np.empty((-(-height // _BLOCK), -(-width // _BLOCK)), np.float32)
+    for rows in strips(len(found), _BLOCK):
+        luma = luma_of(image[rows.start * _BLOCK : rows.stop * _BLOCK])
+        lacking = (rows.stop - rows.start) * _BLOCK - len(luma), -width % _BLOCK
+        luma = np.pad(luma, ((0, lacking[0]), (0, lacking[1])), mode="edge")
+        blocks = luma.reshape(-1, _BLOCK, found.shape[1], _BLOCK).swapaxes(1, 2)
+        across, down = np.abs(blocks[..., 2:] - blocks[..., :-2]), np.abs(blocks[..., 2:, :] - blocks[..., :-2, :])
+        contrast = np.maximum(across[..., 1:-1, :], down[..., 1:-1]).mean(axis=(2, 3))
+        mean = blocks.mean(axis=(2, 3))
+        by_contrast = contrast * (0.0001 * mean + 0.115) + 0.5 - 0.01 * mean
+        by_luminance = np.where(mean <= 127, 17 * (1 - np.sqrt(mean / 127)) + 3, 3 * (mean - 127) / 128 + 3)
+        change = np.maximum(by_contrast, by_luminance)
+        flat = blocks.std(axis=(2, 3)) < FLAT_DEVIATION
+        found[rows] = np.where(flat, np.minimum(change, FLAT_CHANGE), change)
+    return found
+
+
+def visible_share(cover: Image, container: Image) -> float:
+    """Return the share of blocks of 8×8 pixels whose change can be seen, 0–1.
+
+    These are the blocks whose root mean square change exceeds :func:`noticeable_change`, and flat ones in which any
+    value changes by more than :data:`FLAT_CHANGE`. Pixels beyond the last whole block are left out.
+
+    Raises:
+        UsageError: a side is below 8 pixels.
+    """
+    check_pair(cover, container, _BLOCK)
+    squares, peaks = _block_errors(cover, container)
+    limit = noticeable_change(cover)[: len(peaks), : peaks.shape[1]]
+    return float(np.mean((squares > limit**2) | ((limit <= FLAT_CHANGE) & (peaks > FLAT_CHANGE))))
+
+
+def local_psnr(cover: Image, container: Image) -> float:
+    """Return the PSNR in dB of the worst hundredth of the blocks of 8×8 pixels, at least one; infinity if equal.
+
+    Pixels beyond the last whole block are left out.
+
+    Raises:
+        UsageError: a side is below 8 pixels.
+    """
+    check_pair(cover, container, _BLOCK)
+    squares = _block_errors(cover, container)[0].ravel()
+    count = -(-squares.size // 100)
+    mse = float(np.partition(squares, squares.size - count)[-count:].mean(dtype=np.float64))
+    return float(10 * np.log10(255**2 / mse)) if mse else float("inf")
+
+
+def _block_errors(a: Image, b: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean squared and the largest change in each whole block."""
+    down, across = (side // _BLOCK for side in a.shape[:2])
+    squares, peaks = np.empty((2, down, across), np.float32)
+    for rows in strips(down, _BLOCK):
+        area = slice(rows.start * _BLOCK, rows.stop * _BLOCK), slice(across * _BLOCK)
+        blocks = _distance(a[area], b[area]).reshape(-1, _BLOCK, across, _BLOCK, 3)
+        squares[rows] = np.square(blocks, dtype=np.uint16).mean(axis=(1, 3, 4), dtype=np.float32)
+        peaks[rows] = blocks.max(axis=(1, 3, 4))
+    return squares, peaks
 
 
 def check_pair(a: Image, b: Image, smallest: int = 1) -> None:

@@ -147,13 +147,14 @@ def inverse(coefficients: Array, down: int, across: int, count: int) -> Array:
     return _filtered(luma.reshape(down * BLOCK, -1), lapping().T)
 
 
-def add(image: Image, luma: Array, cr: Array | None = None) -> Image:
+def add(image: Image, luma: Array, cr: Array | None = None, limit: NDArray[np.uint8] | None = None) -> Image:
     """Add a change of luma and of Cr, at the top left corner, rounded and clipped to 8 bits.
 
     Args:
         image: ``uint8 (H, W, 3)``.
         luma: added to all three colour channels, ``float32 (h, w)``, no larger than the image.
         cr: colour difference that is added at constant luma, same shape; None for none.
+        limit: largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
     """
     height, width = luma.shape
     painted = image.copy()
@@ -163,7 +164,11 @@ def add(image: Image, luma: Array, cr: Array | None = None) -> Image:
         if cr is not None:
             for channel, weight in enumerate(CR_TO_RGB[:2]):
                 pixels[..., channel] += np.float32(weight) * cr[rows]
-        strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
+        pixels = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
+        if limit is not None:
+            most = limit[rows, :width, None].astype(np.int16)
+            np.clip(pixels, strip - most, strip + most, out=pixels)
+        strip[...] = pixels
     return painted
 
 

@@ -86,8 +86,8 @@ class EmbeddingDomain(Protocol):
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN if not received."""
         ...
 
-    def paint(self, image: Image, change: Array, count: int) -> Image:
-        """Return the picture with a *change* of its coefficients added."""
+    def paint(self, image: Image, change: Array, count: int, limit: NDArray[np.uint8] | None = None) -> Image:
+        """Return the picture with a *change* of its coefficients added, and no value changed by more than *limit*."""
         ...
 
     def weights(self, cover: Image, count: int) -> Array:
@@ -97,6 +97,9 @@ class EmbeddingDomain(Protocol):
 
 class Embedding:
     """Bits that are to be embedded in a cover, with the cover's projections, ``(bits,)``, as one vector."""
+
+    #: Largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
+    limit: NDArray[np.uint8] | None = None
 
     def __init__(
         self, domain: EmbeddingDomain, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]]
@@ -131,7 +134,7 @@ class Embedding:
 
     def paint(self, change: Array) -> Image:
         """Return the container: the cover with this *change* of its coefficients."""
-        return self.domain.paint(self.cover, change, self.count)
+        return self.domain.paint(self.cover, change, self.count, self.limit)
 
     def step(self, energy: float) -> float:
         """Return the lattice step at which the squared changes of the coefficients sum to *energy*."""

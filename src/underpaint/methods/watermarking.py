@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+import numpy as np
+
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
@@ -27,10 +29,14 @@ from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from underpaint.coding.keys import Key
     from underpaint.embedding.spread_transform import SpreadTransform
     from underpaint.types import Bits, Channel, Image, SoftBits
 
+#: PSNR in dB from which on no change is noticeable. At a lower one more is allowed, but not in flat blocks.
+UNSEEN_PSNR = 44.0
 #: Detections of one embedding domain that are decoded.
 MAX_CANDIDATES = 3
 
@@ -195,8 +201,11 @@ class WatermarkMethod(ABC, Generic[Domain]):
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
+        noticeable = metrics.noticeable_change(cover)
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
-            container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
+            embedding = embedding_at(quality)
+            embedding.limit = _limit(noticeable, cover, quality)
+            container = self.embed_at_quality(embedding, cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
         raise SurvivalError(
@@ -311,6 +320,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
         if p_values and min(p_values) * len(p_values) < MAX_FALSE_POSITIVE_RATE:
             raise too_much_lost("message", self.damage_hint)
         raise refusals.not_found()
+
+
+def _limit(noticeable: NDArray[np.float32], cover: Image, psnr: float) -> NDArray[np.uint8]:
+    """Return the largest change of the values of each pixel, ``uint8 (H, W)``, of a container of *psnr* dB."""
+    flat = noticeable <= metrics.FLAT_CHANGE
+    blocks = np.where(flat, noticeable, noticeable * 10 ** (max(0, UNSEEN_PSNR - psnr) / 20))
+    pixels = np.repeat(np.repeat(np.floor(blocks).clip(1, 255).astype(np.uint8), 8, axis=0), 8, axis=1)
+    return pixels[: cover.shape[0], : cover.shape[1]]
 
 
 def likeliest(candidates: Iterable[Candidate[Domain]]) -> Candidate[Domain]:

@@ -30,19 +30,21 @@ _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = 2.55**2, 7.65**2
 _ROWS_PER_STRIP = 32
 #: Side of the blocks that are seen or not, in pixels.
-_BLOCK = 8
+BLOCK = 8
 #: Standard deviation in grey levels below which a block is flat, and the levels by which it may change unseen.
 FLAT_DEVIATION, FLAT_CHANGE = 1.0, 3.0
 
 
 def psnr(a: Image, b: Image) -> float:
     """Return the peak signal-to-noise ratio in dB over all RGB values: 0 to infinity, infinity if equal."""
+    check_pair(a, b)
     mse = float(np.square(_distance(a, b), dtype=np.uint16).mean(dtype=np.float64))
     return float(10 * np.log10(255**2 / mse)) if mse else float("inf")
 
 
 def apd(a: Image, b: Image) -> float:
     """Return the average pixel discrepancy: the mean absolute difference of all RGB values, 0–255."""
+    check_pair(a, b)
     return float(_distance(a, b).mean(dtype=np.float64))
 
 
@@ -103,12 +105,12 @@ def noticeable_change(image: Image) -> NDArray[np.float32]:
         ``float32 (⌈H / 8⌉, ⌈W / 8⌉)``, at least 3.
     """
     height, width = as_image(image).shape[:2]
-    found = np.empty((-(-height // _BLOCK), -(-width // _BLOCK)), np.float32)
-    for rows in strips(len(found), _BLOCK):
-        luma = luma_of(image[rows.start * _BLOCK : rows.stop * _BLOCK])
-        lacking = (rows.stop - rows.start) * _BLOCK - len(luma), -width % _BLOCK
+    found = np.empty((-(-height // BLOCK), -(-width // BLOCK)), np.float32)
+    for rows in strips(len(found), BLOCK):
+        luma = luma_of(image[rows.start * BLOCK : rows.stop * BLOCK])
+        lacking = (rows.stop - rows.start) * BLOCK - len(luma), -width % BLOCK
         luma = np.pad(luma, ((0, lacking[0]), (0, lacking[1])), mode="edge")
-        blocks = luma.reshape(-1, _BLOCK, found.shape[1], _BLOCK).swapaxes(1, 2)
+        blocks = luma.reshape(-1, BLOCK, found.shape[1], BLOCK).swapaxes(1, 2)
         across, down = np.abs(blocks[..., 2:] - blocks[..., :-2]), np.abs(blocks[..., 2:, :] - blocks[..., :-2, :])
         contrast = np.maximum(across[..., 1:-1, :], down[..., 1:-1]).mean(axis=(2, 3))
         mean = blocks.mean(axis=(2, 3))
@@ -123,16 +125,21 @@ def noticeable_change(image: Image) -> NDArray[np.float32]:
 def visible_share(cover: Image, container: Image) -> float:
     """Return the share of blocks of 8×8 pixels whose change can be seen, 0–1.
 
-    These are the blocks whose root mean square change exceeds :func:`noticeable_change`, and flat ones in which any
-    value changes by more than :data:`FLAT_CHANGE`. Pixels beyond the last whole block are left out.
+    These are the blocks whose luma changes by more than :func:`noticeable_change` (root mean square), and flat ones in
+    which any value changes by more than :data:`FLAT_CHANGE`. Pixels beyond the last whole block are left out.
 
     Raises:
         UsageError: a side is below 8 pixels.
     """
-    check_pair(cover, container, _BLOCK)
-    squares, peaks = _block_errors(cover, container)
-    limit = noticeable_change(cover)[: len(peaks), : peaks.shape[1]]
-    return float(np.mean((squares > limit**2) | ((limit <= FLAT_CHANGE) & (peaks > FLAT_CHANGE))))
+    check_pair(cover, container, BLOCK)
+    down, across = (side // BLOCK for side in cover.shape[:2])
+    limit, seen = noticeable_change(cover)[:down, :across], np.empty((down, across), bool)
+    for rows in strips(down, BLOCK):
+        a, b = (_blocks(image, rows) for image in (cover, container))
+        squares = np.square(luma_of(a) - luma_of(b)).mean(axis=(2, 3))
+        peaks = _distance(a, b).max(axis=(2, 3, 4))
+        seen[rows] = (squares > limit[rows] ** 2) | ((limit[rows] <= FLAT_CHANGE) & (peaks > FLAT_CHANGE))
+    return float(seen.mean())
 
 
 def local_psnr(cover: Image, container: Image) -> float:
@@ -143,23 +150,22 @@ def local_psnr(cover: Image, container: Image) -> float:
     Raises:
         UsageError: a side is below 8 pixels.
     """
-    check_pair(cover, container, _BLOCK)
-    squares = _block_errors(cover, container)[0].ravel()
+    check_pair(cover, container, BLOCK)
+    parts = [
+        np.square(_distance(_blocks(cover, rows), _blocks(container, rows)), dtype=np.uint16).mean(axis=(2, 3, 4))
+        for rows in strips(len(cover) // BLOCK, BLOCK)
+    ]
+    squares = np.concatenate(parts).ravel()
     count = -(-squares.size // 100)
-    mse = float(np.partition(squares, squares.size - count)[-count:].mean(dtype=np.float64))
+    mse = float(np.partition(squares, squares.size - count)[-count:].mean())
     return float(10 * np.log10(255**2 / mse)) if mse else float("inf")
 
 
-def _block_errors(a: Image, b: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean squared and the largest change in each whole block."""
-    down, across = (side // _BLOCK for side in a.shape[:2])
-    squares, peaks = np.empty((2, down, across), np.float32)
-    for rows in strips(down, _BLOCK):
-        area = slice(rows.start * _BLOCK, rows.stop * _BLOCK), slice(across * _BLOCK)
-        blocks = _distance(a[area], b[area]).reshape(-1, _BLOCK, across, _BLOCK, 3)
-        squares[rows] = np.square(blocks, dtype=np.uint16).mean(axis=(1, 3, 4), dtype=np.float32)
-        peaks[rows] = blocks.max(axis=(1, 3, 4))
-    return squares, peaks
+def _blocks(image: Image, rows: slice) -> Image:
+    """Return the whole blocks of these rows of blocks, ``uint8 (n, W / 8, 8, 8, 3)``."""
+    across = image.shape[1] // BLOCK
+    part = image[rows.start * BLOCK : rows.stop * BLOCK, : across * BLOCK]
+    return part.reshape(-1, BLOCK, across, BLOCK, 3).swapaxes(1, 2)
 
 
 def check_pair(a: Image, b: Image, smallest: int = 1) -> None:
@@ -188,7 +194,6 @@ def ms_ssim_weights(scales: int) -> tuple[float, ...]:
 
 def _distance(a: Image, b: Image) -> NDArray[np.uint8]:
     """Return the absolute difference of each value, still in 8 bits."""
-    check_pair(a, b)
     distance: NDArray[np.uint8] = np.maximum(a, b) - np.minimum(a, b)
     return distance
 

@@ -98,7 +98,7 @@ def test_a_jpeg_container_is_as_large_as_its_jpeg_cover(options: dict[str, Any])
 
 def test_a_cover_of_too_low_quality_gives_a_larger_file_with_a_warning() -> None:
     PIL.Image.open("cover.png").save("photo.jpg", quality=3)
-    warning, _ = api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm", psnr=38).warnings
+    warning, *_ = api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm", psnr=38).warnings
     assert warning == "the payload does not survive the cover's JPEG quality: a higher one makes the file larger"
     assert Path("sent.jpg").stat().st_size > 2 * Path("photo.jpg").stat().st_size
 
@@ -188,7 +188,7 @@ def test_every_method_refuses_a_psnr_out_of_range(cover: Image, method: str, psn
 
 def test_a_file_that_misses_the_psnr_asked_for_is_a_warning() -> None:
     assert api.hide_file("cover.png", "sent.png", "hello", psnr=44).warnings == ()
-    (warning,) = api.hide_file("cover.png", "sent.jpg", "hello", psnr=44, quality=80).warnings
+    warning, *_ = api.hide_file("cover.png", "sent.jpg", "hello", psnr=44, quality=80).warnings
     assert warning.startswith("jpeg at quality 80 brought 44 dB down to 3")
 
 

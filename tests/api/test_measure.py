@@ -91,6 +91,8 @@ def test_attack_drops_the_profile_that_icc_converts(cover: Image) -> None:
 def test_equal_pictures_do_not_differ(cover: Image) -> None:
     assert api.compare(cover, cover) == {
         "psnr": float("inf"),
+        "local_psnr": float("inf"),
+        "visible": 0.0,
         "ssim": 1.0,
         "ms_ssim": 1.0,
         "apd": 0.0,
@@ -105,6 +107,8 @@ def test_compare_measures_one_changed_value(cover: Image) -> None:
     other[0, 0, 0] ^= 128
     found = api.compare(cover, other)
     assert (found["largest"], found["changed"]) == (128, 1 / cover.size)
+    assert found["visible"] == 1 / 24**2
+    assert found["local_psnr"] == pytest.approx(found["psnr"] - 10 * np.log10(24**2 / 6))
     assert api.compare(cover[:64], other[:64])["ms_ssim"] is None
 
 

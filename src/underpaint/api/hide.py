@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from underpaint.methods import Method
     from underpaint.types import Image, Payload
 
+#: Share of visible blocks beyond which a container is warned of.
+MAX_VISIBLE = 0.01
+
 
 def hide(
     cover: Image,
@@ -247,12 +250,18 @@ def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, presen
         warnings.append("the payload does not survive the cover's JPEG quality: a higher one makes the file larger")
     if wanted is not None and reached < wanted:
         warnings.append(f"{delivery} brought {wanted:g} dB down to {reached:.1f}")
+    visible = metrics.visible_share(picture.pixels, pixels)
+    if visible > MAX_VISIBLE:
+        loss = "" if delivery.format.exact else f", with the loss by {delivery}"
+        warnings.append(f"the change can be seen in {visible:.1%} of the picture{loss}")
     warnings += [f"the cover held a payload by {name}, which may be lost" for name in present]
     return HideReport(
         container=str(output.path),
         method=prepared.method.name,
         payload_bytes=len(prepared.payload.data),
         psnr=reached,
+        local_psnr=metrics.local_psnr(picture.pixels, pixels),
+        visible=visible,
         survives=str(embedded.chain) if embedded.chain else None,
         seconds=0.0,
         warnings=(*warnings, *prepared.warnings),

@@ -148,7 +148,8 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
         container: the same shape.
 
     Returns:
-        ``psnr`` in dB; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
+        ``psnr`` in dB; ``local_psnr``, that of the worst hundredth of the blocks of 8×8 pixels, and ``visible``, the
+        share of blocks whose change can be seen; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
         difference in levels; ``changed``, the share of values that differ; ``largest``, the largest difference in
         levels; ``machine``, for each classifier by name the relative ``change`` of its features and whether its label
         is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
@@ -166,6 +167,8 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
     responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE and onnxruntime_installed() else {}
     return {
         "psnr": metrics.psnr(a, b),
+        "local_psnr": metrics.local_psnr(a, b),
+        "visible": metrics.visible_share(a, b),
         "ssim": metrics.ssim(a, b),
         "ms_ssim": metrics.ms_ssim(a, b) if side >= metrics.MS_SSIM_SMALLEST_SIDE else None,
         "apd": metrics.apd(a, b),

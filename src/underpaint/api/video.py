@@ -150,6 +150,8 @@ def hide_video(
         method=METHOD,
         payload_bytes=len(data.data),
         psnr=reached,
+        local_psnr=None,
+        visible=None,
         survives=survives,
         seconds=time.perf_counter() - started,
         warnings=(*copy.warnings, *missed),

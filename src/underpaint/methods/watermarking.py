@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: PSNR in dB from which on no change is noticeable. At a lower one more is allowed, but not in flat blocks.
 UNSEEN_PSNR = 44.0
+#: Share of flat blocks from which on a picture is called flat.
+MOSTLY_FLAT = 0.5
 #: Detections of one embedding domain that are decoded.
 MAX_CANDIDATES = 3
 
@@ -208,9 +210,11 @@ class WatermarkMethod(ABC, Generic[Domain]):
             container = self.embed_at_quality(embedding, cover, quality, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
+        flat = np.mean(noticeable <= metrics.FLAT_CHANGE) > MOSTLY_FLAT
         raise SurvivalError(
             f"the message does not survive {channel} at {quality:g} dB in this picture",
-            hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
+            hint=("most of the picture is flat and carries little unseen: take a photograph, " if flat else "")
+            + "shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
         )
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:

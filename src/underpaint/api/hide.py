@@ -13,7 +13,8 @@ from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import FacePayload, as_source
 from underpaint.api.reports import HideReport
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_survivable, verify
+from underpaint.api.transparency import too_transparent, views
+from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, OnBackground, check_survivable, verify
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
@@ -21,6 +22,8 @@ from underpaint.errors import SurvivalError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, METHODS
+from underpaint.methods.robust import Robust
+from underpaint.methods.watermarking import WatermarkMethod
 from underpaint.types import as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from underpaint.api.payloads import PayloadSource, Prepared
+    from underpaint.api.transparency import Transparent
     from underpaint.api.verify import Delivered, Delivery
     from underpaint.channels import Chain
     from underpaint.methods import Method
@@ -174,17 +178,45 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
 
     def attempt(method: Method, chain: Chain | None) -> _Embedded:
         def at(psnr: float | None) -> tuple[_Embedded, Image]:
-            prepared = request.payload.prepare(cover, method, psnr)
-            channel = delivery.channel(chain)
-            marked = method.hide(cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel)
+            transparent = None if method.needs_lossless else delivery.transparent(boxed=isinstance(method, Robust))
+            if transparent:
+                prepared, marked = _mark_transparent(request, method, transparent, psnr, chain, delivery)
+            else:
+                prepared = request.payload.prepare(cover, method, psnr)
+                channel = delivery.channel(chain)
+                marked = method.hide(cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel)
             delivered = delivery.deliver(request.payload.finish(marked))
-            revealed = verify(delivered.pixels, prepared, request.passphrase, chain, delivery)
+            for view in views(delivered.pixels, delivered.alpha) if transparent else [delivered.pixels]:
+                revealed = verify(view, prepared, request.passphrase, chain, delivery)
             prepared = request.payload.check(delivered.pixels, revealed, prepared)
             return _Embedded(prepared, delivered, chain), delivered.pixels
 
         return guard.accept(at, method, request.psnr) if guard else at(request.psnr)[0]
 
     return first_success(methods, request.survive, attempt)
+
+
+def _mark_transparent(
+    request: _Request,
+    method: Method,
+    transparent: Transparent,
+    psnr: float | None,
+    chain: Chain | None,
+    delivery: Delivery,
+) -> tuple[Prepared, Image]:
+    """Embed in what is shown of a cover, to survive on every background; return all pixels of the container."""
+    prepared = request.payload.prepare(transparent.cover, method, psnr)
+    if isinstance(method, WatermarkMethod):
+        method = method.within(transparent.visible)
+    assert isinstance(delivery, FileDelivery)  # noqa: S101 - for the type checker: an array has no transparency
+    channel = OnBackground(transparent, delivery, chain or parse("none"))
+    try:
+        marked = method.hide(
+            transparent.cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel
+        )
+    except SurvivalError as error:
+        raise too_transparent(transparent.share) from error
+    return prepared, transparent.coloured(marked)
 
 
 def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> HideReport:
@@ -242,7 +274,10 @@ def _methods_present(cover: Image, passphrase: str | None) -> list[str]:
 
 def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, present: list[str]) -> HideReport:
     picture, prepared, pixels = delivery.picture, embedded.prepared, embedded.delivered.pixels
-    reached, wanted = metrics.psnr(picture.pixels, pixels), prepared.psnr
+    wanted, cover = prepared.psnr, picture.pixels
+    if not prepared.method.needs_lossless:  # as they are shown
+        cover, pixels = views(cover, picture.alpha)[0], views(pixels, embedded.delivered.alpha)[0]
+    reached = metrics.psnr(cover, pixels)
     warnings = [*picture.warnings]
     if output.metadata:
         warnings += unwritable(picture, delivery.format.name)
@@ -250,7 +285,7 @@ def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, presen
         warnings.append("the payload does not survive the cover's JPEG quality: a higher one makes the file larger")
     if wanted is not None and reached < wanted:
         warnings.append(f"{delivery} brought {wanted:g} dB down to {reached:.1f}")
-    visible = metrics.visible_share(picture.pixels, pixels)
+    visible = metrics.visible_share(cover, pixels)
     if visible > MAX_VISIBLE:
         loss = "" if delivery.format.exact else f", with the loss by {delivery}"
         warnings.append(f"the change can be seen in {visible:.1%} of the picture{loss}")
@@ -260,11 +295,11 @@ def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, presen
         method=prepared.method.name,
         payload_bytes=len(prepared.payload.data),
         psnr=reached,
-        local_psnr=metrics.local_psnr(picture.pixels, pixels),
+        local_psnr=metrics.local_psnr(cover, pixels),
         visible=visible,
         survives=str(embedded.chain) if embedded.chain else None,
         seconds=0.0,
         warnings=(*warnings, *prepared.warnings),
         compression=prepared.compression,
-        findings=inspect(pixels) if output.check else None,
+        findings=inspect(embedded.delivered.pixels) if output.check else None,
     )

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from PIL import features
 
 from underpaint import metrics
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 #: PSNR in dB of a container with a picture in it, unless another is asked for.
 DEFAULT_PSNR = 44.0
-#: The same for methods that have their own: the first one at which the picture fits.
-DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNRS}
+#: The same for methods that have their own.
+DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
 #: Formats that a secret picture may be compressed in, where Pillow has them; the one with the highest PSNR is taken.
 CODECS = ("avif", "webp")
+#: Factors by which both sides of a secret picture are reduced to fit, in the order they are tried.
+REDUCTIONS = tuple(2 ** (-step / 2) for step in range(11))
 #: The method that hides a restorable picture beside its template.
 _BESIDE_TEMPLATE = PixInPix()
 
@@ -162,11 +164,10 @@ class PicturePayload(PayloadSource):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, PredictablePSNR))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
         check_psnr(psnr)
-        *better, last = DEFAULT_PSNRS.get(method.name, (DEFAULT_PSNR,)) if psnr is None else (psnr,)
-        for target in better:
-            with suppress(CapacityError):
-                return self._compressed(method, method.payload_at(cover, target))
-        return self._compressed(method, method.payload_at(cover, last))
+        target = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
+        data, loss, size = compress_to(self.picture, method.payload_at(cover, target))
+        reduced = () if size is None else (f"the hidden picture was reduced to {size[0]}×{size[1]} pixels",)
+        return Prepared(method, Payload(data, "picture", self.name), compression=loss, warnings=reduced)
 
     def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
         """Measure the revealed picture, if the method hid it without a file format."""
@@ -175,10 +176,6 @@ class PicturePayload(PayloadSource):
         psnr = metrics.psnr(self.picture.pixels, decode(revealed.data).pixels)
         lost = () if self.picture.alpha is None else ("the hidden picture loses its transparency",)
         return replace(prepared, compression=PictureCompression(prepared.method.name, None, psnr), warnings=lost)
-
-    def _compressed(self, method: Method, budget: int) -> Prepared:
-        data, loss = compress_to(self.picture, budget)
-        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
 
 @dataclass(frozen=True)
@@ -253,28 +250,59 @@ def as_source(payload: bytes | str | Payload | PayloadSource) -> PayloadSource:
         raise UsageError("the message is not valid Unicode text", hint="hide it as a file") from None
 
 
-def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression]:
+def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression, tuple[int, int] | None]:
     """Compress *picture* to a file that takes at most *budget* bytes in a frame: lossless if that fits.
 
+    A picture that is lost at a low quality is reduced in size instead, if it is more like the original then.
+
+    Returns:
+        The file, its loss, and width and height of the picture in it if they were reduced, else None.
+
     Raises:
-        CapacityError: even at the lowest quality it takes more.
+        CapacityError: even the smallest picture at the lowest quality takes more.
     """
     exact = encode(picture, "webp")
     if len(exact) <= budget:
-        return exact, PictureCompression("webp", None, None)
-    found = []
-    for codec in filter(features.check, CODECS):
-        size = partial(_size_at, picture, codec)
-        quality = bisect_right(range(1, 101), budget, key=size)
-        if quality:
-            data = encode(picture, codec, quality=quality)
-            found.append((data, PictureCompression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
-    if not found:
+        return exact, PictureCompression("webp", None, None), None
+    best: tuple[bytes, PictureCompression, tuple[int, int] | None] | None = None
+    height, width = picture.pixels.shape[:2]
+    for factor in REDUCTIONS:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        found = _best_file(picture, resized(picture, size) if factor < 1 else picture, budget)
+        if best and (found is None or (found[1].psnr or 0) < (best[1].psnr or 0)):
+            break
+        best = (*found, size if factor < 1 else None) if found else None
+    if best is None:
         raise CapacityError(
             f"the picture does not fit at any quality: there is room for {budget} bytes",
             hint="take a lower --psnr, a larger cover or a smaller picture",
         )
-    return max(found, key=lambda each: each[1].psnr or 0)
+    return best
+
+
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return *picture* with its transparency resized to *size*, width and height."""
+    from PIL import Image as Pillow
+
+    pixels, alpha = (
+        None if plane is None else np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.LANCZOS))
+        for plane in (picture.pixels, picture.alpha)
+    )
+    assert pixels is not None  # noqa: S101 - for the type checker
+    return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def _best_file(original: Picture, picture: Picture, budget: int) -> tuple[bytes, PictureCompression] | None:
+    """Return the file of *picture* that is most like *original* within the budget, and its loss; None if none fits."""
+    height, width = original.pixels.shape[:2]
+    found = []
+    for codec in filter(features.check, CODECS):
+        quality = bisect_right(range(1, 101), budget, key=partial(_size_at, picture, codec))
+        if quality:
+            data = encode(picture, codec, quality=quality)
+            psnr = metrics.psnr(original.pixels, resized(decode(data), (width, height)).pixels)
+            found.append((data, PictureCompression(codec, quality, psnr)))
+    return max(found, key=lambda each: each[1].psnr or 0, default=None)
 
 
 def revealed_name(payload: Payload) -> str:

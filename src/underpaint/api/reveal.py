@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from underpaint.api.choice import method_named
+from underpaint.api.transparency import views
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
@@ -70,7 +72,17 @@ def reveal_file(
         refuse_settings(method=method not in (None, VIDEO_METHOD))
         return reveal_video(path, passphrase=passphrase, progress=progress), VIDEO_METHOD, ()
     picture = read(path)
-    return *_restorable(*find_payload(picture.pixels, passphrase, methods or methods_for(picture))), picture.warnings
+    return *_restorable(*_find_in_file(picture, passphrase, methods or methods_for(picture))), picture.warnings
+
+
+def _find_in_file(picture: Picture, passphrase: str | None, methods: list[Method]) -> tuple[Payload, str]:
+    """Return the payload of a picture file: watermarks lie in what is shown, others in the colours themselves."""
+    shown, *more = views(picture.pixels, picture.alpha)
+    watermarks = [method for method in methods if not method.needs_lossless]
+    if more and watermarks:
+        with suppress(NotFoundError, DamagedError):
+            return find_payload(shown, passphrase, watermarks)
+    return find_payload(picture.pixels, passphrase, methods)
 
 
 def methods_for(picture: Picture) -> list[Method]:

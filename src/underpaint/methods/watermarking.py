@@ -9,10 +9,12 @@ A watermark is embedded as :mod:`underpaint.embedding.watermark` describes::
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from itertools import chain, product
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -91,6 +93,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
     bit_channels: tuple[Channel, ...]
     #: Hint of the error for a watermark that cannot be decoded.
     damage_hint: str
+    #: Pixels that may be changed, ``bool (H, W)``; None for all.
+    visible: NDArray[np.bool_] | None = None
+
+    def within(self, visible: NDArray[np.bool_]) -> Self:
+        """Return a copy of this method that changes only *visible* pixels, ``bool (H, W)``; PSNRs count these alone."""
+        limited = copy.copy(self)
+        limited.visible = visible
+        return limited
 
     @abstractmethod
     def sender_domains(self, cover: Image) -> list[Domain]:
@@ -204,10 +214,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
         noticeable = metrics.noticeable_change(cover)
+        share = 1.0 if self.visible is None else float(self.visible.mean())
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
-            embedding = embedding_at(quality)
+            over_all = quality - 10 * math.log10(share)
+            embedding = embedding_at(over_all)
             embedding.limit = _limit(noticeable, cover, quality)
-            container = self.embed_at_quality(embedding, cover, quality, (channel,))
+            if self.visible is not None:
+                embedding.limit = np.where(self.visible, embedding.limit, 0).astype(np.uint8)
+            container = self.embed_at_quality(embedding, cover, over_all, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
         flat = np.mean(noticeable <= metrics.FLAT_CHANGE) > MOSTLY_FLAT

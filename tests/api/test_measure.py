@@ -65,8 +65,24 @@ def test_a_random_channel_repeats_with_its_seed(cover: Image) -> None:
 def test_attack_warns_of_lost_transparency_and_of_a_lossy_file() -> None:
     assert api.attack_file("faded.png", "jpeg:50", "same.png") == ()
     assert media.read("same.png").alpha is not None
-    assert "transparency" in api.attack_file("faded.png", "crop:0.5", "part.png")[0]
+    assert "transparency" in api.attack_file("faded.png", "pad:0.1", "padded.png")[0]
     assert "jpeg is lossy" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
+
+
+def test_attack_moves_transparency_with_the_picture(cover: Image) -> None:
+    alpha = np.zeros(cover.shape[:2], np.uint8)
+    alpha[:, :96] = 255
+    media.write(media.Picture(np.where(alpha[..., None] > 0, cover, 0).astype(np.uint8), alpha), "half.png")
+    assert api.attack_file("half.png", "flip | rescale:0.5 | rotate:90,expand | crop:0.5", "moved.png", seed=3) == ()
+    moved = media.read("moved.png")
+    assert moved.alpha is not None
+    assert moved.alpha.shape == moved.pixels.shape[:2] == (68, 68)
+    shown = moved.pixels.max(axis=2) > 0
+    assert np.mean(shown == (moved.alpha > 0)) > 0.97
+    api.attack_file("half.png", "rotate:45", "turned.png")
+    turned = media.read("turned.png").alpha
+    assert turned is not None
+    assert turned[0, 0] == 0
 
 
 def test_attack_flattens_transparency_on_a_background() -> None:

@@ -18,7 +18,7 @@ from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, OnBac
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
-from underpaint.errors import SurvivalError, UsageError
+from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, METHODS
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Share of visible blocks beyond which a container is warned of.
 MAX_VISIBLE = 0.01
+#: Share of hardly visible pixels from which on transparency is named as the cause of an error.
+MIN_BLAMED: dict[type[Exception], float] = {CapacityError: 0.1, SurvivalError: 0.005}
 
 
 def hide(
@@ -214,7 +216,9 @@ def _mark_transparent(
         marked = method.hide(
             transparent.cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel
         )
-    except SurvivalError as error:
+    except (CapacityError, SurvivalError) as error:
+        if transparent.share < MIN_BLAMED[type(error)]:
+            raise
         raise too_transparent(transparent.share) from error
     return prepared, transparent.coloured(marked)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: PSNR in dB of the container whose capacity map is written.
 MAP_PSNR = 44.0
+#: Channels that move the transparency of a picture with its colours; what they uncover is transparent.
+MOVING = frozenset({"resize", "rescale", "fit", "crop", "rotate", "flip", "shear", "perspective"})
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:
@@ -98,7 +101,7 @@ def attack_file(
 ) -> tuple[str, ...]:
     """Write a copy of a picture file after a chain of channels.
 
-    Transparency stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
+    Transparency moves with the picture (:data:`MOVING`). It stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.
@@ -132,7 +135,11 @@ def _send(picture: Picture, chain: Chain, rng: np.random.Generator) -> tuple[Pic
     for channel in chain.channels:
         if isinstance(channel, Flatten) and picture.alpha is not None:
             picture = replace(picture, pixels=channel.compose(picture.pixels, picture.alpha), alpha=None)
+        before = copy.deepcopy(rng)
         pixels = channel(picture.pixels, rng)
+        if picture.alpha is not None and channel.name in MOVING:
+            planes = np.repeat(picture.alpha[..., None], 3, axis=2)
+            picture = replace(picture, alpha=channel(planes, before)[..., 0], pixels=pixels)
         if picture.alpha is not None and picture.alpha.shape != pixels.shape[:2]:
             warnings += ("transparency was dropped, for the picture's size changed",)
             picture = replace(picture, alpha=None)

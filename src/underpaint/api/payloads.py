@@ -40,7 +40,9 @@ DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
 #: Formats that a secret picture may be compressed in, where Pillow has them; the one with the highest PSNR is taken.
 CODECS = ("avif", "webp")
 #: Factors by which both sides of a secret picture are reduced to fit, in the order they are tried.
-REDUCTIONS = tuple(2 ** (-step / 2) for step in range(11))
+REDUCTIONS = tuple(2.0**-step for step in range(1, 6))
+#: Quality setting below which a smaller picture is tried.
+LOWEST_QUALITY = 20
 #: The method that hides a restorable picture beside its template.
 _BESIDE_TEMPLATE = PixInPix()
 
@@ -55,6 +57,8 @@ class PictureCompression:
     quality: int | None
     #: PSNR in dB of the revealed picture against the original; None if they are equal.
     psnr: float | None
+    #: Width and height of the hidden picture if they were reduced; else None.
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -165,9 +169,8 @@ class PicturePayload(PayloadSource):
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
         check_psnr(psnr)
         target = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
-        data, loss, size = compress_to(self.picture, method.payload_at(cover, target))
-        reduced = () if size is None else (f"the hidden picture was reduced to {size[0]}×{size[1]} pixels",)
-        return Prepared(method, Payload(data, "picture", self.name), compression=loss, warnings=reduced)
+        data, loss = compress_to(self.picture, method.payload_at(cover, target))
+        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
     def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
         """Measure the revealed picture, if the method hid it without a file format."""
@@ -250,28 +253,28 @@ def as_source(payload: bytes | str | Payload | PayloadSource) -> PayloadSource:
         raise UsageError("the message is not valid Unicode text", hint="hide it as a file") from None
 
 
-def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression, tuple[int, int] | None]:
+def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression]:
     """Compress *picture* to a file that takes at most *budget* bytes in a frame: lossless if that fits.
 
-    A picture that is lost at a low quality is reduced in size instead, if it is more like the original then.
-
-    Returns:
-        The file, its loss, and width and height of the picture in it if they were reduced, else None.
+    A picture that would have a quality below :data:`LOWEST_QUALITY` is reduced in size as long as that makes it more
+    like the original.
 
     Raises:
         CapacityError: even the smallest picture at the lowest quality takes more.
     """
     exact = encode(picture, "webp")
     if len(exact) <= budget:
-        return exact, PictureCompression("webp", None, None), None
-    best: tuple[bytes, PictureCompression, tuple[int, int] | None] | None = None
+        return exact, PictureCompression("webp", None, None)
+    best = _best_file(picture, picture, budget)
     height, width = picture.pixels.shape[:2]
     for factor in REDUCTIONS:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        found = _best_file(picture, resized(picture, size) if factor < 1 else picture, budget)
-        if best and (found is None or (found[1].psnr or 0) < (best[1].psnr or 0)):
+        if best and (best[1].quality or 0) >= LOWEST_QUALITY:
             break
-        best = (*found, size if factor < 1 else None) if found else None
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        smaller = _best_file(picture, resized(picture, size), budget)
+        if best and (smaller is None or (smaller[1].psnr or 0) < (best[1].psnr or 0)):
+            break
+        best = smaller
     if best is None:
         raise CapacityError(
             f"the picture does not fit at any quality: there is room for {budget} bytes",
@@ -295,13 +298,14 @@ def resized(picture: Picture, size: tuple[int, int]) -> Picture:
 def _best_file(original: Picture, picture: Picture, budget: int) -> tuple[bytes, PictureCompression] | None:
     """Return the file of *picture* that is most like *original* within the budget, and its loss; None if none fits."""
     height, width = original.pixels.shape[:2]
+    size = picture.pixels.shape[1::-1] if picture is not original else None
     found = []
     for codec in filter(features.check, CODECS):
         quality = bisect_right(range(1, 101), budget, key=partial(_size_at, picture, codec))
         if quality:
             data = encode(picture, codec, quality=quality)
             psnr = metrics.psnr(original.pixels, resized(decode(data), (width, height)).pixels)
-            found.append((data, PictureCompression(codec, quality, psnr)))
+            found.append((data, PictureCompression(codec, quality, psnr, size)))
     return max(found, key=lambda each: each[1].psnr or 0, default=None)
 
 

@@ -28,7 +28,7 @@ def rounded(height: int, width: int, radius: int) -> NDArray[np.uint8]:
 def logo(photograph: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NDArray[np.uint8]:
     """Write the photograph with rounded corners, grey where it is not shown, to ``logo.png``; return its opacity."""
     monkeypatch.chdir(tmp_path)
-    alpha = rounded(*photograph.shape[:2], radius=40)
+    alpha = rounded(photograph.shape[0], photograph.shape[1], 40)
     pixels = np.where(alpha[..., None] > 0, photograph, 99).astype(np.uint8)
     media.write(media.Picture(pixels, alpha), "logo.png")
     return alpha
@@ -46,14 +46,14 @@ def test_a_message_survives_on_white_and_on_black(logo: NDArray[np.uint8]) -> No
         assert api.reveal_file("shown.png", method="robust")[0].text == "noon"
 
 
-def test_a_resized_picture_with_transparency_is_revealed(logo: NDArray[np.uint8]) -> None:  # noqa: ARG001
+def test_a_resized_picture_with_transparency_is_revealed(logo: NDArray[np.uint8]) -> None:
     api.hide_file("logo.png", "sent.png", "noon", method="robust")
     with Image.open("sent.png") as sent:
         sent.resize((226, 150), Image.Resampling.LANCZOS).save("half.png")
     assert api.reveal_file("half.png", method="robust")[0].text == "noon"
 
 
-def test_half_opaque_pixels_are_marked_as_they_are_shown(logo: NDArray[np.uint8]) -> None:  # noqa: ARG001
+def test_half_opaque_pixels_are_marked_as_they_are_shown(logo: NDArray[np.uint8]) -> None:
     pixels = media.read("logo.png").pixels
     media.write(media.Picture(pixels, np.full(pixels.shape[:2], 128, np.uint8)), "faded.png")
     api.hide_file("faded.png", "sent.png", "noon", method="stdm")
@@ -63,7 +63,9 @@ def test_half_opaque_pixels_are_marked_as_they_are_shown(logo: NDArray[np.uint8]
 
 
 @pytest.mark.parametrize(("opaque_rows", "share"), [(0, "100%"), (60, "80%")])
-def test_a_picture_too_transparent_is_refused_with_its_share(logo: NDArray[np.uint8], opaque_rows: int, share: str) -> None:
+def test_a_picture_too_transparent_is_refused_with_its_share(
+    logo: NDArray[np.uint8], opaque_rows: int, share: str
+) -> None:
     alpha = np.zeros_like(logo)
     alpha[:opaque_rows] = 255
     media.write(media.Picture(media.read("logo.png").pixels, alpha), "clear.png")

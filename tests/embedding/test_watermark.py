@@ -60,7 +60,7 @@ class Field:
     def analyse(self, _image: Image, count: int) -> Array:
         return self.values[:, :count].ravel()
 
-    def paint(self, image: Image, change: Array, count: int, limit: object = None) -> Image:  # noqa: ARG002
+    def paint(self, image: Image, change: Array, count: int) -> Image:
         self.values[:, :count] += change.reshape(-1, count)
         return image
 

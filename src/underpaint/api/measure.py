@@ -101,7 +101,8 @@ def attack_file(
 ) -> tuple[str, ...]:
     """Write a copy of a picture file after a chain of channels.
 
-    Transparency moves with the picture (:data:`MOVING`). It stays if the size does, and up to a ``flatten``. The ICC profile stays up to an ``icc``.
+    Transparency moves with the picture (:data:`MOVING`). It stays if the size does, and up to a ``flatten``. The ICC
+    profile stays up to an ``icc``.
 
     Args:
         path: picture file; ``-`` is standard input.
@@ -156,10 +157,10 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
 
     Returns:
         ``psnr`` in dB; ``local_psnr``, that of the worst hundredth of the blocks of 8×8 pixels, and ``visible``, the
-        share of blocks whose change can be seen; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
-        difference in levels; ``changed``, the share of values that differ; ``largest``, the largest difference in
-        levels; ``machine``, for each classifier by name the relative ``change`` of its features and whether its label
-        is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
+        share of blocks whose change can be seen; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``,
+        the mean absolute difference in levels; ``changed``, the share of values that differ; ``largest``, the largest
+        difference in levels; ``machine``, for each classifier by name the relative ``change`` of its features and
+        whether its label is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
 
     Raises:
         UsageError: their sizes differ, or they are no images.

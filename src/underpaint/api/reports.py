@@ -24,7 +24,7 @@ class HideReport:
     psnr: float
     #: PSNR in dB of the worst hundredth of the blocks of 8×8 pixels; None for a video.
     local_psnr: float | None
-    #: Share of these blocks whose change can be seen, 0–1, by :func:`underpaint.metrics.visible_share`; None for a video.
+    #: Share of these blocks whose change can be seen (:func:`underpaint.metrics.visible_share`); None for a video.
     visible: float | None
     #: Channel that the payload was revealed after; None if the container has to stay exactly as it is.
     survives: str | None

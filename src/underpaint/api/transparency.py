@@ -53,7 +53,7 @@ class Transparent:
 
     @cached_property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns from the first to the last with a pixel that is at least half opaque; all of them unless :attr:`boxed`.
+        """Rows and columns from the first to the last with a pixel that is half opaque; all unless :attr:`boxed`.
 
         Raises:
             SurvivalError: they are fewer than a watermark needs.

@@ -84,9 +84,9 @@ class Canvas:
             coefficients[np.repeat(~self._covered(), count)] = np.nan
         return coefficients
 
-    def paint(self, image: Image, change: Array, count: int, limit: NDArray[np.uint8] | None = None) -> Image:
-        """Return *image* with a *change* of the coefficients added, stretched over the picture, within *limit*."""
-        return lapped.add(image, stretched(self.plane(change, count), *image.shape[:2]), limit=limit)
+    def paint(self, image: Image, change: Array, count: int) -> Image:
+        """Return *image* with a *change* of the coefficients added, stretched over the picture."""
+        return lapped.add(image, stretched(self.plane(change, count), *image.shape[:2]))
 
     def plane(self, change: Array, count: int) -> Array:
         """Return the luma of a *change* of the coefficients, ``float32 (side, side)``."""

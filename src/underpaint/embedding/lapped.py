@@ -147,14 +147,13 @@ def inverse(coefficients: Array, down: int, across: int, count: int) -> Array:
     return _filtered(luma.reshape(down * BLOCK, -1), lapping().T)
 
 
-def add(image: Image, luma: Array, cr: Array | None = None, limit: NDArray[np.uint8] | None = None) -> Image:
+def add(image: Image, luma: Array, cr: Array | None = None) -> Image:
     """Add a change of luma and of Cr, at the top left corner, rounded and clipped to 8 bits.
 
     Args:
         image: ``uint8 (H, W, 3)``.
         luma: added to all three colour channels, ``float32 (h, w)``, no larger than the image.
         cr: colour difference that is added at constant luma, same shape; None for none.
-        limit: largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
     """
     height, width = luma.shape
     painted = image.copy()
@@ -164,12 +163,24 @@ def add(image: Image, luma: Array, cr: Array | None = None, limit: NDArray[np.ui
         if cr is not None:
             for channel, weight in enumerate(CR_TO_RGB[:2]):
                 pixels[..., channel] += np.float32(weight) * cr[rows]
-        pixels = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
-        if limit is not None:
-            most = limit[rows, :width, None].astype(np.int16)
-            np.clip(pixels, strip - most, strip + most, out=pixels)
-        strip[...] = pixels
+        strip[...] = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
     return painted
+
+
+def within(limit: NDArray[np.uint8] | None, cover: Image, changed: Image) -> Image:
+    """Return *changed* with no value further from *cover* than *limit* allows.
+
+    Args:
+        limit: largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
+        cover: ``uint8 (H, W, 3)``.
+        changed: the same shape; it is changed in place.
+    """
+    if limit is not None:
+        for rows in strips(len(cover), _ROWS_PER_STRIP):
+            strip, most = cover[rows], limit[rows, :, None]
+            lowest, highest = strip - np.minimum(strip, most), strip + np.minimum(~strip, most)
+            np.clip(changed[rows], lowest, highest, out=changed[rows])
+    return changed
 
 
 def local_activity(luma: Array) -> Array:

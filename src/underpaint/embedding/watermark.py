@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
+from underpaint.embedding import lapped
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.errors import CapacityError
 
@@ -86,8 +87,8 @@ class EmbeddingDomain(Protocol):
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``; NaN if not received."""
         ...
 
-    def paint(self, image: Image, change: Array, count: int, limit: NDArray[np.uint8] | None = None) -> Image:
-        """Return the picture with a *change* of its coefficients added, and no value changed by more than *limit*."""
+    def paint(self, image: Image, change: Array, count: int) -> Image:
+        """Return the picture with a *change* of its coefficients added."""
         ...
 
     def weights(self, cover: Image, count: int) -> Array:
@@ -134,7 +135,7 @@ class Embedding:
 
     def paint(self, change: Array) -> Image:
         """Return the container: the cover with this *change* of its coefficients."""
-        return self.domain.paint(self.cover, change, self.count, self.limit)
+        return lapped.within(self.limit, self.cover, self.domain.paint(self.cover, change, self.count))
 
     def step(self, energy: float) -> float:
         """Return the lattice step at which the squared changes of the coefficients sum to *energy*."""

@@ -225,7 +225,8 @@ class _PatternedEmbedding(Embedding):
         assert isinstance(self.domain, Canvas)  # noqa: S101 - for the type checker
         luma = self._luma + stretched(self.domain.plane(change, self.count), self._side, self._side)
         size = self.cover.shape[:2]
-        return lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size), self.limit)
+        painted = lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
+        return lapped.within(self.limit, self.cover, painted)
 
 
 def _is_patterned(cover: Image) -> bool:

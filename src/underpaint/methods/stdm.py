@@ -29,8 +29,6 @@ from underpaint.types import as_cover
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from underpaint.coding.keys import Key
     from underpaint.embedding.watermark import Embedding
     from underpaint.types import Channel, Image, Payload
@@ -93,9 +91,9 @@ class Grid:
         """Return the first *count* coefficients of every block, ``float32 (blocks * count,)``."""
         return lapped.analyse(image, count)
 
-    def paint(self, image: Image, change: Array, count: int, limit: NDArray[np.uint8] | None = None) -> Image:
-        """Return *image* with a *change* of its coefficients added, within *limit*."""
-        return lapped.add(image, lapped.inverse(change, *lapped.grid(image), count), limit=limit)
+    def paint(self, image: Image, change: Array, count: int) -> Image:
+        """Return *image* with a *change* of its coefficients added."""
+        return lapped.paint(image, change, count)
 
     def weights(self, cover: Image, count: int) -> Array:
         """Return the allowed change of each coefficient: more in textured blocks."""

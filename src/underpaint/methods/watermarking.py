@@ -344,7 +344,7 @@ def _limit(noticeable: NDArray[np.float32], cover: Image, psnr: float) -> NDArra
     """Return the largest change of the values of each pixel, ``uint8 (H, W)``, of a container of *psnr* dB."""
     flat = noticeable <= metrics.FLAT_CHANGE
     blocks = np.where(flat, noticeable, noticeable * 10 ** (max(0, UNSEEN_PSNR - psnr) / 20))
-    pixels = np.repeat(np.repeat(np.floor(blocks).clip(1, 255).astype(np.uint8), 8, axis=0), 8, axis=1)
+    pixels = np.repeat(np.repeat(np.ceil(blocks).clip(1, 255).astype(np.uint8), 8, axis=0), 8, axis=1)
     return pixels[: cover.shape[0], : cover.shape[1]]
 
 

@@ -16,7 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from underpaint.channels import parse
 from underpaint.errors import UsageError
-from underpaint.metrics import apd, ms_ssim, psnr, ssim
+from underpaint.metrics import apd, local_psnr, ms_ssim, noticeable_change, psnr, ssim, visible_share
 from underpaint.types import Image
 
 if TYPE_CHECKING:
@@ -152,3 +152,37 @@ def test_ms_ssim_with_fewer_scales() -> None:
     for scales in (0, 6):
         with pytest.raises(UsageError, match="1–5 scales"):
             ms_ssim(PHOTO, whole, scales)
+
+
+# ── visible blocks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("level", "change"), [(127, 3.0), (255, 3.0), (0, 3.0), (64, 3.0)])
+def test_flat_blocks_may_change_by_three_levels(level: int, change: float) -> None:
+    assert (noticeable_change(np.full((20, 17, 3), level, np.uint8)) == np.full((3, 3), change)).all()
+
+
+def test_luminance_and_contrast_mask_a_change() -> None:
+    """Chou and Li's formulas, by hand: stripes of a period of 4 pixels differ by 2 a two pixels apart."""
+    stripes = np.array([-1, -1, 1, 1] * 2)[None, :, None]
+    for mean, amplitude in ((64, 2), (64, 40), (200, 2), (200, 50)):
+        block = np.broadcast_to(mean + amplitude * stripes, (8, 8, 3)).astype(np.uint8)
+        by_luminance = 17 * (1 - (mean / 127) ** 0.5) + 3 if mean <= 127 else 3 / 128 * (mean - 127) + 3
+        by_contrast = 2 * amplitude * (0.0001 * mean + 0.115) + 0.5 - 0.01 * mean
+        assert noticeable_change(block).item() == pytest.approx(max(by_luminance, by_contrast), rel=1e-3)
+
+
+def test_visible_blocks_are_counted_and_the_worst_measured() -> None:
+    flat = np.full((80, 83, 3), 128, np.uint8)
+    unseen, seen = flat.copy(), flat.copy()
+    unseen += np.uint8(3)
+    seen[0, 0] = 132
+    seen[:, 80:] = 0  # beyond the last whole block
+    assert (visible_share(flat, flat), visible_share(flat, unseen), visible_share(flat, seen)) == (0, 0, 0.01)
+    assert local_psnr(flat, flat) == float("inf")
+    assert local_psnr(flat, seen) == pytest.approx(10 * np.log10(255**2 * 64 / 16))
+    textured = PHOTO ^ np.uint8(2)
+    assert visible_share(PHOTO, textured) == 0
+    for measure in (visible_share, local_psnr):
+        with pytest.raises(UsageError, match="too small"):
+            measure(flat[:7], flat[:7])

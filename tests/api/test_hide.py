@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from support.run_cli import MESSAGE, PASSPHRASE, REPORT
@@ -85,6 +86,21 @@ def test_a_message_is_embedded_for_the_loss_of_its_file() -> None:
     report = api.hide_file("cover.png", "sent.jpg", "hello", quality=30, survive="none")
     assert report.method == "stdm"
     assert api.reveal_file("sent.jpg")[0].text == "hello"
+
+
+@pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 75, "progressive": True}])
+def test_a_jpeg_container_is_as_large_as_its_jpeg_cover(options: dict[str, Any]) -> None:
+    PIL.Image.open("cover.png").save("photo.jpg", **options)
+    assert api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm").warnings == ()
+    assert media.read("sent.jpg").jpeg == media.read("photo.jpg").jpeg
+    assert Path("sent.jpg").stat().st_size < 1.1 * Path("photo.jpg").stat().st_size
+
+
+def test_a_cover_of_too_low_quality_gives_a_larger_file_with_a_warning() -> None:
+    PIL.Image.open("cover.png").save("photo.jpg", quality=3)
+    warning, *_ = api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm", psnr=38).warnings
+    assert warning == "the payload does not survive the cover's JPEG quality: a higher one makes the file larger"
+    assert Path("sent.jpg").stat().st_size > 2 * Path("photo.jpg").stat().st_size
 
 
 # ── refused, and no file left behind ─────────────────────────────────────────────────────────────────────────────────
@@ -172,7 +188,7 @@ def test_every_method_refuses_a_psnr_out_of_range(cover: Image, method: str, psn
 
 def test_a_file_that_misses_the_psnr_asked_for_is_a_warning() -> None:
     assert api.hide_file("cover.png", "sent.png", "hello", psnr=44).warnings == ()
-    (warning,) = api.hide_file("cover.png", "sent.jpg", "hello", psnr=44, quality=80).warnings
+    warning, *_ = api.hide_file("cover.png", "sent.jpg", "hello", psnr=44, quality=80).warnings
     assert warning.startswith("jpeg at quality 80 brought 44 dB down to 3")
 
 

@@ -80,6 +80,22 @@ def test_attack_warns_of_a_lossy_file() -> None:
     assert "jpeg is lossy" in api.attack_file("cover.png", "blur:1", "blurred.jpg")[0]
 
 
+def test_attack_moves_transparency_by_a_chain(cover: Image) -> None:
+    alpha = np.zeros(cover.shape[:2], np.uint8)
+    alpha[:, :96] = 255
+    media.write(media.Picture(np.where(alpha[..., None] > 0, cover, 0).astype(np.uint8), alpha), "half.png")
+    assert api.attack_file("half.png", "flip | rescale:0.5 | rotate:90,expand | crop:0.5", "moved.png", seed=3) == ()
+    moved = media.read("moved.png")
+    assert moved.alpha is not None
+    assert moved.alpha.shape == moved.pixels.shape[:2] == (68, 68)
+    shown = moved.pixels.max(axis=2) > 0
+    assert np.mean(shown == (moved.alpha > 0)) > 0.97
+    api.attack_file("half.png", "rotate:45", "turned.png")
+    turned = media.read("turned.png").alpha
+    assert turned is not None
+    assert turned[0, 0] == 0
+
+
 def test_attack_flattens_transparency_on_a_background() -> None:
     faded = media.read("faded.png")
     assert faded.alpha is not None
@@ -102,6 +118,8 @@ def test_attack_drops_the_profile_that_icc_converts(cover: Image) -> None:
 def test_equal_pictures_do_not_differ(cover: Image) -> None:
     assert api.compare(cover, cover) == {
         "psnr": float("inf"),
+        "local_psnr": float("inf"),
+        "visible": 0.0,
         "ssim": 1.0,
         "ms_ssim": 1.0,
         "apd": 0.0,
@@ -116,6 +134,8 @@ def test_compare_measures_one_changed_value(cover: Image) -> None:
     other[0, 0, 0] ^= 128
     found = api.compare(cover, other)
     assert (found["largest"], found["changed"]) == (128, 1 / cover.size)
+    assert found["visible"] == 1 / 24**2
+    assert found["local_psnr"] == pytest.approx(found["psnr"] - 10 * np.log10(24**2 / 6))
     assert api.compare(cover[:64], other[:64])["ms_ssim"] is None
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from underpaint.embedding import lapped
 from underpaint.embedding.lapped import BLOCK, FREQUENCIES, activity, analyse, grid, inverse, lapping, paint, transform
 from underpaint.types import Image
 
@@ -88,3 +89,12 @@ def test_inverse_undoes_transform(down: int, across: int, count: int, seed: int)
     assert luma.shape == (down * BLOCK, across * BLOCK)
     assert np.square(luma).sum() == pytest.approx(np.square(coefficients).sum(), rel=1e-4)
     assert transform(luma, count) == pytest.approx(coefficients, abs=1e-3)
+
+
+def test_no_value_leaves_its_limit() -> None:
+    rng = np.random.default_rng(3)
+    cover, wanted = rng.integers(0, 256, (2, 40, 33, 3), dtype=np.uint8)
+    limit = rng.integers(0, 256, (40, 33), dtype=np.uint8)
+    change = np.clip(wanted.astype(int) - cover, -limit[..., None].astype(int), limit[..., None])
+    assert (lapped.within(limit, cover, wanted.copy()) == cover + change).all()
+    assert (lapped.within(None, cover, wanted.copy()) == wanted).all()

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from support.picture_files import ALPHA, PIXELS
+from support.picture_files import ALPHA, PIXELS, exif, saved
 from underpaint import media
 from underpaint.errors import ImageError, UsageError
 from underpaint.media import Picture
@@ -118,3 +119,44 @@ def test_devices_are_written_to_but_not_replaced() -> None:
 def test_importing_media_loads_no_pillow_plugin() -> None:
     code = "import sys, underpaint.media; print([m for m in sys.modules if m.endswith('ImagePlugin')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+# ── the coding of another JPEG file ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_file_takes_the_coding_of_another(subsampling: str, *, progressive: bool) -> None:
+    source = PIL.Image.fromarray(PIXELS)
+    data = saved(source, "JPEG", quality=62, subsampling=subsampling, progressive=progressive)
+    coding = media.decode(data).jpeg
+    again = media.encode(Picture(PIXELS), "jpeg", jpeg=coding)
+    assert media.decode(again).jpeg == coding
+    assert coding
+    assert (coding.subsampling, coding.progressive, coding.grey) == (subsampling, progressive, False)
+    assert len(again) <= len(data)
+
+
+def test_a_grey_jpeg_file_stays_grey_unless_it_gets_colours() -> None:
+    coding = media.decode(saved(PIL.Image.fromarray(PIXELS).convert("L"), "JPEG", quality=62)).jpeg
+    grey = np.repeat(PIXELS[..., :1], 3, axis=2)
+    assert coding
+    assert coding.grey
+    assert media.decode(media.encode(Picture(grey), "jpeg", jpeg=coding)).jpeg == coding
+    coloured = media.decode(media.encode(Picture(PIXELS), "jpeg", jpeg=coding))
+    assert coloured.jpeg
+    assert not coloured.jpeg.grey
+    assert coloured.jpeg.tables[0] == coding.tables[0]
+
+
+def test_quantisation_tables_are_turned_with_the_picture() -> None:
+    table = list(range(1, 65))
+    coding = media.decode(saved(PIL.Image.fromarray(PIXELS), "JPEG", qtables=[table, table], exif=exif(6))).jpeg
+    assert coding
+    assert coding.tables[0] == tuple(np.reshape(table, (8, 8)).T.ravel())
+
+
+def test_other_files_have_no_jpeg_coding() -> None:
+    cmyk = saved(PIL.Image.new("CMYK", (16, 16)), "JPEG")
+    rgb = saved(PIL.Image.fromarray(PIXELS), "JPEG", keep_rgb=True)
+    assert [media.decode(data).jpeg for data in (cmyk, rgb, media.encode(Picture(PIXELS), "png"))] == [None] * 3

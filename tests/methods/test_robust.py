@@ -206,3 +206,17 @@ def test_crops_of_unmarked_pictures_reveal_nothing() -> None:
         height, width = (int(rng.integers(64, side)) for side in cover.shape[:2])
         with pytest.raises(NotFoundError):
             METHOD.reveal(cover[:height, -width:], None)
+
+
+# ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("page", ["white", "grey"])
+def test_flat_blocks_change_by_at_most_three_levels(page: str) -> None:
+    cover = np.full((256, 320, 3), 128 if page == "grey" else 255, np.uint8)
+    container = Robust().hide(cover, Payload.from_text("noon"), None, psnr=None, survive=None)
+    blocks = (image.reshape(32, 8, 40, 8, 3).swapaxes(1, 2).astype(int) for image in (cover, container))
+    before, after = blocks
+    flat = before.mean(axis=4).std(axis=(2, 3)) < 1
+    assert np.abs(after - before)[flat].max() <= 3
+    assert metrics.visible_share(cover, container) == 0

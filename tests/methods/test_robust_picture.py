@@ -141,13 +141,14 @@ def test_a_picture_in_a_jpeg_file_is_revealed_after_webp(tmp_path: Path, cover: 
     media.write(Picture(secret), tmp_path / "secret.png")
     report = api.hide_file(tmp_path / "cover.png", tmp_path / "sent.jpg", PicturePayload.read(tmp_path / "secret.png"))
     assert (report.method, report.survives) == ("robust-picture", "jpeg:50")
-    assert report.psnr > 30
+    assert report.compression
+    assert report.compression.size == (128, 128)  # smaller rather than at the cost of the container
+    assert report.psnr > 34
     api.attack_file(tmp_path / "sent.jpg", "webp:75", tmp_path / "arrived.png")
     payload, method, _ = api.reveal_file(tmp_path / "arrived.png")
     assert (method, payload.kind) == ("robust-picture", "picture")
     back = media.decode(payload.data).pixels
-    assert back.shape == secret.shape
-    assert metrics.apd(secret, back) < 9
+    assert metrics.apd(secret, back.repeat(2, axis=0).repeat(2, axis=1)) < 16
 
 
 def test_a_picture_that_must_survive_is_hidden_by_robust_picture(cover: Image) -> None:

@@ -13,7 +13,7 @@ from underpaint import media, metrics
 from underpaint.channels import TRIALS, Chain, parse
 from underpaint.coding.keys import Key
 from underpaint.embedding import watermark
-from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Detection
+from underpaint.embedding.blind_detection import MAX_FALSE_POSITIVE_RATE, Candidate, Detection
 from underpaint.embedding.canvas import Canvas
 from underpaint.embedding.watermark import EmbeddingDomain
 from underpaint.errors import CapacityError, DamagedError, NotFoundError, SurvivalError, UsageError
@@ -21,7 +21,7 @@ from underpaint.media import samples
 from underpaint.methods.base import shared_key
 from underpaint.methods.robust import Robust, canvas_key
 from underpaint.methods.stdm import STDM, Grid
-from underpaint.methods.watermarking import Candidate, WatermarkMethod
+from underpaint.methods.watermarking import WatermarkMethod
 from underpaint.types import Image, Payload, Search
 
 pytestmark = pytest.mark.usefixtures("cheap_keys")

@@ -13,14 +13,25 @@ from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import BytesPayload, FacePayload, as_source
 from underpaint.api.reports import HideReport
-from underpaint.api.verify import ArrayDelivery, FileDelivery, FileFormat, check_exact, check_survivable, verify
+from underpaint.api.transparency import too_transparent, views
+from underpaint.api.verify import (
+    ArrayDelivery,
+    FileDelivery,
+    FileFormat,
+    OnBackground,
+    check_exact,
+    check_survivable,
+    verify,
+)
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import hide_video, refuse_settings
 from underpaint.channels import parse
-from underpaint.errors import CapacityError, UsageError
+from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes
 from underpaint.media.video import is_video
 from underpaint.methods import FOUND_BY_NETWORK, METHODS
+from underpaint.methods.robust import Robust
+from underpaint.methods.watermarking import WatermarkMethod
 from underpaint.types import as_cover, check_psnr
 
 if TYPE_CHECKING:
@@ -28,10 +39,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from underpaint.api.payloads import PayloadSource, Prepared
+    from underpaint.api.transparency import Transparent
     from underpaint.api.verify import Delivered, Delivery
     from underpaint.channels import Chain
     from underpaint.methods import Method
     from underpaint.types import Image, Payload
+
+#: Share of visible blocks beyond which a container is warned of.
+MAX_VISIBLE = 0.01
+#: Share of hardly visible pixels from which on transparency is named as the cause of an error.
+MIN_BLAMED: dict[type[Exception], float] = {CapacityError: 0.1, SurvivalError: 0.005}
 
 
 def hide(
@@ -95,7 +112,8 @@ def hide_file(
         passphrase: as in :func:`hide`.
         psnr: as in :func:`hide`, before a lossy file compresses the container.
         survive: as in :func:`hide`.
-        quality: 1–100 for a lossy file; None is exact where the format can be.
+        quality: 1–100 for a lossy file; None is exact where the format can be. A JPEG file of a JPEG cover then takes
+            the quantisation tables of the cover, unless the payload does not survive these.
         metadata: keep the cover's EXIF data and ICC profile.
         machine_safe: as in :func:`hide`, for the container as it is written.
         check: run the detectors of :func:`inspect` on the container.
@@ -173,11 +191,16 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
             check_exact(method, cover, chain)
 
         def at(psnr: float | None) -> tuple[_Embedded, Image]:
-            prepared = request.payload.prepare(cover, method, psnr)
-            channel = delivery.channel(chain)
-            marked = method.hide(cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel)
+            transparent = None if method.needs_lossless else delivery.transparent(boxed=isinstance(method, Robust))
+            if transparent:
+                prepared, marked = _mark_transparent(request, method, transparent, psnr, chain, delivery)
+            else:
+                prepared = request.payload.prepare(cover, method, psnr)
+                channel = delivery.channel(chain)
+                marked = method.hide(cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel)
             delivered = delivery.deliver(request.payload.finish(marked))
-            revealed = verify(delivered.pixels, prepared, request.passphrase, chain, delivery)
+            for view in views(delivered.pixels, delivered.alpha) if transparent else [delivered.pixels]:
+                revealed = verify(view, prepared, request.passphrase, chain, delivery)
             prepared = request.payload.check(delivered.pixels, revealed, prepared)
             return _Embedded(prepared, delivered, chain), delivered.pixels
 
@@ -199,6 +222,31 @@ def _with_exact_method(error: CapacityError, request: _Request, cover: Image) ->
     return error
 
 
+def _mark_transparent(
+    request: _Request,
+    method: Method,
+    transparent: Transparent,
+    psnr: float | None,
+    chain: Chain | None,
+    delivery: Delivery,
+) -> tuple[Prepared, Image]:
+    """Embed in what is shown of a cover, to survive on every background; return all pixels of the container."""
+    prepared = request.payload.prepare(transparent.cover, method, psnr)
+    if isinstance(method, WatermarkMethod):
+        method = method.within(transparent.visible)
+    assert isinstance(delivery, FileDelivery)  # noqa: S101 - for the type checker: an array has no transparency
+    channel = OnBackground(transparent, delivery, chain or parse("none"))
+    try:
+        marked = method.hide(
+            transparent.cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel
+        )
+    except (CapacityError, SurvivalError) as error:
+        if transparent.share < MIN_BLAMED[type(error)]:
+            raise
+        raise too_transparent(transparent.share) from error
+    return prepared, transparent.coloured(marked)
+
+
 def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> HideReport:
     form = FileFormat(target_format(output.path), output.quality, output.metadata)
     methods = request.methods(lossy=not form.exact)
@@ -207,10 +255,17 @@ def _hide_in_picture(request: _Request, cover: str | Path, output: _Output) -> H
     check_target(output.path, cover, force=output.force)
     picture = read(cover)
     pixels = as_cover(picture.pixels)
-    delivery = FileDelivery(picture, form)
+    as_cover_is_coded = picture.jpeg if form.name == "jpeg" and form.quality is None else None
+    delivery = FileDelivery(picture, form, as_cover_is_coded)
     with ThreadPoolExecutor(1) as pool:  # the cover is searched meanwhile: deriving keys takes long
         present = pool.submit(_methods_present, pixels, request.passphrase, methods_for(picture))
-        embedded = _embed(request, methods, pixels, delivery)
+        try:
+            embedded = _embed(request, methods, pixels, delivery)
+        except SurvivalError:
+            if not as_cover_is_coded:
+                raise
+            delivery = FileDelivery(picture, form)
+            embedded = _embed(request, methods, pixels, delivery)
     report = _report(embedded, delivery, output, present.result())
     write_bytes(embedded.delivered.file, output.path)
     return report
@@ -248,21 +303,32 @@ def _methods_present(cover: Image, passphrase: str | None, methods: list[Method]
 
 def _report(embedded: _Embedded, delivery: FileDelivery, output: _Output, present: list[str]) -> HideReport:
     picture, prepared, pixels = delivery.picture, embedded.prepared, embedded.delivered.pixels
-    reached, wanted = metrics.psnr(picture.pixels, pixels), prepared.psnr
+    wanted, cover = prepared.psnr, picture.pixels
+    if not prepared.method.needs_lossless:  # as they are shown
+        cover, pixels = views(cover, picture.alpha)[0], views(pixels, embedded.delivered.alpha)[0]
+    reached = metrics.psnr(cover, pixels)
     warnings = [*picture.warnings]
     if output.metadata:
         warnings += unwritable(picture, delivery.format.name)
+    if delivery.format.name == "jpeg" and picture.jpeg and not (delivery.jpeg or output.quality):
+        warnings.append("the payload does not survive the cover's JPEG quality: a higher one makes the file larger")
     if wanted is not None and reached < wanted:
         warnings.append(f"{delivery} brought {wanted:g} dB down to {reached:.1f}")
+    visible = metrics.visible_share(cover, pixels)
+    if visible > MAX_VISIBLE:
+        loss = "" if delivery.format.exact else f", with the loss by {delivery}"
+        warnings.append(f"the change can be seen in {visible:.1%} of the picture{loss}")
     warnings += [f"the cover held a payload by {name}, which may be lost" for name in present]
     return HideReport(
         container=str(output.path),
         method=prepared.method.name,
         payload_bytes=len(prepared.payload.data),
         psnr=reached,
+        local_psnr=metrics.local_psnr(cover, pixels),
+        visible=visible,
         survives=str(embedded.chain) if embedded.chain else None,
         seconds=0.0,
         warnings=(*warnings, *prepared.warnings),
         compression=prepared.compression,
-        findings=inspect(pixels) if output.check else None,
+        findings=inspect(embedded.delivered.pixels) if output.check else None,
     )

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: PSNR in dB of the container whose capacity map is written.
 MAP_PSNR = 44.0
+#: Channels that move the transparency of a picture with its colours; what they uncover is transparent.
+MOVING = frozenset({"resize", "rescale", "fit", "crop", "rotate", "flip", "shear", "perspective"})
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:
@@ -159,10 +161,11 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
         container: the same shape.
 
     Returns:
-        ``psnr`` in dB; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``, the mean absolute
-        difference in levels; ``changed``, the share of values that differ; ``largest``, the largest difference in
-        levels; ``machine``, for each classifier by name the relative ``change`` of its features and whether its label
-        is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
+        ``psnr`` in dB; ``local_psnr``, that of the worst hundredth of the blocks of 8×8 pixels, and ``visible``, the
+        share of blocks whose change can be seen; ``ssim``; ``ms_ssim``, None for pictures that are too small; ``apd``,
+        the mean absolute difference in levels; ``changed``, the share of values that differ; ``largest``, the largest
+        difference in levels; ``machine``, for each classifier by name the relative ``change`` of its features and
+        whether its label is ``kept``, empty below 32 pixels a side or without ONNX Runtime.
 
     Raises:
         UsageError: their sizes differ, or they are no images.
@@ -177,6 +180,8 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
     responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE and onnxruntime_installed() else {}
     return {
         "psnr": metrics.psnr(a, b),
+        "local_psnr": metrics.local_psnr(a, b),
+        "visible": metrics.visible_share(a, b),
         "ssim": metrics.ssim(a, b),
         "ms_ssim": metrics.ms_ssim(a, b) if side >= metrics.MS_SSIM_SMALLEST_SIDE else None,
         "apd": metrics.apd(a, b),

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from PIL import features
 
 from underpaint import metrics
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
 #: PSNR in dB of a container with a picture in it, unless another is asked for.
 DEFAULT_PSNR = 44.0
-#: The same for methods that have their own: the first one at which the picture fits.
-DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNRS}
+#: The same for methods that have their own.
+DEFAULT_PSNRS = {robust_picture.NAME: robust_picture.PICTURE_PSNR}
 #: Formats that a secret picture may be compressed in, where Pillow has them; the one with the highest PSNR is taken.
 CODECS = ("avif", "webp")
+#: Factors by which both sides of a secret picture are reduced to fit, in the order they are tried.
+REDUCTIONS = tuple(2.0**-step for step in range(1, 6))
+#: Quality setting below which a smaller picture is tried.
+LOWEST_QUALITY = 20
 #: The method that hides a restorable picture beside its template.
 _BESIDE_TEMPLATE = PixInPix()
 
@@ -53,6 +57,8 @@ class PictureCompression:
     quality: int | None
     #: PSNR in dB of the revealed picture against the original; None if they are equal.
     psnr: float | None
+    #: Width and height of the hidden picture if they were reduced; else None.
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,11 +168,9 @@ class PicturePayload(PayloadSource):
             able = ", ".join(name for name, each in METHODS.items() if isinstance(each, PredictablePSNR))
             raise UsageError(f"{method.name} hides no pictures", hint=f"these do: {able}")
         check_psnr(psnr)
-        *better, last = DEFAULT_PSNRS.get(method.name, (DEFAULT_PSNR,)) if psnr is None else (psnr,)
-        for target in better:
-            with suppress(CapacityError):
-                return self._compressed(method, method.payload_at(cover, target))
-        return self._compressed(method, method.payload_at(cover, last))
+        target = DEFAULT_PSNRS.get(method.name, DEFAULT_PSNR) if psnr is None else psnr
+        data, loss = compress_to(self.picture, method.payload_at(cover, target))
+        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
     def check(self, container: Image, revealed: Payload, prepared: Prepared) -> Prepared:  # noqa: ARG002
         """Measure the revealed picture, if the method hid it without a file format."""
@@ -175,10 +179,6 @@ class PicturePayload(PayloadSource):
         psnr = metrics.psnr(self.picture.pixels, decode(revealed.data).pixels)
         lost = () if self.picture.alpha is None else ("the hidden picture loses its transparency",)
         return replace(prepared, compression=PictureCompression(prepared.method.name, None, psnr), warnings=lost)
-
-    def _compressed(self, method: Method, budget: int) -> Prepared:
-        data, loss = compress_to(self.picture, budget)
-        return Prepared(method, Payload(data, "picture", self.name), compression=loss)
 
 
 @dataclass(frozen=True)
@@ -256,25 +256,57 @@ def as_source(payload: bytes | str | Payload | PayloadSource) -> PayloadSource:
 def compress_to(picture: Picture, budget: int) -> tuple[bytes, PictureCompression]:
     """Compress *picture* to a file that takes at most *budget* bytes in a frame: lossless if that fits.
 
+    A picture that would have a quality below :data:`LOWEST_QUALITY` is reduced in size as long as that makes it more
+    like the original.
+
     Raises:
-        CapacityError: even at the lowest quality it takes more.
+        CapacityError: even the smallest picture at the lowest quality takes more.
     """
     exact = encode(picture, "webp")
     if len(exact) <= budget:
         return exact, PictureCompression("webp", None, None)
-    found = []
-    for codec in filter(features.check, CODECS):
-        size = partial(_size_at, picture, codec)
-        quality = bisect_right(range(1, 101), budget, key=size)
-        if quality:
-            data = encode(picture, codec, quality=quality)
-            found.append((data, PictureCompression(codec, quality, metrics.psnr(picture.pixels, decode(data).pixels))))
-    if not found:
+    best = _best_file(picture, picture, budget)
+    height, width = picture.pixels.shape[:2]
+    for factor in REDUCTIONS:
+        if best and (best[1].quality or 0) >= LOWEST_QUALITY:
+            break
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        smaller = _best_file(picture, resized(picture, size), budget)
+        if best and (smaller is None or (smaller[1].psnr or 0) < (best[1].psnr or 0)):
+            break
+        best = smaller
+    if best is None:
         raise CapacityError(
             f"the picture does not fit at any quality: there is room for {budget} bytes",
             hint="take a lower --psnr, a larger cover or a smaller picture",
         )
-    return max(found, key=lambda each: each[1].psnr or 0)
+    return best
+
+
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return *picture* with its transparency resized to *size*, width and height."""
+    from PIL import Image as Pillow
+
+    pixels, alpha = (
+        None if plane is None else np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.LANCZOS))
+        for plane in (picture.pixels, picture.alpha)
+    )
+    assert pixels is not None  # noqa: S101 - for the type checker
+    return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def _best_file(original: Picture, picture: Picture, budget: int) -> tuple[bytes, PictureCompression] | None:
+    """Return the file of *picture* that is most like *original* within the budget, and its loss; None if none fits."""
+    height, width = original.pixels.shape[:2]
+    size = picture.pixels.shape[1::-1] if picture is not original else None
+    found = []
+    for codec in filter(features.check, CODECS):
+        quality = bisect_right(range(1, 101), budget, key=partial(_size_at, picture, codec))
+        if quality:
+            data = encode(picture, codec, quality=quality)
+            psnr = metrics.psnr(original.pixels, resized(decode(data), (width, height)).pixels)
+            found.append((data, PictureCompression(codec, quality, psnr, size)))
+    return max(found, key=lambda each: each[1].psnr or 0, default=None)
 
 
 def revealed_name(payload: Payload) -> str:

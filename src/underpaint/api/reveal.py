@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from underpaint.api.choice import method_named, methods_for
+from underpaint.api.transparency import views
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.api.video import refuse_settings, reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from underpaint.media import Picture
     from underpaint.methods import Method
     from underpaint.types import Image, Payload, Search
 
@@ -77,9 +80,20 @@ def reveal_file(
         refuse_settings(method=method not in (None, VIDEO_METHOD))
         return reveal_video(path, passphrase=passphrase, progress=progress), VIDEO_METHOD, ()
     picture = read(path)
-    return *_restorable(
-        *find_payload(picture.pixels, passphrase, methods or methods_for(picture), search=search)
-    ), picture.warnings
+    found = _find_in_file(picture, passphrase, methods or methods_for(picture), search)
+    return *_restorable(*found), picture.warnings
+
+
+def _find_in_file(
+    picture: Picture, passphrase: str | None, methods: list[Method], search: Search
+) -> tuple[Payload, str]:
+    """Return the payload of a picture file: watermarks lie in what is shown, others in the colours themselves."""
+    shown, *more = views(picture.pixels, picture.alpha)
+    watermarks = [method for method in methods if not method.needs_lossless]
+    if more and watermarks:
+        with suppress(NotFoundError, DamagedError):
+            return find_payload(shown, passphrase, watermarks, search=search)
+    return find_payload(picture.pixels, passphrase, methods, search=search)
 
 
 def turned(image: Image) -> Iterator[Image]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from underpaint.api.transparency import Transparent, views
 from underpaint.channels import parse, received
 from underpaint.coding.template import cosine_similarity, unpack
 from underpaint.errors import PayloadError, SurvivalError
@@ -16,9 +17,11 @@ from underpaint.methods.miais import MIAIS, MIN_SIMILARITY
 from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from underpaint.api.payloads import Prepared
     from underpaint.channels import Chain
-    from underpaint.media import Picture
+    from underpaint.media import JpegCoding, Picture
     from underpaint.methods import Method
     from underpaint.types import Channel, Image, Payload
 
@@ -36,6 +39,8 @@ class Delivered:
     pixels: Image
     #: Bytes of the file; empty for an array.
     file: bytes = b""
+    #: Opacity, ``uint8 (H, W)``; None for an array, and for a file without transparency.
+    alpha: NDArray[np.uint8] | None = None
 
 
 class Delivery(Protocol):
@@ -53,6 +58,10 @@ class Delivery(Protocol):
         """Return the distortion that a method embeds for: that of this form, then *chain*."""
         ...
 
+    def transparent(self, *, boxed: bool) -> Transparent | None:
+        """Return the cover with its transparency; None if all of it is opaque."""
+        ...
+
 
 class ArrayDelivery:
     """Delivery as an array, without loss."""
@@ -67,6 +76,9 @@ class ArrayDelivery:
     def channel(self, chain: Chain | None) -> Channel | None:
         """Return *chain*."""
         return chain
+
+    def transparent(self, *, boxed: bool) -> None:
+        """Return None."""
 
 
 @dataclass(frozen=True)
@@ -96,19 +108,29 @@ class FileDelivery:
     #: The cover, whose transparency, EXIF data and ICC profile the file takes.
     picture: Picture
     format: FileFormat
+    #: Coding of a JPEG file; None for the quality of *format*.
+    jpeg: JpegCoding | None = None
 
     def __str__(self) -> str:
-        return str(self.format)
+        return "jpeg at the cover's quality" if self.jpeg else str(self.format)
 
     def deliver(self, container: Image) -> Delivered:
         """Encode *container*, and decode it again."""
         picture, form = self.picture.with_pixels(container), self.format
-        data = encode(picture, form.name, quality=form.quality, metadata=form.metadata)
-        return Delivered(decode(data).pixels, data)
+        data = encode(picture, form.name, quality=form.quality, metadata=form.metadata, jpeg=self.jpeg)
+        decoded = decode(data)
+        return Delivered(decoded.pixels, data, decoded.alpha)
 
     def channel(self, chain: Chain | None) -> Channel | None:
         """Return *chain*, after the loss of the file if there is one."""
         return chain if self.format.exact or chain is None else _LossyFile(self, chain)
+
+    def transparent(self, *, boxed: bool) -> Transparent | None:
+        """Return the cover with its transparency; None if all of it is opaque."""
+        picture = self.picture
+        if picture.alpha is None or (picture.alpha == 255).all():
+            return None
+        return Transparent(picture.pixels, picture.alpha, boxed)
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,36 @@ class _LossyFile:
 
     def __str__(self) -> str:
         return f"{self.delivery} | {self.chain}"
+
+
+@dataclass(frozen=True)
+class OnBackground:
+    """The loss of a picture file with transparency, shown on a background and followed by a chain of channels.
+
+    Sent through it is the cover of *transparent*, marked. The last background is the one that it is not embedded for.
+    """
+
+    transparent: Transparent
+    delivery: FileDelivery
+    chain: Chain
+
+    @property
+    def random(self) -> bool:
+        """True if the result depends on the seed."""
+        return self.chain.random
+
+    @property
+    def geometric(self) -> bool:
+        """True if pixels are moved, resampled or cut off."""
+        return self.chain.geometric
+
+    def __call__(self, image: Image, seed: int, /) -> Image:
+        """Return the distorted copy of *image*."""
+        delivered = self.delivery.deliver(self.transparent.coloured(image))
+        return self.chain(views(delivered.pixels, delivered.alpha)[-1], seed)
+
+    def __str__(self) -> str:
+        return f"a black background | {self.chain}"
 
 
 def check_survivable(cover: Image, chain: Chain) -> None:

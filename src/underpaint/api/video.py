@@ -45,6 +45,7 @@ from underpaint.media.video import (
     luma,
     open_video,
     planar,
+    played,
     quarter_turns,
     seconds,
     shown_aspect,
@@ -158,6 +159,8 @@ def hide_video(
         payload_bytes=len(data.data),
         psnr=reached,
         survives=survives,
+        local_psnr=None,
+        visible=None,
         seconds=time.perf_counter() - started,
         warnings=(*copy.warnings, *missed),
         compression=compression,
@@ -271,7 +274,7 @@ def _embed(
                 waiting.append(pool.submit(_marked, embedder, frame, plane, embedder.change(plane)))
                 if len(waiting) > _QUEUE:
                     copy.add(waiting.popleft().result())
-                progress("hiding", _share(frame, source))
+                progress("hiding", played(frame, source))
         while waiting:
             copy.add(waiting.popleft().result())
         copy.end()
@@ -332,23 +335,17 @@ def _transcoder(video: InputContainer, frame: VideoFrame, trial: RecompressionTr
 
 
 def _reveals(decoder: VideoDecoder | PacketDecoder, payload: Payload) -> bool:
-    try:
+    with suppress(PayloadError):
         found = decoder.end()
-    except PayloadError:
-        return False
-    return (found.data, found.kind) == (payload.data, payload.kind)
+        return (found.data, found.kind) == (payload.data, payload.kind)
+    return False
 
 
 def _with_progress(container: InputContainer, step: str, progress: Progress) -> Iterator[VideoFrame]:
     """Yield the frames of *container*, and report the share that is done; all of it once no more are wanted."""
     try:
         for frame in frames(container):
-            progress(step, _share(frame, container))
+            progress(step, played(frame, container))
             yield frame
     finally:
         progress(step, 1.0)
-
-
-def _share(frame: VideoFrame, container: InputContainer) -> float:
-    length = seconds(container)
-    return min((frame.time or 0.0) / length, 1.0) if length else 0.0

@@ -40,7 +40,8 @@ def describe_compression(compression: PictureCompression) -> str:
     distance = f"{compression.psnr:.1f} dB from the original"
     if compression.quality is None:
         return f"the picture is restored at {distance}"
-    return f"compressed the picture to {compression.codec} at quality {compression.quality}, {distance}"
+    reduced = " of {}×{} pixels".format(*compression.size) if compression.size else ""
+    return f"compressed the picture{reduced} to {compression.codec} at quality {compression.quality}, {distance}"
 
 
 def describe_classifiers(responses: Mapping[str, Mapping[str, float]]) -> str:

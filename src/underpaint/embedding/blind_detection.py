@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from underpaint.errors import NotFoundError
 from underpaint.types import MIN_PSNR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_FALSE_POSITIVE_RATE = 1e-6
 #: A p-value below this ends a search: it stays below the former after correction for all methods.
 CERTAIN = 1e-9
+
+Domain = TypeVar("Domain", bound=watermark.EmbeddingDomain)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,28 @@ class Detection:
     #: Upper bound on the probability that a picture without a watermark of this key scores as high, corrected for the
     #: number of sizes and steps tried. Above 1 it says nothing.
     p_value: float
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[Domain]):
+    """A detection in an embedding domain of an image, to be decoded."""
+
+    detection: Detection
+    domain: Domain
+    #: The image that was searched, ``uint8 (H, W, 3)``.
+    image: Image
+    #: Number of ways in which the image was moved to find this detection, by which its p-value is multiplied.
+    trials: float = 1.0
+
+    @property
+    def p_value(self) -> float:
+        """Bound on the false-positive probability of the detection."""
+        return self.detection.p_value * self.trials
+
+
+def likeliest(candidates: Iterable[Candidate[Domain]]) -> Candidate[Domain]:
+    """Return the candidate with the smallest p-value."""
+    return min(candidates, key=lambda each: each.p_value)
 
 
 def detect(domain: EmbeddingDomain, image: Image, key: Key) -> list[Detection]:

@@ -167,6 +167,22 @@ def add(image: Image, luma: Array, cr: Array | None = None) -> Image:
     return painted
 
 
+def within(limit: NDArray[np.uint8] | None, cover: Image, changed: Image) -> Image:
+    """Return *changed* with no value further from *cover* than *limit* allows.
+
+    Args:
+        limit: largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
+        cover: ``uint8 (H, W, 3)``.
+        changed: the same shape; it is changed in place.
+    """
+    if limit is not None:
+        for rows in strips(len(cover), _ROWS_PER_STRIP):
+            strip, most = cover[rows], limit[rows, :, None]
+            lowest, highest = strip - np.minimum(strip, most), strip + np.minimum(~strip, most)
+            np.clip(changed[rows], lowest, highest, out=changed[rows])
+    return changed
+
+
 def local_activity(luma: Array) -> Array:
     """Return the mean standard deviation of *luma* in the four quarters of each block: ``float32 (blocks,)``.
 

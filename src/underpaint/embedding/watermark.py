@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpaint.coding import convolutional, frame
+from underpaint.embedding import lapped
 from underpaint.embedding.spread_transform import SpreadTransform
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class EmbeddingDomain(Protocol):
 class Embedding:
     """Bits that are to be embedded in a cover, with the cover's projections, ``(bits,)``, as one vector."""
 
+    #: Largest change of the values of each pixel, ``uint8 (H, W)``; None for any change.
+    limit: NDArray[np.uint8] | None = None
+
     def __init__(
         self, domain: EmbeddingDomain, cover: Image, count: int, parts: Sequence[tuple[SpreadTransform, Bits]]
     ) -> None:
@@ -130,7 +134,7 @@ class Embedding:
 
     def paint(self, change: Array) -> Image:
         """Return the container: the cover with this *change* of its coefficients."""
-        return self.domain.paint(self.cover, change, self.count)
+        return lapped.within(self.limit, self.cover, self.domain.paint(self.cover, change, self.count))
 
     def step(self, energy: float) -> float:
         """Return the lattice step at which the squared changes of the coefficients sum to *energy*."""

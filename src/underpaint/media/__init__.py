@@ -11,7 +11,16 @@ Writing is lossless unless a quality is given or the format is always lossy. A f
 """
 
 from underpaint.media.files import check_target, target_format
-from underpaint.media.formats import EXTENSIONS, FORMATS, Format, Picture, format_of, is_exact, unwritable
+from underpaint.media.formats import (
+    EXTENSIONS,
+    FORMATS,
+    Format,
+    JpegCoding,
+    Picture,
+    format_of,
+    is_exact,
+    unwritable,
+)
 from underpaint.media.reader import MAX_PIXELS, decode, read
 from underpaint.media.writer import encode, replacing, write, write_bytes
 
@@ -20,6 +29,7 @@ __all__ = [
     "FORMATS",
     "MAX_PIXELS",
     "Format",
+    "JpegCoding",
     "Picture",
     "check_target",
     "decode",

@@ -62,6 +62,20 @@ FORMATS: dict[str, Format] = {
 EXTENSIONS = {extension for kind in FORMATS.values() for extension in kind.extensions}
 
 
+@dataclass(frozen=True)
+class JpegCoding:
+    """Settings of a JPEG encoder that decide quality and size of a file."""
+
+    #: Quantisation tables of 64 values, row by row, 1–65535: of luma, and of both chroma planes or of each.
+    tables: tuple[tuple[int, ...], ...]
+    #: ``4:4:4``, ``4:2:2`` or ``4:2:0``.
+    subsampling: str
+    #: Sent in several scans.
+    progressive: bool
+    #: Luma alone.
+    grey: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture in memory, upright, with the metadata of its file."""
@@ -76,6 +90,8 @@ class Picture:
     exif: bytes | None = None
     #: Format of the file, a key of :data:`FORMATS`.
     format: str = "png"
+    #: Coding of a JPEG file of grey or YCbCr values; None for any other file.
+    jpeg: JpegCoding | None = None
     #: Losses on reading, as lower-case sentences.
     warnings: tuple[str, ...] = ()
 

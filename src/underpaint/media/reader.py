@@ -8,13 +8,13 @@ import struct
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
 
 from underpaint.errors import ImageError
-from underpaint.media.formats import FORMATS, Format, Picture, reason
+from underpaint.media.formats import FORMATS, Format, JpegCoding, Picture, reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +98,29 @@ def _decode(data: bytes, kind: Format, max_pixels: int) -> Picture:
         icc,
         exif,
         kind.name,
+        _jpeg_coding(file, turned=orientation >= 5) if kind.name == "jpeg" else None,
         tuple(notes),
+    )
+
+
+def _jpeg_coding(file: Any, *, turned: bool) -> JpegCoding | None:
+    """Return the coding of a JPEG *file*; None if its values are neither grey nor YCbCr.
+
+    Args:
+        file: Pillow's, whose layers are tuples of name, sampling across and down, and table of a component.
+        turned: rows and columns change places when the picture is turned upright.
+    """
+    names, across, down, used = zip(*file.layer, strict=True)
+    is_rgb = file.info.get("adobe_transform") == 0 or names == tuple(b"RGB")
+    if len(names) not in (1, 3) or (len(names) == 3 and is_rgb) or not set(used) <= set(file.quantization):
+        return None
+    tables = [np.reshape(file.quantization[table], (8, 8)) for table in used]
+    rows = tuple(tuple(int(value) for value in (table.T if turned else table).ravel()) for table in tables)
+    # Pillow writes no other subsampling: the one with as many chroma values is taken.
+    pixels_per_value = across[0] * down[0] // (across[-1] * down[-1])
+    subsampling = {1: "4:4:4", 2: "4:2:2"}.get(pixels_per_value, "4:2:0")
+    return JpegCoding(
+        rows[:2] if rows[1:2] == rows[2:] else rows, subsampling, "progressive" in file.info, len(names) == 1
     )
 
 

@@ -150,6 +150,12 @@ def seconds(container: InputContainer) -> float:
     return (container.duration or 0) / 1e6
 
 
+def played(frame: VideoFrame, container: InputContainer) -> float:
+    """Return the share of the video up to this frame, 0–1; 0 if its duration is unknown."""
+    length = seconds(container)
+    return min((frame.time or 0.0) / length, 1.0) if length else 0.0
+
+
 class Remuxer:
     """Write a video file: encode frames one by one, and copy the other streams of the *source*.
 

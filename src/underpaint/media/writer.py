@@ -24,10 +24,17 @@ from underpaint.types import as_image
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from underpaint.media.formats import Picture
+    from underpaint.media.formats import JpegCoding, Picture
 
 
-def encode(picture: Picture, format: str, *, quality: int | None = None, metadata: bool = True) -> bytes:  # noqa: A002
+def encode(
+    picture: Picture,
+    format: str,  # noqa: A002
+    *,
+    quality: int | None = None,
+    metadata: bool = True,
+    jpeg: JpegCoding | None = None,
+) -> bytes:
     """Encode a picture as the bytes of a file.
 
     Args:
@@ -37,6 +44,7 @@ def encode(picture: Picture, format: str, *, quality: int | None = None, metadat
             default. From 90 on, JPEG and AVIF keep full chroma resolution (4:4:4), below they halve it (4:2:0).
             For JPEG 2000 it is the target PSNR in dB.
         metadata: write ICC profile and EXIF data, if the format can hold them (:func:`unwritable`).
+        jpeg: coding of a JPEG file in place of *quality*; other formats take no notice of it.
 
     Raises:
         UsageError: unknown format, or a quality that it does not take.
@@ -50,6 +58,10 @@ def encode(picture: Picture, format: str, *, quality: int | None = None, metadat
     if picture.alpha is not None and FORMATS[format].alpha:
         pixels = np.dstack((pixels, picture.alpha))
     options = _options(format, FORMATS[format].default_quality if quality is None else quality)
+    if jpeg and format == "jpeg":
+        options = _coding_options(jpeg)
+        if jpeg.grey and (pixels == pixels[..., :1]).all():
+            pixels = pixels[..., 0]
     if metadata and FORMATS[format].metadata:
         options |= {"exif": picture.exif} if picture.exif else {}
         options |= {"icc_profile": picture.icc} if picture.icc else {}
@@ -157,3 +169,10 @@ def _options(name: str, quality: int | None) -> dict[str, Any]:
     if name == "jpeg2000":
         return {"quality_mode": "dB", "quality_layers": [quality], "irreversible": True}
     return {"quality": quality, "subsampling": "4:4:4" if quality >= 90 else "4:2:0"}  # jpeg, avif
+
+
+def _coding_options(coding: JpegCoding) -> dict[str, Any]:
+    """Return Pillow's save options for a JPEG file of this *coding*."""
+    # Huffman codes made for the picture: a file from an encoder that makes them would grow by 3 to 5 % without.
+    chosen = {"qtables": [list(table) for table in coding.tables], "optimize": True, "progressive": coding.progressive}
+    return chosen if coding.grey else chosen | {"subsampling": coding.subsampling}

@@ -21,13 +21,14 @@ import numpy as np
 from underpaint.channels import parse
 from underpaint.coding.keys import Key
 from underpaint.embedding import blind_detection, lapped, pilot_fit, refinement, sync, sync_search, watermark
+from underpaint.embedding.blind_detection import Candidate, likeliest
 from underpaint.embedding.canvas import Canvas, headroom, stretched
 from underpaint.embedding.placement import Placement, trimmed
 from underpaint.embedding.spread_transform import SpreadTransform
 from underpaint.embedding.watermark import Embedding
 from underpaint.errors import CapacityError
 from underpaint.methods.base import shared_key
-from underpaint.methods.watermarking import BitLayout, Candidate, WatermarkMethod, likeliest
+from underpaint.methods.watermarking import BitLayout, WatermarkMethod
 from underpaint.types import SMALLEST_SIDE
 
 if TYPE_CHECKING:
@@ -244,7 +245,8 @@ class _PatternedEmbedding(Embedding):
         assert isinstance(self.domain, Canvas)  # noqa: S101 - for the type checker
         luma = self._luma + stretched(self.domain.plane(change, self.count), self._side, self._side)
         size = self.cover.shape[:2]
-        return lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
+        painted = lapped.add(self.cover, stretched(luma, *size), stretched(self._cr, *size))
+        return lapped.within(self.limit, self.cover, painted)
 
 
 def _is_patterned(cover: Image) -> bool:

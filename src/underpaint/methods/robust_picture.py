@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 NAME = "robust-picture"
 #: Codecs that every container survives, each by itself, in addition to the requested channel.
 CODECS = ("jpeg:75", "webp:75", "jpeg2000:4")
-#: PSNRs in dB of a container with a picture unless one is requested: the first at which the picture fits.
-PICTURE_PSNRS = (31.6, 30.25, 29.0)
+#: PSNR in dB that a picture is compressed for unless one is requested: the container then has at least 38 dB.
+PICTURE_PSNR = 38.25
 #: PSNRs in dB that are tried in turn unless one is requested.
 QUALITIES = tuple(40 - step / 4 for step in range(45))
 #: Side in pixels of the middle of a large picture, which carries everything; it starts at a multiple of 16. Part of the
@@ -133,7 +133,7 @@ class RobustPicture:
         """
         layout = CoefficientLayout(as_cover(cover)[_middle(cover)].shape, 0, shared_key(None))
         size = layout.size(int(np.argmax(_CODE.typical_rate >= RATES)))
-        return Capacity(max(0, size - _overhead()), PICTURE_PSNRS[0])
+        return Capacity(max(0, size - _overhead()), PICTURE_PSNR)
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """Return the largest payload in bytes that survives at *psnr* dB, measured behind the codecs; 0 if none does.

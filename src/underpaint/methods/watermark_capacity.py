@@ -134,11 +134,12 @@ def checked_size(
     return size
 
 
-def not_surviving(channel: Channel, psnr: float) -> SurvivalError:
-    """Return the error for a message that does not survive *channel* at *psnr* dB."""
+def not_surviving(channel: Channel, psnr: float, *, flat: bool = False) -> SurvivalError:
+    """Return the error for a message that does not survive *channel* at *psnr* dB, in a picture that may be *flat*."""
     return SurvivalError(
         f"the message does not survive {channel} at {psnr:g} dB in this picture",
-        hint="shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
+        hint=("most of the picture is flat and carries little unseen: take a photograph, " if flat else "")
+        + "shorten the message, take a larger picture, a lower --psnr, or a milder --survive",
     )
 
 

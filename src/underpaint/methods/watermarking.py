@@ -9,16 +9,19 @@ A watermark is embedded as :mod:`underpaint.embedding.watermark` describes::
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from itertools import chain, count, product
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+
+import numpy as np
 
 from underpaint import metrics
 from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
-from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
+from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE, Candidate, likeliest
 from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
 from underpaint.errors import NotFoundError, PayloadError, SurvivalError
 from underpaint.methods import watermark_capacity
@@ -28,8 +31,9 @@ from underpaint.types import Capacity, Payload, as_bits, as_cover, check_psnr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from underpaint.coding.keys import Key
-    from underpaint.embedding.blind_detection import Detection
     from underpaint.embedding.spread_transform import SpreadTransform
     from underpaint.types import Bits, Channel, Image, Search, SoftBits
 
@@ -40,23 +44,6 @@ MAX_CANDIDATES = 3
 _MAX_ROUNDS = 20
 
 Domain = TypeVar("Domain", bound=EmbeddingDomain)
-
-
-@dataclass(frozen=True)
-class Candidate(Generic[Domain]):
-    """A detection in an embedding domain of an image, to be decoded."""
-
-    detection: Detection
-    domain: Domain
-    #: The image that was searched, ``uint8 (H, W, 3)``.
-    image: Image
-    #: Number of ways in which the image was moved to find this detection, by which its p-value is multiplied.
-    trials: float = 1.0
-
-    @property
-    def p_value(self) -> float:
-        """Bound on the false-positive probability of the detection."""
-        return self.detection.p_value * self.trials
 
 
 class BitLayout(NamedTuple, Generic[Domain]):
@@ -89,6 +76,14 @@ class WatermarkMethod(ABC, Generic[Domain]):
     bit_channels: tuple[Channel, ...]
     #: Hint of the error for a watermark that cannot be decoded.
     damage_hint: str
+    #: Pixels that may be changed, ``bool (H, W)``; None for all.
+    visible: NDArray[np.bool_] | None = None
+
+    def within(self, visible: NDArray[np.bool_]) -> Self:
+        """Return a copy of this method that changes only *visible* pixels, ``bool (H, W)``; PSNRs count these alone."""
+        limited = copy.copy(self)
+        limited.visible = visible
+        return limited
 
     @abstractmethod
     def sender_domains(self, cover: Image) -> list[Domain]:
@@ -197,11 +192,20 @@ class WatermarkMethod(ABC, Generic[Domain]):
         copies = [each for each in domain.copies if watermark.fits(domain, size, each)]
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
+        noticeable = metrics.noticeable_change(cover)
+        share = 1.0 if self.visible is None else float(self.visible.mean())
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
-            container = self.embed_at_quality(embedding_at(quality), cover, quality, (channel,))
+            over_all = quality - 10 * math.log10(share)
+            embedding = embedding_at(over_all)
+            embedding.limit = metrics.largest_change(noticeable, cover, quality)
+            if self.visible is not None:
+                embedding.limit = np.where(self.visible, embedding.limit, 0).astype(np.uint8)
+            container = self.embed_at_quality(embedding, cover, over_all, (channel,))
             if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
                 return container
-        raise watermark_capacity.not_surviving(channel, quality)
+        raise watermark_capacity.not_surviving(
+            channel, quality, flat=bool(np.mean(noticeable <= metrics.FLAT_CHANGE) > metrics.MOSTLY_FLAT)
+        )
 
     def embed_at_quality(self, embedding: Embedding, cover: Image, psnr: float, channels: Sequence[Channel]) -> Image:
         """Return a container of at least *psnr* dB, and little more, corrected for each of *channels*.
@@ -325,8 +329,3 @@ class WatermarkMethod(ABC, Generic[Domain]):
         if p_values and min(p_values) * len(p_values) < MAX_FALSE_POSITIVE_RATE:
             raise too_much_lost("message", self.damage_hint)
         raise refusals.not_found()
-
-
-def likeliest(candidates: Iterable[Candidate[Domain]]) -> Candidate[Domain]:
-    """Return the candidate with the smallest p-value."""
-    return min(candidates, key=lambda each: each.p_value)

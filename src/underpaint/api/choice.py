@@ -140,3 +140,18 @@ def first_success(
             reasons.append(reason)
     too_long = [each for each in reasons if isinstance(each, CapacityError) and each.capacity is not None]
     raise max(too_long, key=lambda each: each.capacity or 0) if len(too_long) == len(reasons) else reasons[0]
+
+
+def refuse_settings(**settings: object) -> None:
+    """Refuse settings that pictures have and videos do not.
+
+    Args:
+        settings: values by name; whatever is false was not asked for.
+
+    Raises:
+        UsageError: one of them was asked for.
+    """
+    for name, value in settings.items():
+        if value:
+            option = name.replace("_", "-")
+            raise UsageError(f"a video takes no --{option}", hint="leave it out; a message is hidden in every frame")

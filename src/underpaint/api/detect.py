@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from underpaint.api.choice import method_named, methods_for
+from underpaint.api.choice import method_named, methods_for, refuse_settings
 from underpaint.api.reveal import turned
 from underpaint.api.video import METHOD as VIDEO_METHOD
-from underpaint.api.video import refuse_settings
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
 from underpaint.errors import UsageError
 from underpaint.media import read

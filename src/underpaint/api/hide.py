@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from underpaint import metrics
-from underpaint.api.choice import EXACT_METHOD, candidates, first_success, methods_for, methods_for_lossy_file
+from underpaint.api.choice import (
+    EXACT_METHOD,
+    candidates,
+    first_success,
+    methods_for,
+    methods_for_lossy_file,
+    refuse_settings,
+)
 from underpaint.api.inspect import inspect
 from underpaint.api.machine_safe import ClassifierGuard
 from underpaint.api.payloads import BytesPayload, FacePayload, as_source
@@ -24,7 +31,7 @@ from underpaint.api.verify import (
     verify,
 )
 from underpaint.api.video import METHOD as VIDEO_METHOD
-from underpaint.api.video import hide_video, refuse_settings
+from underpaint.api.video import hide_video
 from underpaint.channels import parse
 from underpaint.errors import CapacityError, SurvivalError, UsageError
 from underpaint.media import check_target, read, target_format, unwritable, write_bytes

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpaint.api.choice import method_named, methods_for
+from underpaint.api.choice import method_named, methods_for, refuse_settings
 from underpaint.api.transparency import views
 from underpaint.api.video import METHOD as VIDEO_METHOD
-from underpaint.api.video import refuse_settings, reveal_video
+from underpaint.api.video import reveal_video
 from underpaint.errors import AmbiguousError, DamagedError, NotFoundError, TemplateError
 from underpaint.media import read
 from underpaint.media.video import is_video

@@ -189,7 +189,7 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
             for decoder in decoders:
                 if (payload := decoder.add(plane)) is not None:
                     return payload
-    damage: DamagedError | None = None
+    damage = None
     for decoder in reversed(decoders):  # messages last, for they are searched
         try:
             return decoder.end()
@@ -199,21 +199,6 @@ def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: P
             damage = error
     hint = "another passphrase, an unmarked video, or one that has changed too much: they look the same"
     raise damage or NotFoundError("no payload found", hint=hint)
-
-
-def refuse_settings(**settings: object) -> None:
-    """Refuse settings that pictures have and videos do not.
-
-    Args:
-        settings: values by name; whatever is false was not asked for.
-
-    Raises:
-        UsageError: one of them was asked for.
-    """
-    for name, value in settings.items():
-        if value:
-            option = name.replace("_", "-")
-            raise UsageError(f"a video takes no --{option}", hint="leave it out; a message is hidden in every frame")
 
 
 def _check_videos(cover: str | Path, container: str | Path, *, force: bool) -> None:
@@ -335,10 +320,11 @@ def _transcoder(video: InputContainer, frame: VideoFrame, trial: RecompressionTr
 
 
 def _reveals(decoder: VideoDecoder | PacketDecoder, payload: Payload) -> bool:
-    with suppress(PayloadError):
+    try:
         found = decoder.end()
-        return (found.data, found.kind) == (payload.data, payload.kind)
-    return False
+    except PayloadError:
+        return False
+    return (found.data, found.kind) == (payload.data, payload.kind)
 
 
 def _with_progress(container: InputContainer, step: str, progress: Progress) -> Iterator[VideoFrame]:

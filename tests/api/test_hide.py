@@ -91,7 +91,8 @@ def test_a_message_is_embedded_for_the_loss_of_its_file() -> None:
 @pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 75, "progressive": True}])
 def test_a_jpeg_container_is_as_large_as_its_jpeg_cover(options: dict[str, Any]) -> None:
     PIL.Image.open("cover.png").save("photo.jpg", **options)
-    assert api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm").warnings == ()
+    warnings = api.hide_file("photo.jpg", "sent.jpg", MESSAGE, method="stdm").warnings
+    assert not [each for each in warnings if "can be seen" not in each]
     assert media.read("sent.jpg").jpeg == media.read("photo.jpg").jpeg
     assert Path("sent.jpg").stat().st_size < 1.1 * Path("photo.jpg").stat().st_size
 

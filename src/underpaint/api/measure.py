@@ -180,8 +180,8 @@ def compare(cover: Image, container: Image) -> dict[str, Any]:
     responses = classifiers.responses(a, b) if side >= SMALLEST_SIDE and onnxruntime_installed() else {}
     return {
         "psnr": metrics.psnr(a, b),
-        "local_psnr": metrics.local_psnr(a, b),
-        "visible": metrics.visible_share(a, b),
+        "local_psnr": metrics.local_psnr(a, b) if side >= metrics.BLOCK else None,
+        "visible": metrics.visible_share(a, b) if side >= metrics.BLOCK else None,
         "ssim": metrics.ssim(a, b),
         "ms_ssim": metrics.ms_ssim(a, b) if side >= metrics.MS_SSIM_SMALLEST_SIDE else None,
         "apd": metrics.apd(a, b),

@@ -84,7 +84,8 @@ def compare(cover: ImageCoverIn, container: ImageContainerIn, json: Json = False
     print("MS-SSIM  needs a larger picture" if ms_ssim is None else f"MS-SSIM  {ms_ssim:.4f}")
     print(f"APD      {found['apd']:.3f}")
     print(f"changed  {found['changed']:.1%} of the values, by at most {found['largest']:.0f}")
-    print(f"blocks   {found['visible']:.1%} visibly changed, the worst hundredth at {found['local_psnr']:.2f} dB")
+    if found["visible"] is not None:
+        print(f"blocks   {found['visible']:.1%} visibly changed, the worst hundredth at {found['local_psnr']:.2f} dB")
     print(f"machine  {describe_classifiers(found['machine'])}")
 
 

@@ -133,7 +133,7 @@ class RobustPicture:
         """
         layout = CoefficientLayout(as_cover(cover)[_middle(cover)].shape, 0, shared_key(None))
         size = layout.size(int(np.argmax(_CODE.typical_rate >= RATES)))
-        return Capacity(max(0, size - _overhead()), PICTURE_PSNR)
+        return Capacity(max(0, size - _overhead()), QUALITIES[-1])
 
     def payload_at(self, cover: Image, psnr: float) -> int:
         """Return the largest payload in bytes that survives at *psnr* dB, measured behind the codecs; 0 if none does.

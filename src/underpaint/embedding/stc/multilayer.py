@@ -215,6 +215,8 @@ def _shares(
     probabilities = gibbs.probabilities(costs, gibbs.multiplier(costs, count / values.size))
     # Entropy of the highest bit, of the highest two, and so on.
     joint = [gibbs.entropy(probabilities.reshape(2**taken, -1, sample.size).sum(1)) for taken in range(1, layers + 1)]
+    if not joint[-1]:  # no value may change
+        raise _too_many(count, values.size)
     ends = [0, *(round(count * part / joint[-1]) for part in joint[:-1]), count]
     return tuple(end - begin for begin, end in pairwise(ends))
 

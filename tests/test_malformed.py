@@ -48,12 +48,12 @@ CHAINS = (
 #: Options of hide that are wrong, or that fail.
 HIDES = (
     *(f"-o out{extension} -m hello" for extension in ("", ".", ".gif", ".txt", ".png.zip", ".heic", ".PNG~")),
-    *(f"-o out{extension} -f report.bin" for extension in (".jpg", ".jpeg", ".avif", ".JPG")),
+    *(f"-o out{extension} -f large.bin" for extension in (".jpg", ".jpeg", ".avif", ".JPG")),
     *(f"-o out.{kind} -m hello --quality 80" for kind in ("png", "bmp", "tiff")),
     *(f"-o out.jpg -m hello --quality {quality}" for quality in (0, -1, 101, 50.5, "high", "''", 10**30)),
-    *(f"-o out.webp -f report.bin --quality {quality}" for quality in (1, 50, 100)),
+    *(f"-o out.webp -f large.bin --quality {quality}" for quality in (1, 50, 100)),
     *(f"-o out.png -m hello --psnr {psnr}" for psnr in (0, -40, 500, "nan", "inf", "-inf", "loud", "''")),
-    *(f"-o out.png -f report.bin --{setting}" for setting in ("psnr 40", "survive jpeg:50")),
+    *(f"-o out.png -f large.bin --{setting}" for setting in ("psnr 40", "survive jpeg:50")),
     *(f"-o out.png -m hello --method {name}" for name in ("STDM", "smtd", "''", "all", "../lsb")),
     *(f"-o out.png -f {file}" for file in ("missing", ".", "''", "cover.png/x", "large.bin")),
     *(f"-o {target} -m hello" for target in ("''", ".", "missing/out.png", "cover.png/out.png", "file.png")),

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 USES = {
     "hide": ("cover.png -o out.png -f report.bin", 0),
     "reveal": ("file.png -o back.bin", 0),
+    "detect": ("message.png", 0),
     "capacity": ("small.png", 0),
     "attack": ("small.png jpeg:50 -o out.png", 0),
     "compare": ("cover.png replaced.png", 0),

@@ -111,8 +111,8 @@ def test_a_cover_of_too_low_quality_gives_a_larger_file_with_a_warning() -> None
     ("target", "payload", "options", "error"),
     [
         ("out.png", bytes(range(256)) * 1000 + os.urandom(100_000), {}, CapacityError),
-        ("out.jpg", REPORT, {}, UsageError),
-        ("out.webp", REPORT, {"quality": 90}, UsageError),
+        ("out.jpg", os.urandom(100_000), {}, CapacityError),
+        ("out.webp", os.urandom(100_000), {"quality": 90}, CapacityError),
         ("out.gif", MESSAGE, {}, UsageError),
         ("out.png", MESSAGE, {"method": "nothing"}, UsageError),
         ("out.png", MESSAGE, {"survive": "fax"}, UsageError),

@@ -96,7 +96,7 @@ def test_small_payloads_in_small_pictures_of_any_shape(cover: Image, shape: tupl
 
 def test_a_payload_that_does_not_fit_is_refused(cover: Image) -> None:
     for size in (6_000, 1 << 21):
-        with pytest.raises(CapacityError, match="do not fit, about"):
+        with pytest.raises(CapacityError, match="do not fit, robust-picture holds"):
             METHOD.hide(cover, Payload(bytes(np.random.default_rng(1).bytes(size))), None, psnr=None, survive=None)
     assert METHOD.capacity(cover[:32, :32]).payload_bytes < 30
     assert METHOD.payload_at(cover[:32, :32], 40) == 0

@@ -26,7 +26,6 @@ from underpaint.api.verify import (
     FileDelivery,
     FileFormat,
     OnBackground,
-    check_exact,
     check_survivable,
     verify,
 )
@@ -194,9 +193,6 @@ def _embed(request: _Request, methods: list[Method], cover: Image, delivery: Del
     guard = ClassifierGuard(cover) if request.machine_safe else None
 
     def attempt(method: Method, chain: Chain | None) -> _Embedded:
-        if chain is not None:
-            check_exact(method, cover, chain)
-
         def at(psnr: float | None) -> tuple[_Embedded, Image]:
             transparent = None if method.needs_lossless else delivery.transparent(boxed=isinstance(method, Robust))
             if transparent:

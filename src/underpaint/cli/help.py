@@ -9,7 +9,7 @@ could notice and what it survives.
   hide      COVER -o CONTAINER -i IMAGE   hide an image, compressed to fit
   hide      COVER -o … -i FACE --template hide only the template of a face
   reveal    CONTAINER [-o OUT]            extract the payload exactly
-  detect    PICTURE                       is a payload there? (without reading it)
+  detect    PICTURE                       is a payload present? It is not read
   recognise CONTAINER -g DIR              compare a hidden template with faces
   capacity  COVER [--map MAP]             largest payload of each method
 

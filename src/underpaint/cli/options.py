@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 Method = Annotated[
     str | None, typer.Option("--method", metavar="NAME", help="Method; 'underpaint capacity' lists all.")
+]
+Search = Annotated[
+    Literal["quick", "normal", "thorough"],
+    typer.Option(help="Look at the picture as it is, also for one that was turned, cropped or framed, or for longer."),
 ]
 Ask = Annotated[bool, typer.Option("-p", "--passphrase", help="Ask for a passphrase at the terminal.")]
 PassphraseFile = Annotated[

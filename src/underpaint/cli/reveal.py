@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from underpaint.cli.messages import format_bytes, payload_as_json, print_json, warn
-from underpaint.cli.options import Ask, ContainerIn, Force, Json, Method, PassphraseFile  # noqa: TC001
+from underpaint.cli.options import Ask, ContainerIn, Force, Json, Method, PassphraseFile, Search  # noqa: TC001
 from underpaint.cli.terminal import check_streams, fit_for_terminal, passphrase, show_progress
-from underpaint.types import Search  # noqa: TC001
 
 
 def reveal(
@@ -24,12 +23,7 @@ def reveal(
         ),
     ] = None,
     method: Method = None,
-    search: Annotated[
-        Search,
-        typer.Option(
-            help="Look at the picture as it is, also for one that was turned, cropped or framed, or for seconds more."
-        ),
-    ] = "normal",
+    search: Search = "normal",
     ask: Ask = False,
     passphrase_file: PassphraseFile = None,
     force: Force = False,

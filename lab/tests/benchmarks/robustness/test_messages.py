@@ -14,9 +14,9 @@ from underpaint_lab.benchmarks.robustness.rows import qualities
 
 
 def test_messages_are_read_exactly_or_not_at_all(two_crops: Path) -> None:
-    result = messages("stdm", images=two_crops, cases=[Case(2, 40, ("none", "jpeg:50", "flip"))], jobs=1)
+    result = messages("stdm", images=two_crops, cases=[Case(2, 40, ("none", "jpeg:50", "crop:0.5"))], jobs=1)
     assert [(row.channel, row.exact, row.false, row.refused, row.sent) for row in result.rows] == [
-        *(("none", 1, 0, 0, 1), ("jpeg:50", 1, 0, 0, 1), ("flip", 0, 0, 0, 1)),
+        *(("none", 1, 0, 0, 1), ("jpeg:50", 1, 0, 0, 1), ("crop:0.5", 0, 0, 0, 1)),
     ]
     assert qualities(result)[0].psnr_min > 39
 

@@ -22,10 +22,6 @@ class HideReport:
     payload_bytes: int
     #: PSNR in dB of the container as decoded from its file; of luma for a video.
     psnr: float
-    #: PSNR in dB of the worst hundredth of the blocks of 8×8 pixels; None for a video.
-    local_psnr: float | None
-    #: Share of these blocks whose change can be seen (:func:`underpaint.metrics.visible_share`); None for a video.
-    visible: float | None
     #: Channel that the payload was revealed after; None if the container has to stay exactly as it is.
     survives: str | None
     #: Time that hiding took.
@@ -35,3 +31,7 @@ class HideReport:
     compression: PictureCompression | None
     #: Result of each steganalysis detector, by name; None unless ``check`` was set.
     findings: dict[str, Finding] | None
+    #: PSNR in dB of the worst hundredth of the blocks of 8×8 pixels; None for a video.
+    local_psnr: float | None = None
+    #: Share of these blocks whose change can be seen (:func:`underpaint.metrics.visible_share`); None for a video.
+    visible: float | None = None

@@ -68,7 +68,7 @@ class Transparent:
 
     @cached_property
     def cover(self) -> Image:
-        """What is shown on white within the box."""
+        """The picture on white within the box, ``uint8 (H, W, 3)``."""
         return BACKGROUNDS[0].compose(self.pixels, self.alpha)[self.box]
 
     @property

@@ -139,13 +139,8 @@ def hide_video(
         first = _first_frame(cover)
         data, compression = _prepare(as_source(payload), cover, first)
         pictured = compression is not None
-        height, width = luma(first).shape
         with open_video(cover) as source, ThreadPoolExecutor(_THREADS) as pool:
-            embedder = (
-                PacketEmbedder(height, width, data, passphrase, psnr)
-                if pictured
-                else VideoEmbedder(height, width, data, passphrase, psnr, shown_aspect(source, first))
-            )
+            embedder = _embedder(source, first, data, passphrase, psnr, pictured=pictured)
             copy = Remuxer(source, first, container, part, metadata=metadata)
             try:
                 _embed(source, copy, embedder, pool, progress)
@@ -159,13 +154,26 @@ def hide_video(
         payload_bytes=len(data.data),
         psnr=reached,
         survives=survives,
-        local_psnr=None,
-        visible=None,
         seconds=time.perf_counter() - started,
         warnings=(*copy.warnings, *missed),
         compression=compression,
         findings=None,
     )
+
+
+def _embedder(
+    source: InputContainer,
+    first: VideoFrame,
+    data: Payload,
+    passphrase: str | None,
+    psnr: float | None,
+    *,
+    pictured: bool,
+) -> VideoEmbedder | PacketEmbedder:
+    height, width = luma(first).shape
+    if pictured:
+        return PacketEmbedder(height, width, data, passphrase, psnr)
+    return VideoEmbedder(height, width, data, passphrase, psnr, shown_aspect(source, first))
 
 
 def reveal_video(path: str | Path, *, passphrase: str | None = None, progress: Progress | None = None) -> Payload:

@@ -142,7 +142,8 @@ def decode(domain: EmbeddingDomain, image: Image, key: Key, detections: Sequence
         detections: what :func:`detect` returned.
 
     Returns:
-        The payload and the raw bit error rate: the share of received channel bits that the code corrected.
+        The payload and the raw bit error rate: the share of channel bits that the code corrected, of those received in
+        at least one copy, copies taken together.
 
     Raises:
         NotFoundError: none of them has a valid frame.
@@ -152,14 +153,15 @@ def decode(domain: EmbeddingDomain, image: Image, key: Key, detections: Sequence
             break
         count, _, message = watermark.layout(domain, key, detection.size, detection.copies)
         projections = message.project(domain.analyse(image, count))
-        received, soft = np.isfinite(projections), message.soft_bits(projections, detection.step)
-        bits = convolutional.decode(soft.reshape(detection.copies, -1).sum(axis=0))
+        soft = message.soft_bits(projections, detection.step).reshape(detection.copies, -1).sum(axis=0)
+        bits = convolutional.decode(soft)
         try:
             payload = frame.open_compact(np.packbits(bits).tobytes(), key)
         except NotFoundError:
             continue
-        sent = np.tile(convolutional.encode(bits), detection.copies)
-        return payload, float(np.mean(sent[received] != (soft > 0)[received]))
+        received = np.isfinite(projections).reshape(detection.copies, -1).any(axis=0)
+        wrong = convolutional.encode(bits) != (soft > 0)
+        return payload, float(np.mean(wrong[received]))
     raise not_found()
 
 

@@ -39,6 +39,8 @@ PILOTS = 64
 
 #: Raw bit error rate allowed in the survival trial: a third of what the convolutional code corrects.
 MAX_RAW_BER = 0.04
+#: The same behind a channel that moves pixels: two thirds, for each part of a picture is a trial of its own.
+MAX_MOVED_RAW_BER = 0.08
 
 #: Projections of the coefficients on keyed directions, ``(bits,)``.
 Projections = NDArray[np.float64]

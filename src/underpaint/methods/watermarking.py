@@ -22,7 +22,7 @@ from underpaint.channels import parse, received
 from underpaint.coding import frame, refusals
 from underpaint.embedding import blind_detection, watermark
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE, Candidate, likeliest
-from underpaint.embedding.watermark import MAX_RAW_BER, Embedding, EmbeddingDomain
+from underpaint.embedding.watermark import MAX_MOVED_RAW_BER, MAX_RAW_BER, Embedding, EmbeddingDomain
 from underpaint.errors import NotFoundError, PayloadError, SurvivalError
 from underpaint.methods import watermark_capacity
 from underpaint.methods.base import shared_key, too_much_lost
@@ -193,6 +193,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
         noticeable = metrics.noticeable_change(cover)
+        allowed = MAX_MOVED_RAW_BER if channel.geometric else MAX_RAW_BER
         share = 1.0 if self.visible is None else float(self.visible.mean())
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
             over_all = quality - 10 * math.log10(share)
@@ -201,7 +202,8 @@ class WatermarkMethod(ABC, Generic[Domain]):
             if self.visible is not None:
                 embedding.limit = np.where(self.visible, embedding.limit, 0).astype(np.uint8)
             container = self.embed_at_quality(embedding, cover, over_all, (channel,))
-            if all(self._survives(image, key, payload) for image in chain([container], received(channel, container))):
+            images = chain([container], received(channel, container))
+            if all(self._survives(image, key, payload, allowed) for image in images):
                 return container
         raise watermark_capacity.not_surviving(
             channel, quality, flat=bool(np.mean(noticeable <= metrics.FLAT_CHANGE) > metrics.MOSTLY_FLAT)
@@ -305,13 +307,13 @@ class WatermarkMethod(ABC, Generic[Domain]):
             key=lambda domain: (watermark.layout(domain, self.domain_key(key, domain), size)[0], -domain.blocks),
         )
 
-    def _survives(self, image: Image, key: Key, payload: Payload) -> bool:
-        """Return True if the payload is decoded from *image* with at most :data:`MAX_RAW_BER` wrong channel bits."""
+    def _survives(self, image: Image, key: Key, payload: Payload, allowed: float) -> bool:
+        """Return True if the payload is decoded from *image* with at most a share *allowed* of wrong channel bits."""
         try:
             found, raw_ber = self.decode(image, key)
         except PayloadError:
             return False
-        return found.data == payload.data and raw_ber <= MAX_RAW_BER
+        return found.data == payload.data and raw_ber <= allowed
 
     def decode(self, image: Image, key: Key, effort: Search = "normal") -> tuple[Payload, float]:
         """Return the payload and its raw bit error rate; raises as :meth:`reveal`."""

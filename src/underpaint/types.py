@@ -46,8 +46,8 @@ class Channel(Protocol):
         ...
 
     @property
-    def geometric(self) -> bool:
-        """True if pixels are moved, resampled or cut off."""
+    def moves(self) -> bool:
+        """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
         ...
 
     def __call__(self, image: Image, seed: int, /) -> Image:

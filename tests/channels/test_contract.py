@@ -305,16 +305,17 @@ def test_random_channels_are_tried_eight_times(photo: Image) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "random", "geometric"),
+    ("text", "random", "geometric", "moves"),
     [
-        ("jpeg:50", 0, 0),
-        ("noise:0.1", 1, 0),
-        ("jpeg:50 | crop:0.5", 1, 1),
-        ("rotate:5", 0, 1),
-        ("telegram", 0, 1),
-        ("photo", 1, 1),
+        ("jpeg:50", 0, 0, 0),
+        ("noise:0.1", 1, 0, 0),
+        ("jpeg:50 | resize:0.5", 0, 1, 0),
+        ("jpeg:50 | crop:0.5", 1, 1, 1),
+        ("rotate:5", 0, 1, 1),
+        ("telegram", 0, 1, 0),
+        ("photo", 1, 1, 1),
     ],
 )
-def test_a_chain_is_random_or_geometric_if_a_channel_is(text: str, random: bool, geometric: bool) -> None:
+def test_a_chain_is_random_or_geometric_if_a_channel_is(text: str, random: bool, geometric: bool, moves: bool) -> None:
     chain = parse(text)
-    assert (chain.random, chain.geometric) == (random, geometric)
+    assert (chain.random, chain.geometric, chain.moves) == (random, geometric, moves)

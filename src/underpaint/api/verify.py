@@ -144,9 +144,9 @@ class _LossyFile:
         return self.chain.random
 
     @property
-    def geometric(self) -> bool:
-        """True if pixels are moved, resampled or cut off."""
-        return self.chain.geometric
+    def moves(self) -> bool:
+        """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
+        return self.chain.moves
 
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
@@ -173,9 +173,9 @@ class OnBackground:
         return self.chain.random
 
     @property
-    def geometric(self) -> bool:
-        """True if pixels are moved, resampled or cut off."""
-        return self.chain.geometric
+    def moves(self) -> bool:
+        """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
+        return self.chain.moves
 
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""

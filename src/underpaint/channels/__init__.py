@@ -92,6 +92,11 @@ class Chain:
         return any(channel.geometric for channel in self.channels)
 
     @property
+    def moves(self) -> bool:
+        """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
+        return any(channel.geometric and not channel.resamples for channel in self.channels)
+
+    @property
     def shown(self) -> float:
         """Share of the picture's area that is left, 0–1, without what a rotation or the like moves out of the frame."""
         return math.prod(channel.shown for channel in self.channels)

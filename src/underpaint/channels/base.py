@@ -115,6 +115,8 @@ class BaseChannel(ABC):
     random: ClassVar[bool] = False
     #: True if pixels are moved, resampled or cut off.
     geometric: ClassVar[bool] = False
+    #: True if the whole picture is resampled, and each pixel keeps its place in it.
+    resamples: ClassVar[bool] = False
 
     @property
     def shown(self) -> float:

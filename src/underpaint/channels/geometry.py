@@ -24,7 +24,7 @@ class Resize(BaseChannel):
     """Resized by a factor per side, then back."""
 
     name = "resize"
-    geometric = True
+    geometric = resamples = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -38,7 +38,7 @@ class Rescale(BaseChannel):
     """Resized by a factor; the size changes."""
 
     name = "rescale"
-    geometric = True
+    geometric = resamples = True
     factor: float = real(0.01, 4)
     filter: str = choice(*_FILTERS, default="bicubic")
 
@@ -54,7 +54,7 @@ class Fit(BaseChannel):
     """
 
     name = "fit"
-    geometric = True
+    geometric = resamples = True
     longest: int = whole(1, 65535)
     filter: str = choice(*_FILTERS, default="bicubic")
 

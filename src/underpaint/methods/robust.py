@@ -133,7 +133,7 @@ class Robust(WatermarkMethod[Canvas]):
         count, parts = watermark.seal(domain, payload, self.domain_key(key, domain), size, copies)
         tolerance = None if self._tolerance is None else domain.block_means(self._tolerance(cover))
 
-        patterned = channel.geometric or _is_patterned(cover)
+        patterned = channel.moves or _is_patterned(cover)
 
         def embedding_at(psnr: float) -> Embedding:
             embedding = _PatternedEmbedding(domain, cover, count, parts, psnr if patterned else math.inf)
@@ -154,7 +154,7 @@ class Robust(WatermarkMethod[Canvas]):
             embedding.refined = True
             return embedding
 
-        return super().attempts(prepared, channel) + ([] if channel.geometric else [refined])
+        return super().attempts(prepared, channel) + ([] if channel.moves else [refined])
 
     def message_share(self, embedding: Embedding, cover: Image, psnr: float) -> float:  # noqa: ARG002
         """Return the share of the squared change that pattern and rounding leave for the message."""

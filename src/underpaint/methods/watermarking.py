@@ -149,7 +149,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
                 and harsh compression less well than one.
             channel: channel to survive.
         """
-        return prepared if channel.geometric else prepared[:1]
+        return prepared if channel.moves else prepared[:1]
 
     def sample(self, cover: Image) -> tuple[Image, float]:
         """Return a smaller picture with about the capacity per bit of *cover*, and the ratio of their capacities."""
@@ -193,7 +193,7 @@ class WatermarkMethod(ABC, Generic[Domain]):
         prepared = [self.prepare(domain, cover, payload, key, size, each, channel) for each in copies]
         attempts = self.attempts(prepared, channel)
         noticeable = metrics.noticeable_change(cover)
-        allowed = MAX_MOVED_RAW_BER if channel.geometric else MAX_RAW_BER
+        allowed = MAX_MOVED_RAW_BER if channel.moves else MAX_RAW_BER
         share = 1.0 if self.visible is None else float(self.visible.mean())
         for quality, embedding_at in product(self.qualities if psnr is None else (psnr,), attempts):
             over_all = quality - 10 * math.log10(share)

@@ -94,6 +94,7 @@ def test_attack_moves_transparency_by_a_chain(cover: Image) -> None:
     turned = media.read("turned.png").alpha
     assert turned is not None
     assert turned[0, 0] == 255, "what a channel adds is opaque"
+    assert (turned == 0).any(), "what was transparent stays so"
 
 
 def test_attack_flattens_transparency_on_a_background() -> None:

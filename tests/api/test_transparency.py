@@ -57,6 +57,7 @@ def test_half_opaque_pixels_are_marked_as_they_are_shown(logo: NDArray[np.uint8]
     pixels = media.read("logo.png").pixels
     media.write(media.Picture(pixels, np.full(pixels.shape[:2], 128, np.uint8)), "faded.png")
     api.hide_file("faded.png", "sent.png", "noon", method="stdm")
+    assert api.detect_file("sent.png", method="stdm").present
     for colour in ("white", "black"):
         api.attack_file("sent.png", f"flatten:{colour} | jpeg:60", "shown.png", force=True)
         assert api.reveal_file("shown.png", method="stdm")[0].text == "noon"

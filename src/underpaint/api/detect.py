@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from underpaint.api.choice import method_named, methods_for, refuse_settings
 from underpaint.api.reveal import turned
+from underpaint.api.transparency import views
 from underpaint.api.video import METHOD as VIDEO_METHOD
 from underpaint.embedding.blind_detection import CERTAIN, MAX_FALSE_POSITIVE_RATE
 from underpaint.errors import UsageError
@@ -81,7 +82,8 @@ def detect_file(
         refuse_settings(method=method not in (None, VIDEO_METHOD))
         return _detection({VIDEO_METHOD: _p_value_of_video(path, passphrase)})
     picture = read(path)
-    return _detect(picture.pixels, passphrase, named or methods_for(picture), picture.warnings)
+    shown = views(picture.pixels, picture.alpha)[0]
+    return _detect(picture.pixels, passphrase, named or methods_for(picture), picture.warnings, shown=shown)
 
 
 def _named(method: str) -> list[Method]:
@@ -94,15 +96,24 @@ def _named(method: str) -> list[Method]:
 
 
 def _detect(
-    image: Image, passphrase: str | None, methods: Iterable[Method], warnings: tuple[str, ...] = ()
+    image: Image,
+    passphrase: str | None,
+    methods: Iterable[Method],
+    warnings: tuple[str, ...] = (),
+    *,
+    shown: Image | None = None,
 ) -> Detection:
-    """Return the likeliest of *methods*; exact ones are asked first, for they answer fast and for certain."""
+    """Return the likeliest of *methods*; exact ones are asked first, for they answer fast and for certain.
+
+    Watermarks lie in the picture as it is *shown*, others in the colours themselves.
+    """
     found: dict[str, float] = {}
     for method in sorted(methods, key=lambda each: (not each.needs_lossless, each.name in FOUND_TURNED)):
         if isinstance(method, Detectable):
             found[method.name] = 1.0
             if min(image.shape[:2]) >= SMALLEST_SIDE and min(found.values()) >= CERTAIN:
-                found[method.name] = _p_value(method, image, passphrase)
+                pixels = image if method.needs_lossless or shown is None else shown
+                found[method.name] = _p_value(method, pixels, passphrase)
     return _detection(found, warnings)
 
 

@@ -238,7 +238,7 @@ def _mark_transparent(
     if isinstance(method, WatermarkMethod):
         method = method.within(transparent.visible)
     assert isinstance(delivery, FileDelivery)  # noqa: S101 - for the type checker: an array has no transparency
-    channel = OnBackground(transparent, delivery, chain or parse("none"))
+    channel = OnBackground(delivery, chain or parse("none"), transparent)
     try:
         marked = method.hide(
             transparent.cover, prepared.payload, request.passphrase, psnr=prepared.psnr, survive=channel

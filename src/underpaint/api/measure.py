@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 #: PSNR in dB of the container whose capacity map is written.
 MAP_PSNR = 44.0
-#: Channels that move the transparency of a picture with its colours; what they uncover is transparent.
-MOVING = frozenset({"resize", "rescale", "fit", "crop", "rotate", "flip", "shear", "perspective"})
 
 
 def capacity(cover: Image) -> dict[str, Capacity]:

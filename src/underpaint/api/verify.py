@@ -132,8 +132,8 @@ class FileDelivery:
 
 
 @dataclass(frozen=True)
-class _LossyFile:
-    """The loss of a file format, followed by a chain of channels."""
+class _Written:
+    """A picture that is written to a file, followed by a chain of channels."""
 
     delivery: FileDelivery
     chain: Chain
@@ -147,6 +147,10 @@ class _LossyFile:
     def moves(self) -> bool:
         """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
         return self.chain.moves
+
+
+class _LossyFile(_Written):
+    """The loss of a file format, followed by a chain of channels."""
 
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
@@ -157,25 +161,13 @@ class _LossyFile:
 
 
 @dataclass(frozen=True)
-class OnBackground:
+class OnBackground(_Written):
     """The loss of a picture file with transparency, shown on a background and followed by a chain of channels.
 
     Sent through it is the cover of *transparent*, marked. The last background is the one that it is not embedded for.
     """
 
     transparent: Transparent
-    delivery: FileDelivery
-    chain: Chain
-
-    @property
-    def random(self) -> bool:
-        """True if the result depends on the seed."""
-        return self.chain.random
-
-    @property
-    def moves(self) -> bool:
-        """True if pixels are moved or cut off. A picture that is only resampled is found without a search."""
-        return self.chain.moves
 
     def __call__(self, image: Image, seed: int, /) -> Image:
         """Return the distorted copy of *image*."""
